@@ -1,0 +1,66 @@
+# Every target makes .venv if it is missing and installs into it what the target needs.
+#   make quickstart          train lambda_resnet_tiny on real digits, export it, reload and compare
+#   make test                lint and every test that needs neither jax nor torch
+#   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
+#   make lint                ruff alone
+#   make tables              measure the models again and write README's tables
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+REQUIREMENTS := setup.cfg pyproject.toml constraints.txt
+RUN ?= runs/quickstart
+
+ifeq ($(BACKENDS),1)
+TEST_EXTRAS := .venv/.test .venv/.backends
+MARKS :=
+else
+TEST_EXTRAS := .venv/.test
+MARKS := -m "not backends"
+endif
+
+.PHONY: quickstart test lint tables clean
+.DELETE_ON_ERROR:
+
+$(BIN)/python:
+	$(PYTHON) -m venv .venv
+
+.venv/.run: $(BIN)/python $(REQUIREMENTS)
+	$(PIP) --editable ".[zoo,export]"
+	touch $@
+
+.venv/.test: $(BIN)/python $(REQUIREMENTS)
+	$(PIP) --editable ".[zoo,export,test]"
+	touch $@
+
+.venv/.backends: .venv/.test
+	$(PIP) --editable ".[backends]"
+	touch $@
+
+.venv/.lint: $(BIN)/python $(REQUIREMENTS)
+	$(PIP) ruff
+	touch $@
+
+.venv/.bench: $(BIN)/python $(REQUIREMENTS)
+	$(PIP) --editable ".[zoo,export,bench]"
+	touch $@
+
+quickstart: .venv/.run
+	$(BIN)/lambda-zoo train --recipe digits --out $(RUN)
+	$(BIN)/lambda-export saved-model --model $(RUN)/model.keras --out $(RUN)/saved_model
+	$(BIN)/lambda-export tflite --model $(RUN)/model.keras --out $(RUN)/model.tflite
+	$(BIN)/lambda-export verify --model $(RUN)/model.keras --data $(RUN)/test.npz $(RUN)/saved_model $(RUN)/model.tflite
+
+lint: .venv/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+test: $(TEST_EXTRAS) lint
+	$(BIN)/python -m pytest $(MARKS)
+
+tables: .venv/.bench
+	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.readme
+
+clean:
+	rm -rf .venv runs build dist *.egg-info

@@ -1,0 +1,163 @@
+"""MobileNetV2, and its form in which light lambda blocks replace two inverted bottlenecks.
+
+MobileNetV2: https://arxiv.org/abs/1801.04381. Light lambda blocks: LambdaNetworks, appendix
+(https://arxiv.org/abs/2102.08602).
+"""
+
+import dataclasses
+
+import keras
+
+from lambda_keras.applications.building import Blocks, finish_model, make_input
+from lambda_keras.applications.registry import model_function, register
+from lambda_keras.layers import LambdaLayer
+
+# Expansion, channels, blocks and stride of the first block.
+STAGES = (
+    (1, 16, 1, 1),
+    (6, 24, 2, 2),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+)
+# The bottlenecks whose outputs are the last of their resolution.
+FEATURES = {3: "c2", 6: "c3", 13: "c4", 17: "c5"}
+
+
+@dataclasses.dataclass(frozen=True)
+class MobileNetV2Config:
+    """A MobileNetV2 with or without light lambda blocks.
+
+    Attributes:
+        name: Name in the registry.
+        lambda_blocks: Inverted bottlenecks, counted from 1, that are light lambda blocks instead. They must keep
+            resolution and channels.
+        image_size: Side of the images of the default input, in pixels.
+        num_heads: Heads of the lambda layers.
+        key_dim: Their key depth.
+        intra_depth: Their intra-depth.
+        scope_size: Their scope; `None` is global.
+        activation: Name of the activation.
+        dropout_rate: Dropout before the classifier.
+        batch_norm_momentum: Momentum of all moving statistics.
+        batch_norm_epsilon: Added to all variances.
+        classes: Number of classes by default.
+    """
+
+    name: str
+    lambda_blocks: tuple = ()
+    image_size: int = 224
+    num_heads: int = 4
+    key_dim: int = 32
+    intra_depth: int = 1
+    scope_size: int | tuple | None = 5
+    activation: str = "relu6"
+    dropout_rate: float = 0.2
+    batch_norm_momentum: float = 0.99
+    batch_norm_epsilon: float = 1e-3
+    classes: int = 1000
+
+
+def build_mobilenet_v2(
+    config,
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=None,
+    classifier_activation="softmax",
+    name=None,
+    features_only=False,
+):
+    """Builds the network that a `MobileNetV2Config` describes; other arguments are those of `MobileNetV2`."""
+    inputs = make_input(input_tensor, input_shape, config.image_size)
+    blocks = Blocks(config)
+    x = blocks.normalize(blocks.convolution(inputs, 32, 3, 2, name="stem_conv"), name="stem")
+    features = {}
+    number = 0
+    for expansion, filters, count, first_strides in STAGES:
+        for block in range(count):
+            number += 1
+            strides = first_strides if block == 0 else 1
+            if number in config.lambda_blocks:
+                x = _light_lambda_block(blocks, x, filters, strides, f"block{number}")
+            else:
+                x = _inverted_bottleneck(blocks, x, expansion, filters, strides, f"block{number}")
+            if number in FEATURES:
+                features[FEATURES[number]] = x
+    x = blocks.normalize(blocks.convolution(x, 1280, 1, name="head_conv"), name="head")
+    return finish_model(
+        inputs,
+        x,
+        features,
+        dropout_rate=config.dropout_rate,
+        include_top=include_top,
+        weights=weights,
+        pooling=pooling,
+        classes=config.classes if classes is None else classes,
+        classifier_activation=classifier_activation,
+        name=name or config.name,
+        features_only=features_only,
+    )
+
+
+def _inverted_bottleneck(blocks, x, expansion, filters, strides, name):
+    shortcut = x
+    if expansion > 1:
+        x = blocks.convolution(x, expansion * x.shape[-1], 1, name=f"{name}_expand_conv")
+        x = blocks.normalize(x, name=f"{name}_expand")
+    x = blocks.depthwise_convolution(x, 3, strides, name=f"{name}_depthwise_conv")
+    x = blocks.normalize(x, name=f"{name}_depthwise")
+    x = blocks.convolution(x, filters, 1, name=f"{name}_project_conv")
+    x = blocks.normalize(x, activate=False, name=f"{name}_project")
+    if strides == 1 and shortcut.shape[-1] == filters:
+        x = keras.layers.Add(name=f"{name}_add")([shortcut, x])
+    return x
+
+
+def _light_lambda_block(blocks, x, filters, strides, name):
+    """1×1 that keeps the channels, lambda layer, 1×1; linear at the end, as the block that it replaces."""
+    if strides > 1 or x.shape[-1] != filters:
+        raise ValueError(
+            f"`lambda_blocks` must name bottlenecks that keep resolution and channels: {name} has stride {strides} "
+            f"and goes from {x.shape[-1]} to {filters} channels."
+        )
+    config, shortcut = blocks.config, x
+    x = blocks.normalize(blocks.convolution(x, filters, 1, name=f"{name}_conv1"), name=f"{name}_conv1")
+    x = LambdaLayer(
+        num_heads=config.num_heads,
+        key_dim=config.key_dim,
+        intra_depth=config.intra_depth,
+        scope_size=config.scope_size,
+        batch_norm_momentum=config.batch_norm_momentum,
+        batch_norm_epsilon=config.batch_norm_epsilon,
+        name=f"{name}_lambda",
+    )(x)
+    x = blocks.convolution(x, filters, 1, name=f"{name}_conv2")
+    x = blocks.normalize(x, activate=False, name=f"{name}_conv2")
+    return keras.layers.Add(name=f"{name}_add")([shortcut, x])
+
+
+CONFIGS = {
+    "mobilenet_v2": MobileNetV2Config("mobilenet_v2"),
+    "lambda_mobilenet_v2": MobileNetV2Config("lambda_mobilenet_v2", lambda_blocks=(10, 16)),
+}
+register(build_mobilenet_v2, CONFIGS.values())
+
+MobileNetV2 = model_function(
+    build_mobilenet_v2,
+    CONFIGS["mobilenet_v2"],
+    "MobileNetV2",
+    __name__,
+    "MobileNetV2, the baseline of `LambdaMobileNetV2` (https://arxiv.org/abs/1801.04381).",
+)
+LambdaMobileNetV2 = model_function(
+    build_mobilenet_v2,
+    CONFIGS["lambda_mobilenet_v2"],
+    "LambdaMobileNetV2",
+    __name__,
+    "MobileNetV2 whose 10th and 16th bottlenecks are light lambda blocks (LambdaNetworks, appendix).",
+)

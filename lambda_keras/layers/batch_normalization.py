@@ -1,0 +1,61 @@
+"""Batch normalisation with TensorFlow's fused kernel."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="lambda_keras")
+class BatchNormalization(keras.layers.BatchNormalization):
+    """`keras.layers.BatchNormalization`, computed by TensorFlow's fused kernel where that backend runs.
+
+    Arguments, variables and numbers are those of the Keras layer, whose composed form costs a training step of
+    LambdaResNet-50 about a seventh of its time. Scale, offset and statistics are float32 under mixed precision.
+    Other backends, synchronised statistics, masks and other axes than the last run Keras' own code.
+
+    Example:
+        >>> y = lk.layers.BatchNormalization(momentum=0.9)(keras.Input((32, 32, 16)))
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        """Normalises `[batch, *grid, channels]` over all axes but the last; same shape and dtype."""
+        rank = len(inputs.shape)
+        fused = (
+            keras.backend.backend() == "tensorflow"
+            and inputs.dtype in ("float32", "float16", "bfloat16")
+            and rank > 1
+            and self.axis in (-1, rank - 1)
+            and mask is None
+            and not self.synchronized
+            and not self.renorm
+            and self.scale
+            and self.center
+        )
+        if not fused:
+            return super().call(inputs, training=training, mask=mask)
+        return self._fused_call(inputs, bool(training) and self.trainable)
+
+    def _fused_call(self, inputs, training):
+        import tensorflow as tf
+
+        shape = ops.shape(inputs)
+        # The kernel takes images; every other rank is an image of one column.
+        images = inputs if len(shape) == 4 else ops.reshape(inputs, (-1, 1, 1, shape[-1]))
+        statistics = {} if training else {"mean": self.moving_mean, "variance": self.moving_variance}
+        outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+            x=images,
+            scale=self.gamma,
+            offset=self.beta,
+            mean=statistics.get("mean", tf.zeros([0])),
+            variance=statistics.get("variance", tf.zeros([0])),
+            epsilon=self.epsilon,
+            exponential_avg_factor=1.0,
+            data_format="NHWC",
+            is_training=training,
+        )
+        if training:
+            # The kernel returns the unbiased variance; Keras' moving variance is the biased one.
+            count = tf.cast(tf.size(images) // shape[-1], variance.dtype)
+            variance = variance * ((count - 1.0) / count)
+            self.moving_mean.assign(self.moving_mean * self.momentum + mean * (1.0 - self.momentum))
+            self.moving_variance.assign(self.moving_variance * self.momentum + variance * (1.0 - self.momentum))
+        return outputs if len(shape) == 4 else ops.reshape(outputs, shape)

@@ -1,0 +1,359 @@
+"""LambdaLayer: projections, normalisation and call. The mathematics of contraction is in `contraction`."""
+
+import math
+
+import keras
+from keras import ops
+
+from lambda_keras.layers import contraction
+from lambda_keras.layers.batch_normalization import BatchNormalization
+from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
+
+KEY_NORMALIZATIONS = ("softmax", "l2", "none")
+
+
+@keras.saving.register_keras_serializable(package="lambda_keras")
+class LambdaLayer(keras.layers.Layer):
+    """The lambda layer of LambdaNetworks. It is not `keras.layers.Lambda`, which wraps a Python function.
+
+    The layer turns a context into a linear function (a lambda) for each query and applies it to the query. It
+    models long-range interactions of content and position without attention maps
+    (Bello, ICLR 2021, https://arxiv.org/abs/2102.08602, section 3):
+
+        Q = X W_Q,  K = softmax over positions of C W_K,  V = C W_V         (batch normalisation on Q and V)
+        lambda[n] = sum over m of (K[m] + E[n, m]) V[m]^T                   (content + position)
+        y[n, h] = lambda[n]^T Q[n, h]                                       (h heads share the lambda)
+
+    Args:
+        filters: Channels of the output, a multiple of `num_heads`. By default those of the input.
+        num_heads: Queries h that share each lambda; value depth is `filters / num_heads`.
+        key_dim: Key and query depth k.
+        intra_depth: Intra-depth u: keys and values for each context position.
+        scope_size: Side r of the scope within which positions interact, odd; or one side for each axis of
+            the grid; or `None` for a global scope, which fixes the size of the inputs. Content interactions
+            are global in any case.
+        use_content: Whether the lambdas have a content part.
+        use_position: Whether the lambdas have a position part.
+        key_normalization: `"softmax"`, `"l2"` or `"none"`, over the context positions.
+        query_softmax: Whether queries are soft-maxed over the key depth (an ablation of the paper).
+        use_batch_norm: Whether queries and values are batch-normalised.
+        batch_norm_momentum: Momentum of their moving statistics.
+        batch_norm_epsilon: Added to their variances.
+        position_embedding: A `RelativePositionEmbedding` to share with other layers of the same resolution;
+            its scope then replaces `scope_size`.
+        implementation: `"auto"`, or an order of contraction: `"lambda_first"`, `"query_first"`,
+            `"convolution"` or `"depthwise_convolution"`. All give the same numbers;
+            `lambda_keras.layers.contraction.plan` says how `"auto"` picks.
+        **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`. Under a float16 policy the
+            contraction runs in float32, since its sums pass float16's range; under bfloat16 the softmax and
+            the sum of the content do.
+
+    Call arguments:
+        inputs: `[batch, length, channels]`, `[batch, height, width, channels]` or a higher rank. The batch may
+            be unknown, and the grid too where the scope is local.
+        context: What the lambdas summarise, `[batch, *context_grid, context_channels]`; the inputs by default.
+            Offsets between queries and context count from the first position of each grid.
+        mask: Boolean or 0/1 `[n, m]`, or n and m as their grids, `[*grid, *context_grid]`: which context
+            positions each query sees, the same in the whole batch. Keys are normalised within the context that
+            a query sees. A query that sees nothing returns zeros.
+        training: Whether batch normalisation uses the statistics of the batch.
+
+    Returns:
+        `[batch, *grid, filters]` in the compute dtype.
+
+    Raises:
+        ValueError: An argument or an input does not fit; the message says which, and what is allowed.
+
+    Example:
+        >>> x = keras.Input((14, 14, 256))
+        >>> y = lk.layers.LambdaLayer(num_heads=4, key_dim=16, scope_size=23)(x)
+        >>> y.shape
+        (None, 14, 14, 256)
+    """
+
+    def __init__(
+        self,
+        filters=None,
+        num_heads=4,
+        key_dim=16,
+        intra_depth=1,
+        scope_size=23,
+        use_content=True,
+        use_position=True,
+        key_normalization="softmax",
+        query_softmax=False,
+        use_batch_norm=True,
+        batch_norm_momentum=0.99,
+        batch_norm_epsilon=1e-3,
+        position_embedding=None,
+        implementation="auto",
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        for name, value in (("num_heads", num_heads), ("key_dim", key_dim), ("intra_depth", intra_depth)):
+            if value < 1:
+                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+        if key_normalization not in KEY_NORMALIZATIONS:
+            raise ValueError(
+                f"`key_normalization` must be one of {KEY_NORMALIZATIONS}. Received: "
+                f"key_normalization={key_normalization!r}"
+            )
+        if implementation not in ("auto", *contraction.ORDERS):
+            raise ValueError(
+                f"`implementation` must be one of {('auto', *contraction.ORDERS)}. Received: "
+                f"implementation={implementation!r}"
+            )
+        if not (use_content or use_position):
+            raise ValueError("`use_content` and `use_position` cannot both be False. Received: False, False")
+        if position_embedding is not None:
+            if not use_position:
+                raise ValueError("`position_embedding` needs `use_position=True`. Received: use_position=False")
+            theirs = (position_embedding.key_dim, position_embedding.intra_depth)
+            if theirs != (key_dim, intra_depth):
+                raise ValueError(
+                    "`position_embedding` must have the layer's key_dim and intra_depth. Received: "
+                    f"key_dim={theirs[0]}, intra_depth={theirs[1]}; the layer has {key_dim} and {intra_depth}"
+                )
+            scope_size = position_embedding.scope_size
+        self.filters = filters
+        self.num_heads = num_heads
+        self.key_dim = key_dim
+        self.intra_depth = intra_depth
+        self.scope_size = check_scope_size(scope_size)
+        self.use_content = use_content
+        self.use_position = use_position
+        self.key_normalization = key_normalization
+        self.query_softmax = query_softmax
+        self.use_batch_norm = use_batch_norm
+        self.batch_norm_momentum = batch_norm_momentum
+        self.batch_norm_epsilon = batch_norm_epsilon
+        self.position_embedding = position_embedding
+        self.implementation = implementation
+        self._shares_position_embedding = position_embedding is not None
+        self._check_filters(filters)
+
+    def build(self, inputs_shape, context_shape=None):
+        """Makes the projections, their normalisation and the position table for these shapes."""
+        context_shape = context_shape or inputs_shape
+        rank = self._check_shapes(inputs_shape, context_shape)
+        self.scope_size = check_scope_size(self.scope_size, rank)
+        query_channels, context_channels = inputs_shape[-1], context_shape[-1]
+        filters = self.filters or query_channels
+        self._check_filters(filters)
+        self.value_dim = filters // self.num_heads
+
+        query_width = self.num_heads * self.key_dim
+        deviation = (query_channels * self.key_dim) ** -0.5
+        self.query_projection = self._projection("query_projection", query_width, deviation, inputs_shape)
+        deviation = context_channels**-0.5
+        if self.use_content:
+            key_width = self.intra_depth * self.key_dim
+            self.key_projection = self._projection("key_projection", key_width, deviation, context_shape)
+        value_width = self.intra_depth * self.value_dim
+        self.value_projection = self._projection("value_projection", value_width, deviation, context_shape)
+        if self.use_batch_norm:
+            self.query_batch_norm = self._batch_norm("query_batch_norm", (*inputs_shape[:-1], query_width))
+            self.value_batch_norm = self._batch_norm("value_batch_norm", (*context_shape[:-1], value_width))
+
+        if self.use_position:
+            if self.position_embedding is None:
+                self.position_embedding = RelativePositionEmbedding(
+                    key_dim=self.key_dim,
+                    intra_depth=self.intra_depth,
+                    scope_size=self.scope_size,
+                    dtype=self.dtype_policy,
+                    name="position_embedding",
+                )
+            if not self.position_embedding.built:
+                self.position_embedding.build(inputs_shape, context_shape)
+            self.position_embedding.check_grids(tuple(inputs_shape[1:-1]), tuple(context_shape[1:-1]))
+        self.built = True
+
+    def _projection(self, name, width, deviation, input_shape):
+        layer = keras.layers.Dense(
+            width,
+            use_bias=False,
+            kernel_initializer=keras.initializers.RandomNormal(stddev=deviation),
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        layer.build(input_shape)
+        return layer
+
+    def _batch_norm(self, name, input_shape):
+        layer = BatchNormalization(
+            momentum=self.batch_norm_momentum,
+            epsilon=self.batch_norm_epsilon,
+            dtype=self.dtype_policy,
+            name=name,
+        )
+        layer.build(input_shape)
+        return layer
+
+    def call(self, inputs, context=None, mask=None, training=None):
+        """Returns the layer's output; see the class."""
+        if mask is not None and mask is getattr(inputs, "_keras_mask", None):
+            raise ValueError(
+                f"{self.name} does not take the padding mask that came with its inputs, of shape {mask.shape}: one "
+                "mask [n, m] serves the whole batch. Drop the padding before this layer."
+            )
+        context = inputs if context is None else context
+        self._check_shapes(inputs.shape, context.shape)
+        query_grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
+        mask = self._check_mask(mask, query_grid, context_grid)
+
+        queries = self.query_projection(inputs)
+        values = self.value_projection(context)
+        if self.use_batch_norm:
+            queries = self.query_batch_norm(queries, training=training)
+            values = self.value_batch_norm(values, training=training)
+
+        # Sums over positions pass float16's range long before they pass bfloat16's.
+        dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
+        queries = self._flatten(queries, dtype, self.num_heads, self.key_dim)
+        if self.query_softmax:
+            precision = keras.backend.result_type(dtype, "float32")
+            queries = ops.cast(ops.softmax(ops.cast(queries, precision), axis=-1), dtype)
+        values = self._flatten(values, dtype, self.intra_depth, self.value_dim)
+        keys = table = plan = None
+        if self.use_content:
+            keys = self._flatten(self.key_projection(context), dtype, self.intra_depth, self.key_dim)
+        if self.use_position:
+            self.position_embedding.check_grids(query_grid, context_grid)
+            table = ops.cast(self.position_embedding.table, dtype)
+        known = None not in (*query_grid, *context_grid)
+        if self.use_position or mask is not None:
+            plan = self.plan(inputs.shape, context.shape, training=bool(training), masked=mask is not None)
+        if not known:
+            query_grid, context_grid = ops.shape(inputs)[1:-1], ops.shape(context)[1:-1]
+        outputs = contraction.contract(
+            queries, keys, values, table, query_grid, context_grid, plan, self.key_normalization, mask
+        )
+        shape = (-1, *query_grid) if known else ops.shape(inputs)[:-1]
+        outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
+        return ops.cast(outputs, self.compute_dtype)
+
+    def compute_mask(self, inputs, previous_mask):
+        """Nothing: `mask` speaks of pairs of positions here, so none goes on to the next layer."""
+        return None
+
+    @staticmethod
+    def _flatten(tensor, dtype, outer, inner):
+        """`[b, *grid, outer * inner]` to `[b, positions, outer, inner]`."""
+        positions = tensor.shape[1:-1]
+        shape = (-1, math.prod(positions)) if None not in positions else (ops.shape(tensor)[0], -1)
+        return ops.reshape(ops.cast(tensor, dtype), (*shape, outer, inner))
+
+    def plan(self, inputs_shape, context_shape=None, training=False, masked=False):
+        """The `contraction.Plan` that the layer follows for these shapes.
+
+        Args:
+            inputs_shape: `(batch, *grid, channels)`, `None` where unknown.
+            context_shape: The same of the context; the inputs' by default.
+            training: Whether gradients will be taken.
+            masked: Whether a mask is given.
+        """
+        query_grid = tuple(inputs_shape[1:-1])
+        scope = self.scope_size
+        return contraction.plan(
+            query_grid,
+            tuple((context_shape or inputs_shape)[1:-1]),
+            num_heads=self.num_heads,
+            key_dim=self.key_dim,
+            value_dim=self.value_dim,
+            intra_depth=self.intra_depth,
+            scope_size=(scope,) * len(query_grid) if isinstance(scope, int) else scope,
+            batch=inputs_shape[0],
+            training=training,
+            masked=masked,
+            xla_on_cpu=keras.backend.backend() == "jax" and not keras.distribution.list_devices("gpu"),
+            implementation=self.implementation,
+        )
+
+    def multiply_adds(self, inputs_shape, context_shape=None):
+        """Multiply-adds for one example, in the paper's order (lambda-first), whatever order runs.
+
+        Projections; content lambda m·u·k·v; position lambdas n·m·u·k·v, or n·s·u·k·v for a local scope of s
+        positions where that is fewer than the context; application of their sum n·k·filters.
+        """
+        context_shape = context_shape or inputs_shape
+        n, m = math.prod(inputs_shape[1:-1]), math.prod(context_shape[1:-1])
+        filters = self.num_heads * self.value_dim
+        pairs_of_depths = self.intra_depth * self.key_dim * self.value_dim
+        count = n * inputs_shape[-1] * self.num_heads * self.key_dim
+        count += m * context_shape[-1] * self.intra_depth * self.value_dim
+        if self.use_content:
+            count += m * context_shape[-1] * self.intra_depth * self.key_dim + m * pairs_of_depths
+        if self.use_position:
+            scope = min(m, math.prod(self.position_embedding.table.shape[:-2]))
+            count += n * scope * pairs_of_depths
+        return count + n * self.key_dim * filters
+
+    def compute_output_shape(self, inputs_shape, context_shape=None):
+        """`(batch, *grid, filters)`."""
+        return (*inputs_shape[:-1], self.filters or inputs_shape[-1])
+
+    def _check_filters(self, filters):
+        if filters is not None and (filters < 1 or filters % self.num_heads):
+            raise ValueError(
+                "`filters` (by default the channels of the input) must be a positive multiple of `num_heads`. "
+                f"Received: filters={filters}, num_heads={self.num_heads}"
+            )
+
+    def _check_shapes(self, inputs_shape, context_shape):
+        for name, shape in (("inputs", inputs_shape), ("context", context_shape)):
+            if len(shape) < 3 or shape[-1] is None:
+                raise ValueError(
+                    f"{self.name} needs {name} of shape [batch, length, channels], [batch, height, width, channels] "
+                    f"or a higher rank, with known channels. Received: {name}.shape={tuple(shape)}"
+                )
+        if self.use_position and len(inputs_shape) != len(context_shape):
+            raise ValueError(
+                f"{self.name} needs a context of the inputs' rank for relative positions; use_position=False takes "
+                f"any. Received: inputs.shape={tuple(inputs_shape)}, context.shape={tuple(context_shape)}"
+            )
+        return len(inputs_shape) - 2
+
+    def _check_mask(self, mask, query_grid, context_grid):
+        """The mask as booleans `[n, m]`."""
+        if mask is None:
+            return None
+        mask = ops.convert_to_tensor(mask)
+        known = None not in (*query_grid, *context_grid)
+        n, m = (math.prod(query_grid), math.prod(context_grid)) if known else (None, None)
+        if tuple(mask.shape) not in ((n, m), (*query_grid, *context_grid)) or not known:
+            raise ValueError(
+                f"`mask` must have shape [n, m] = {(n, m)}, or {(*query_grid, *context_grid)}, one row for each "
+                f"query position and one column for each context position of a known size, without a batch axis. "
+                f"Received: mask.shape={tuple(mask.shape)}"
+            )
+        return ops.cast(ops.reshape(mask, (n, m)), "bool")
+
+    def get_config(self):
+        """Every argument of the constructor."""
+        shared = self.position_embedding if self._shares_position_embedding else None
+        config = {
+            "filters": self.filters,
+            "num_heads": self.num_heads,
+            "key_dim": self.key_dim,
+            "intra_depth": self.intra_depth,
+            "scope_size": self.scope_size,
+            "use_content": self.use_content,
+            "use_position": self.use_position,
+            "key_normalization": self.key_normalization,
+            "query_softmax": self.query_softmax,
+            "use_batch_norm": self.use_batch_norm,
+            "batch_norm_momentum": self.batch_norm_momentum,
+            "batch_norm_epsilon": self.batch_norm_epsilon,
+            "position_embedding": shared and keras.saving.serialize_keras_object(shared),
+            "implementation": self.implementation,
+        }
+        return {**super().get_config(), **config}
+
+    @classmethod
+    def from_config(cls, config):
+        """Makes the layer that `get_config` describes."""
+        config = dict(config)
+        if config.get("position_embedding") is not None:
+            config["position_embedding"] = keras.saving.deserialize_keras_object(config["position_embedding"])
+        return cls(**config)

@@ -1,0 +1,204 @@
+"""Relative position embeddings: the table R, and its re-indexing into the embeddings E of every pair.
+
+A table R holds one embedding for each offset between a query and a context position. Its axes are
+`[*offsets, key_dim, intra_depth]`, with one axis of offsets for each axis of the grid, from the most negative
+offset to the most positive. `E[n, m] = R[position(m) - position(n)]` makes the layer translation equivariant
+(LambdaNetworks, section 3.2, https://arxiv.org/abs/2102.08602).
+"""
+
+import keras
+import numpy as np
+from keras import ops
+
+
+def check_scope_size(scope_size, rank=None):
+    """Returns a scope as an int, a tuple of ints or `None`, or says what is wrong with it.
+
+    Args:
+        scope_size: `None` (global), an odd side, or one odd side for each axis of the grid.
+        rank: The number of axes of the grid, where it is known.
+
+    Raises:
+        ValueError: A side is even or not positive, or the number of sides is not `rank`.
+    """
+    if scope_size is None:
+        return None
+    sides = scope_size if isinstance(scope_size, (tuple, list)) else (scope_size,)
+    if not sides or any(not isinstance(side, (int, np.integer)) or side < 1 or side % 2 == 0 for side in sides):
+        raise ValueError(
+            "`scope_size` must be None (global) or odd and positive, one side or one for each axis, so that a "
+            f"query stands in the middle of its scope. Received: scope_size={scope_size}"
+        )
+    if isinstance(scope_size, (tuple, list)):
+        if rank is not None and len(sides) != rank:
+            raise ValueError(
+                f"`scope_size` needs one side or {rank}, one for each axis of the inputs between batch and "
+                f"channels. Received: scope_size={scope_size}"
+            )
+        return tuple(int(side) for side in sides)
+    return int(scope_size)
+
+
+def fit_table(table, query_grid, context_grid, shift=None):
+    """Crops or zero-pads a table so that it holds each offset between two grids once.
+
+    Offsets outside the scope get the embedding zero: that is what a local scope means.
+
+    Args:
+        table: Relative embeddings R, `[*scope, key_dim, intra_depth]`; the middle of each axis is offset 0.
+        query_grid: Sides of the grid of queries.
+        context_grid: Sides of the grid of context positions.
+        shift: For each axis, where in the context grid the query 0 stands. Zeros by default.
+
+    Returns:
+        A table `[*(query_side + context_side - 1), key_dim, intra_depth]`. Along each axis its index is
+        `context position - query position + query_side - 1`.
+    """
+    shift = shift or (0,) * len(query_grid)
+    crops, pads = [], []
+    for scope, query_side, context_side, start in zip(table.shape[:-2], query_grid, context_grid, shift, strict=True):
+        before = query_side - 1 - scope // 2 + start
+        after = query_side + context_side - 1 - scope - before
+        crops.append(slice(max(-before, 0), scope - max(-after, 0)))
+        pads.append((max(before, 0), max(after, 0)))
+    table = table[tuple(crops)]
+    return ops.pad(table, [*pads, (0, 0), (0, 0)]) if any(map(any, pads)) else table
+
+
+def expand_table(table, query_grid, context_grid):
+    """Re-indexes a fitted table into the embedding of every pair of positions.
+
+    Each axis is one matrix product with a one-hot matrix: exact, since each sum has one term that is not zero,
+    and with a gradient several times faster than that of a gather.
+
+    Args:
+        table: What `fit_table` returns for the same grids.
+        query_grid: Sides of the grid of queries, n positions.
+        context_grid: Sides of the grid of context positions, m positions.
+
+    Returns:
+        Embeddings E, `[n, key_dim, m * intra_depth]`, contiguous in the order that `contraction` multiplies.
+    """
+    key_dim, intra_depth = table.shape[-2:]
+    rank = len(query_grid)
+    for query_side, context_side in zip(query_grid, context_grid, strict=True):
+        # Each product consumes the first axis, offsets, and appends an axis of pairs.
+        pairs = ops.cast(_one_hot_of_pairs(query_side, context_side), table.dtype)
+        table = ops.tensordot(table, pairs, axes=[[0], [0]])
+    sides = [side for pair in zip(query_grid, context_grid, strict=True) for side in pair]
+    embeddings = ops.reshape(table, (key_dim, intra_depth, *sides))
+    query_axes, context_axes = range(2, 2 + 2 * rank, 2), range(3, 3 + 2 * rank, 2)
+    embeddings = ops.transpose(embeddings, (*query_axes, 0, *context_axes, 1))
+    return ops.reshape(embeddings, (int(np.prod(query_grid)), key_dim, int(np.prod(context_grid)) * intra_depth))
+
+
+def _one_hot_of_pairs(query_side, context_side):
+    """`[offsets, query_side * context_side]`: 1 where a pair of positions has the offset of the row."""
+    offset = np.arange(context_side)[None, :] - np.arange(query_side)[:, None] + query_side - 1
+    one_hot = np.arange(query_side + context_side - 1)[:, None] == offset.reshape(1, -1)
+    return one_hot.astype("float32")
+
+
+@keras.saving.register_keras_serializable(package="lambda_keras")
+class RelativePositionEmbedding(keras.layers.Layer):
+    """The learned table R of relative position embeddings of a lambda layer.
+
+    A `LambdaLayer` makes its own. Give one instance to several lambda layers of the same resolution to share
+    the embeddings between them, which the paper uses to save memory (section 4).
+
+    Args:
+        key_dim: Key depth k.
+        intra_depth: Intra-depth u.
+        scope_size: Side of the local scope, odd; or one side for each axis; or `None` for a global scope,
+            whose table covers every offset of the grid that the layer is built for.
+        **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: Queries' feature map `[batch, *grid, channels]`; only its grid is read.
+        context: Context's feature map `[batch, *context_grid, channels]`. The inputs by default.
+
+    Returns:
+        The embeddings E `[n, m, key_dim, intra_depth]` of the paper's equations, in the compute dtype.
+
+    Example:
+        >>> shared = lk.layers.RelativePositionEmbedding(key_dim=16, scope_size=None)
+        >>> x = lk.layers.LambdaLayer(position_embedding=shared)(keras.Input((14, 14, 64)))
+        >>> x = lk.layers.LambdaLayer(position_embedding=shared)(x)
+    """
+
+    def __init__(self, key_dim, intra_depth=1, scope_size=None, **kwargs):
+        super().__init__(**kwargs)
+        self.key_dim = key_dim
+        self.intra_depth = intra_depth
+        self.scope_size = check_scope_size(scope_size)
+
+    def build(self, inputs_shape, context_shape=None):
+        """Makes the table. Shapes are `[batch, *grid, channels]`; a global scope needs known grids."""
+        query_grid, context_grid = inputs_shape[1:-1], (context_shape or inputs_shape)[1:-1]
+        rank = len(query_grid)
+        self.scope_size = check_scope_size(self.scope_size, rank)
+        if self.scope_size is None:
+            offsets = self._offsets_of(query_grid, context_grid)
+        else:
+            offsets = self.scope_size if isinstance(self.scope_size, tuple) else (self.scope_size,) * rank
+        self.table = self.add_weight(
+            name="table",
+            shape=(*offsets, self.key_dim, self.intra_depth),
+            initializer=keras.initializers.RandomNormal(stddev=1.0),
+        )
+        self.built = True
+
+    def check_grids(self, query_grid, context_grid):
+        """Raises a ValueError if the table does not belong to these grids."""
+        rank = len(self.table.shape) - 2
+        if len(query_grid) != rank or len(context_grid) != rank:
+            raise ValueError(
+                f"{self.name} holds relative positions along {rank} axes; queries and context must have as many "
+                f"between batch and channels. Received: query grid {query_grid}, context grid {context_grid}"
+            )
+        if self.scope_size is None:
+            offsets = self._offsets_of(query_grid, context_grid)
+            built_for = tuple(self.table.shape[:-2])
+            if any(needed != have for needed, have in zip(offsets, built_for, strict=True)):
+                raise ValueError(
+                    f"{self.name} has a global scope and was built for {built_for} offsets, but these inputs have "
+                    f"{offsets}: query grid {query_grid}, context grid {context_grid}. Build the model for "
+                    "this size, or use a local scope (`scope_size=23`), which takes every size."
+                )
+
+    def _offsets_of(self, query_grid, context_grid):
+        if None in query_grid or None in context_grid:
+            raise ValueError(
+                "A global scope (`scope_size=None`) needs inputs of known size. Received: query grid "
+                f"{tuple(query_grid)}, context grid {tuple(context_grid)}. Give the size, or a local scope such "
+                "as `scope_size=23`."
+            )
+        return tuple(q + c - 1 for q, c in zip(query_grid, context_grid, strict=True))
+
+    def call(self, inputs, context=None):
+        """Returns E; see the class."""
+        query_grid = tuple(inputs.shape[1:-1])
+        context_grid = query_grid if context is None else tuple(context.shape[1:-1])
+        self.check_grids(query_grid, context_grid)
+        table = fit_table(ops.cast(self.table, self.compute_dtype), query_grid, context_grid)
+        embeddings = expand_table(table, query_grid, context_grid)
+        queries, contexts = int(np.prod(query_grid)), int(np.prod(context_grid))
+        embeddings = ops.reshape(embeddings, (queries, self.key_dim, contexts, self.intra_depth))
+        return ops.transpose(embeddings, (0, 2, 1, 3))
+
+    def compute_output_shape(self, inputs_shape, context_shape=None):
+        """`(n, m, key_dim, intra_depth)`; `None` where a side is unknown."""
+        positions = []
+        for shape in (inputs_shape, context_shape or inputs_shape):
+            grid = shape[1:-1]
+            positions.append(None if None in grid else int(np.prod(grid)))
+        return (*positions, self.key_dim, self.intra_depth)
+
+    def get_config(self):
+        """Every argument of the constructor."""
+        config = {
+            "key_dim": self.key_dim,
+            "intra_depth": self.intra_depth,
+            "scope_size": self.scope_size,
+        }
+        return {**super().get_config(), **config}

@@ -1,0 +1,62 @@
+"""Squeeze-and-excitation."""
+
+import keras
+from keras import ops
+
+
+@keras.saving.register_keras_serializable(package="lambda_keras")
+class SqueezeExcitation(keras.layers.Layer):
+    """Scales each channel by a gate computed from the mean of all channels (https://arxiv.org/abs/1709.01507).
+
+    Args:
+        ratio: Channels of the input over channels of the bottleneck; ResNet-RS takes 4.
+        **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
+
+    Call arguments:
+        inputs: `[batch, height, width, channels]`.
+
+    Returns:
+        The same shape and dtype.
+
+    Example:
+        >>> y = lk.layers.SqueezeExcitation(ratio=4)(keras.Input((14, 14, 256)))
+    """
+
+    def __init__(self, ratio=4, **kwargs):
+        super().__init__(**kwargs)
+        self.ratio = ratio
+
+    def build(self, input_shape):
+        """Makes the two projections with bias."""
+        channels = input_shape[-1]
+        squeezed = max(1, channels // self.ratio)
+
+        def projection(width, activation, name):
+            initializer = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
+            return keras.layers.Dense(
+                width, activation, kernel_initializer=initializer, dtype=self.dtype_policy, name=name
+            )
+
+        self.squeeze = projection(squeezed, "relu", "squeeze")
+        self.excite = projection(channels, "sigmoid", "excite")
+        self.squeeze.build((*input_shape[:-3], 1, 1, channels))
+        self.excite.build((*input_shape[:-3], 1, 1, squeezed))
+        self.built = True
+
+    def call(self, inputs):
+        """Returns the gated inputs."""
+        gates = self.excite(self.squeeze(ops.mean(inputs, axis=(1, 2), keepdims=True)))
+        return inputs * gates
+
+    def multiply_adds(self, input_shape):
+        """Multiply-adds of the two projections and the gating, for one example."""
+        height, width, channels = input_shape[1:]
+        return 2 * channels * max(1, channels // self.ratio) + height * width * channels
+
+    def compute_output_shape(self, input_shape):
+        """The input's shape."""
+        return input_shape
+
+    def get_config(self):
+        """Every argument of the constructor."""
+        return {**super().get_config(), "ratio": self.ratio}
