@@ -18,14 +18,14 @@ import math
 import keras
 from keras import ops
 
-from lambda_keras.layers.relative_position import expand_table, fit_table
+from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table, take_rows
 
 DENSE_ORDERS = ("lambda_first", "query_first")
 CONVOLUTIONS = ("convolution", "depthwise_convolution")
 ORDERS = DENSE_ORDERS + CONVOLUTIONS
 
 # Bytes that the largest intermediate of a layer may take before its queries are processed in chunks.
-MEMORY_BUDGET = 128 * 2**20
+MEMORY_BUDGET = 512 * 2**20
 # What a plan assumes where the batch is unknown until a step runs.
 ASSUMED_BATCH = 32
 
@@ -213,12 +213,13 @@ def plan(
     | unknown height or width                                       | convolution                    |
     | mask, other context grid, global scope, or XLA on CPU         | dense                          |
     | inference, x < 2.5, its intermediate within the budget        | convolution                    |
-    | training, x < 0.4, its intermediate and E within the budget   | convolution                    |
+    | training, x < 0.4, its intermediate and 8·E within the budget | convolution                    |
     | otherwise                                                     | dense                          |
     | dense, cost > 0.5 (training: 0.65)                            | lambda-first                   |
     | dense otherwise                                               | query-first                    |
 
-    A dense order runs in chunks of rows when E and its intermediate would together pass the budget.
+    A dense order runs in chunks of rows when E and its intermediate would together pass the budget; a chunk takes
+    a sixteenth of it, or one row, since chunks that stay in the caches are faster.
 
     Args:
         query_grid: Sides of the grid of queries, `None` where unknown.
@@ -265,7 +266,7 @@ def plan(
     cost = num_heads * (1 / key_dim + 1 / value_dim)
     lambdas_fit = 4 * batch * n * key_dim * value_dim <= memory_budget
     if implementation == "auto" and can_convolve and scope_size is not None and not xla_on_cpu and lambdas_fit:
-        embeddings_fit = 4 * n * m * key_dim <= memory_budget // 2
+        embeddings_fit = 4 * n * m * key_dim <= memory_budget // 8
         if math.prod(scope_size) / (n * cost) < (0.4 if training else 2.5) and (embeddings_fit or not training):
             return Plan("convolution")
 
@@ -276,9 +277,9 @@ def plan(
     if masked:
         numbers_per_query += batch * m * key_dim
     row = n // query_grid[0]
-    rows = max(1, memory_budget // (4 * row * numbers_per_query))
-    if rows >= query_grid[0]:
+    if 4 * n * numbers_per_query <= memory_budget:
         return Plan(order)
+    rows = max(1, memory_budget // 16 // (4 * row * numbers_per_query))
     return Plan(order, max(divisor for divisor in range(1, rows + 1) if query_grid[0] % divisor == 0))
 
 
@@ -311,81 +312,86 @@ def contract(queries, keys, values, table, query_grid, context_grid, plan, norma
             tensors["table"] = table
         if mask is not None:
             tensors["mask"] = mask
-            if keys is not None:
-                tensors["keys"] = keys
-        if plan.query_rows is None:
-            if table is not None:
-                tensors["table"] = fit_table(table, query_grid, context_grid)
-            parts.append(_dense(tensors, query_grid, context_grid, plan.order, normalization))
-        else:
-            parts.append(_dense_in_chunks(tensors, query_grid, context_grid, plan, normalization))
+        if mask is not None and keys is not None:
+            tensors["keys"] = keys
+        dense = _dense if plan.query_rows is None else _dense_in_chunks
+        parts.append(dense(tensors, query_grid, context_grid, plan, normalization))
     return sum(parts[1:], parts[0])
 
 
-def _dense(tensors, query_grid, context_grid, order, normalization):
-    """The position part, and under a mask the content part, with E made in full from a fitted table."""
-    queries, values, mask = tensors["queries"], tensors["values"], tensors.get("mask")
-    parts = []
-    if "keys" in tensors:
-        keys = normalize_keys(tensors["keys"], normalization, mask)
-        parts.append(masked_content(queries, keys, values))
+def _dense(tensors, query_grid, context_grid, plan, normalization):
+    """The position part, and under a mask the content part, for all queries at once."""
     if "table" in tensors:
-        embeddings = expand_table(tensors["table"], query_grid, context_grid)
-        if mask is not None:
-            seen = ops.repeat(mask, values.shape[2], axis=1)
-            embeddings = embeddings * ops.cast(seen, embeddings.dtype)[:, None, :]
-        contract_dense = lambda_first if order == "lambda_first" else query_first
-        parts.append(contract_dense(queries, values, embeddings))
-    return sum(parts[1:], parts[0])
+        tensors["embeddings"] = _expand(tensors.pop("table"), query_grid, context_grid)
+    return _dense_rows(tensors, plan, normalization)
 
 
 def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
     """`_dense` over a few rows of queries at a time; gradients compute a chunk again instead of keeping it.
 
-    Under a global scope each chunk takes its own slice of the table and all of the context. Under a local one
-    all chunks share a table, and each takes the band of context rows that its scope reaches.
+    Under a global scope each chunk takes its own embeddings and all of the context. Under a local one all chunks
+    have the same embeddings, and each takes the band of context rows that its scope reaches.
     """
     rows, height, context_height = plan.query_rows, query_grid[0], context_grid[0]
-    chunks, rows_grid = height // rows, (rows, *query_grid[1:])
-    row = math.prod(query_grid[1:])
+    chunks = height // rows
     n, h, k = tensors["queries"].shape[1:]
-
-    queries = ops.reshape(tensors["queries"], (-1, chunks, rows * row, h, k))
+    queries = ops.reshape(tensors.pop("queries"), (-1, chunks, n // chunks, h, k))
     chunked = {"queries": ops.moveaxis(queries, 1, 0)}
     if "mask" in tensors:
-        chunked["mask"] = ops.reshape(tensors["mask"], (chunks, rows * row, -1))
+        chunked["mask"] = ops.reshape(tensors.pop("mask"), (chunks, n // chunks, -1))
     if "table" in tensors:
-        table, reach = tensors["table"], tensors["table"].shape[0] // 2
+        table = tensors.pop("table")
+        reach = table.shape[0] // 2
         band = rows + 2 * reach
-        if "mask" not in tensors and band < context_height == height:
-            first_rows = [chunk * rows for chunk in range(chunks)]
-            values = tensors["values"]
-            m, u, v = values.shape[1:]
-            values = ops.reshape(values, (-1, context_height, m // context_height, u, v))
-            values = ops.pad(values, [(0, 0), (reach, reach), (0, 0), (0, 0), (0, 0)])
-            values = _windows(ops.moveaxis(values, 1, 0), first_rows, band)
-            values = ops.reshape(ops.moveaxis(values, 2, 1), (chunks, -1, m // context_height * band, u, v))
-            chunked["values"] = values
-            context_grid = (band, *context_grid[1:])
-            shift = (reach, *(0 for _ in query_grid[1:]))
-            tensors = {**tensors, "table": fit_table(table, rows_grid, context_grid, shift)}
+        if "mask" not in chunked and band < context_height == height:
+            chunked["values"] = _bands(tensors.pop("values"), height, rows, reach)
+            tensors["embeddings"] = _expand(
+                table, (rows, *query_grid[1:]), (band, *context_grid[1:]), (reach, *(0 for _ in query_grid[1:]))
+            )
         else:
-            first_rows = [height - (chunk + 1) * rows for chunk in range(chunks)]
-            table = fit_table(table, query_grid, context_grid)
-            chunked["table"] = _windows(table, first_rows, rows + context_height - 1)
-
-    shared = {name: tensor for name, tensor in tensors.items() if name not in chunked}
-
-    @keras.remat
-    def chunk_output(*arguments):
-        arguments = dict(zip([*chunked, *shared], arguments, strict=True))
-        return _dense(arguments, rows_grid, context_grid, plan.order, normalization)
+            tensors["columns"] = expand_columns(fit_table(table, query_grid, context_grid), query_grid, context_grid)
+            chunked["first_row"] = ops.arange(height - 1, -1, -rows, dtype="int32")
 
     # All tensors are arguments: recomputed gradients do not reach what a function closes over.
-    outputs = ops.map(lambda chunk: chunk_output(*chunk, *shared.values()), tuple(chunked.values()))
+    @keras.remat
+    def chunk_output(*arguments):
+        arguments = dict(zip([*chunked, *tensors], arguments, strict=True))
+        if "columns" in arguments:
+            arguments["embeddings"] = take_rows(arguments["columns"], arguments["first_row"], rows, context_height)
+        return _dense_rows(arguments, plan, normalization)
+
+    outputs = ops.map(lambda chunk: chunk_output(*chunk, *tensors.values()), tuple(chunked.values()))
     return ops.reshape(ops.moveaxis(outputs, 0, 1), (-1, n, h, outputs.shape[-1]))
 
 
-def _windows(tensor, starts, size):
-    """Windows along the first axis, `[len(starts), size, ...]`."""
-    return ops.take(tensor, [list(range(start, start + size)) for start in starts], axis=0)
+def _expand(table, query_grid, context_grid, shift=None):
+    columns = expand_columns(fit_table(table, query_grid, context_grid, shift), query_grid, context_grid)
+    return expand_rows(columns, query_grid[0], context_grid[0])
+
+
+def _dense_rows(tensors, plan, normalization):
+    """The output for the queries given, whose embeddings are made."""
+    queries, values, mask = tensors["queries"], tensors["values"], tensors.get("mask")
+    parts = []
+    if "keys" in tensors:
+        keys = normalize_keys(tensors["keys"], normalization, mask)
+        parts.append(masked_content(queries, keys, values))
+    if "embeddings" in tensors:
+        embeddings = tensors["embeddings"]
+        if mask is not None:
+            seen = ops.repeat(mask, values.shape[2], axis=1)
+            embeddings = embeddings * ops.cast(seen, embeddings.dtype)[:, None, :]
+        order = lambda_first if plan.order == "lambda_first" else query_first
+        parts.append(order(queries, values, embeddings))
+    return sum(parts[1:], parts[0])
+
+
+def _bands(values, height, rows, reach):
+    """For each chunk of rows the values of all rows it reaches, zeros beyond the edge: `[chunks, b, band, u, v]`."""
+    m, u, v = values.shape[1:]
+    row, band = m // height, rows + 2 * reach
+    values = ops.reshape(values, (-1, height, row, u, v))
+    values = ops.pad(values, [(0, 0), (reach, reach), (0, 0), (0, 0), (0, 0)])
+    index = [list(range(first, first + band)) for first in range(0, height, rows)]
+    bands = ops.moveaxis(ops.take(values, index, axis=1), 1, 0)
+    return ops.reshape(bands, (height // rows, -1, band * row, u, v))

@@ -192,15 +192,10 @@ class LambdaLayer(keras.layers.Layer):
 
     def call(self, inputs, context=None, mask=None, training=None):
         """Returns the layer's output; see the class."""
-        if mask is not None and mask is getattr(inputs, "_keras_mask", None):
-            raise ValueError(
-                f"{self.name} does not take the padding mask that came with its inputs, of shape {mask.shape}: one "
-                "mask [n, m] serves the whole batch. Drop the padding before this layer."
-            )
         context = inputs if context is None else context
-        self._check_shapes(inputs.shape, context.shape)
+        self._check_call(inputs, context, mask)
         query_grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
-        mask = self._check_mask(mask, query_grid, context_grid)
+        known = None not in (*query_grid, *context_grid)
 
         queries = self.query_projection(inputs)
         values = self.value_projection(context)
@@ -221,7 +216,8 @@ class LambdaLayer(keras.layers.Layer):
         if self.use_position:
             self.position_embedding.check_grids(query_grid, context_grid)
             table = ops.cast(self.position_embedding.table, dtype)
-        known = None not in (*query_grid, *context_grid)
+        if mask is not None:
+            mask = ops.cast(ops.reshape(mask, (math.prod(query_grid), math.prod(context_grid))), "bool")
         if self.use_position or mask is not None:
             plan = self.plan(inputs.shape, context.shape, training=bool(training), masked=mask is not None)
         if not known:
@@ -232,6 +228,11 @@ class LambdaLayer(keras.layers.Layer):
         shape = (-1, *query_grid) if known else ops.shape(inputs)[:-1]
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
+
+    def compute_output_spec(self, inputs, context=None, mask=None, training=None):
+        """Checks what `call` checks, so that a functional model fails where it is made."""
+        self._check_call(inputs, inputs if context is None else context, mask)
+        return super().compute_output_spec(inputs, context=context, mask=mask, training=training)
 
     def compute_mask(self, inputs, previous_mask):
         """Nothing: `mask` speaks of pairs of positions here, so none goes on to the next layer."""
@@ -314,24 +315,33 @@ class LambdaLayer(keras.layers.Layer):
             )
         return len(inputs_shape) - 2
 
-    def _check_mask(self, mask, query_grid, context_grid):
-        """The mask as booleans `[n, m]`."""
+    def _check_call(self, inputs, context, mask):
+        self._check_shapes(inputs.shape, context.shape)
         if mask is None:
-            return None
-        mask = ops.convert_to_tensor(mask)
-        known = None not in (*query_grid, *context_grid)
-        n, m = (math.prod(query_grid), math.prod(context_grid)) if known else (None, None)
-        if tuple(mask.shape) not in ((n, m), (*query_grid, *context_grid)) or not known:
+            return
+        if mask is getattr(inputs, "_keras_mask", None):
             raise ValueError(
-                f"`mask` must have shape [n, m] = {(n, m)}, or {(*query_grid, *context_grid)}, one row for each "
-                f"query position and one column for each context position of a known size, without a batch axis. "
-                f"Received: mask.shape={tuple(mask.shape)}"
+                f"{self.name} does not take the padding mask that came with its inputs, of shape {mask.shape}: one "
+                "mask [n, m] serves the whole batch. Drop the padding before this layer."
             )
-        return ops.cast(ops.reshape(mask, (n, m)), "bool")
+        grids = (*inputs.shape[1:-1], *context.shape[1:-1])
+        if None in grids:
+            raise ValueError(f"`mask` needs queries and context of known size. Received: sides {grids}")
+        pairs = (math.prod(inputs.shape[1:-1]), math.prod(context.shape[1:-1]))
+        if tuple(ops.shape(mask)) not in (pairs, grids):
+            raise ValueError(
+                f"`mask` must have shape [n, m] = {pairs}, or {grids}: one row for each query position and one column "
+                f"for each context position, without a batch axis. Received: mask.shape={tuple(ops.shape(mask))}"
+            )
 
     def get_config(self):
         """Every argument of the constructor."""
-        shared = self.position_embedding if self._shares_position_embedding else None
+        shared = None
+        if self._shares_position_embedding:
+            shared = keras.saving.serialize_keras_object(self.position_embedding)
+            # Keras marks what it serialises twice, but not where a layer holds it: this keeps layers of a saved
+            # model sharing. `clone_model` reads no marks, and gives each layer a table of its own.
+            shared["shared_object_id"] = id(self.position_embedding)
         config = {
             "filters": self.filters,
             "num_heads": self.num_heads,
@@ -345,7 +355,7 @@ class LambdaLayer(keras.layers.Layer):
             "use_batch_norm": self.use_batch_norm,
             "batch_norm_momentum": self.batch_norm_momentum,
             "batch_norm_epsilon": self.batch_norm_epsilon,
-            "position_embedding": shared and keras.saving.serialize_keras_object(shared),
+            "position_embedding": shared,
             "implementation": self.implementation,
         }
         return {**super().get_config(), **config}

@@ -6,6 +6,8 @@ offset to the most positive. `E[n, m] = R[position(m) - position(n)]` makes the 
 (LambdaNetworks, section 3.2, https://arxiv.org/abs/2102.08602).
 """
 
+import math
+
 import keras
 import numpy as np
 from keras import ops
@@ -65,38 +67,74 @@ def fit_table(table, query_grid, context_grid, shift=None):
     return ops.pad(table, [*pads, (0, 0), (0, 0)]) if any(map(any, pads)) else table
 
 
-def expand_table(table, query_grid, context_grid):
-    """Re-indexes a fitted table into the embedding of every pair of positions.
+def expand_columns(table, query_grid, context_grid):
+    """Re-indexes all axes of a fitted table but the first from offsets to pairs of positions.
 
     Each axis is one matrix product with a one-hot matrix: exact, since each sum has one term that is not zero,
     and with a gradient several times faster than that of a gather.
 
     Args:
         table: What `fit_table` returns for the same grids.
-        query_grid: Sides of the grid of queries, n positions.
-        context_grid: Sides of the grid of context positions, m positions.
+        query_grid: Sides of the grid of queries.
+        context_grid: Sides of the grid of context positions.
+
+    Returns:
+        `[positions in a row of queries, key_dim, offsets of rows, positions in a row of context * intra_depth]`:
+        what all rows of queries share.
+    """
+    offsets, *_, key_dim, intra_depth = table.shape
+    query_row, context_row = query_grid[1:], context_grid[1:]
+    for query_side, context_side in zip(query_row, context_row, strict=True):
+        # Each product consumes the second axis, of offsets, and appends an axis of pairs.
+        table = ops.tensordot(table, _one_hot_of_pairs(query_side, context_side, table.dtype), axes=[[1], [0]])
+    sides = [side for pair in zip(query_row, context_row, strict=True) for side in pair]
+    table = ops.reshape(table, (offsets, key_dim, intra_depth, *sides))
+    query_axes, context_axes = range(3, 3 + len(sides), 2), range(4, 4 + len(sides), 2)
+    table = ops.transpose(table, (*query_axes, 1, 0, *context_axes, 2))
+    return ops.reshape(table, (math.prod(query_row), key_dim, offsets, math.prod(context_row) * intra_depth))
+
+
+def expand_rows(columns, query_rows, context_rows):
+    """Re-indexes the axis of rows of what `expand_columns` returns, which completes the embeddings.
+
+    Args:
+        columns: `[positions in a row, key_dim, query_rows + context_rows - 1, ...]`.
+        query_rows: Rows of queries.
+        context_rows: Rows of context positions.
 
     Returns:
         Embeddings E, `[n, key_dim, m * intra_depth]`, contiguous in the order that `contraction` multiplies.
     """
-    key_dim, intra_depth = table.shape[-2:]
-    rank = len(query_grid)
-    for query_side, context_side in zip(query_grid, context_grid, strict=True):
-        # Each product consumes the first axis, offsets, and appends an axis of pairs.
-        pairs = ops.cast(_one_hot_of_pairs(query_side, context_side), table.dtype)
-        table = ops.tensordot(table, pairs, axes=[[0], [0]])
-    sides = [side for pair in zip(query_grid, context_grid, strict=True) for side in pair]
-    embeddings = ops.reshape(table, (key_dim, intra_depth, *sides))
-    query_axes, context_axes = range(2, 2 + 2 * rank, 2), range(3, 3 + 2 * rank, 2)
-    embeddings = ops.transpose(embeddings, (*query_axes, 0, *context_axes, 1))
-    return ops.reshape(embeddings, (int(np.prod(query_grid)), key_dim, int(np.prod(context_grid)) * intra_depth))
+    row, key_dim, _, context_row = columns.shape
+    embeddings = ops.tensordot(columns, _one_hot_of_pairs(query_rows, context_rows, columns.dtype), axes=[[2], [0]])
+    embeddings = ops.reshape(embeddings, (row, key_dim, context_row, query_rows, context_rows))
+    embeddings = ops.transpose(embeddings, (3, 0, 1, 4, 2))
+    return ops.reshape(embeddings, (query_rows * row, key_dim, context_rows * context_row))
 
 
-def _one_hot_of_pairs(query_side, context_side):
+def take_rows(columns, first_row, query_rows, context_rows):
+    """`expand_rows` for a few of many rows of queries, by a gather, which is the faster of the two for few rows.
+
+    Args:
+        columns: `[positions in a row, key_dim, all query rows + context_rows - 1, ...]`.
+        first_row: Offset index of the first of these rows and the first row of context; an integer tensor.
+        query_rows: Rows of queries to expand.
+        context_rows: Rows of context positions.
+
+    Returns:
+        Embeddings of these queries, `[query_rows * positions in a row, key_dim, m * intra_depth]`.
+    """
+    row, key_dim, _, context_row = columns.shape
+    index = first_row + np.arange(context_rows)[None, :] - np.arange(query_rows)[:, None]
+    embeddings = ops.transpose(ops.take(columns, index, axis=2), (2, 0, 1, 3, 4))
+    return ops.reshape(embeddings, (query_rows * row, key_dim, context_rows * context_row))
+
+
+def _one_hot_of_pairs(query_side, context_side, dtype):
     """`[offsets, query_side * context_side]`: 1 where a pair of positions has the offset of the row."""
     offset = np.arange(context_side)[None, :] - np.arange(query_side)[:, None] + query_side - 1
     one_hot = np.arange(query_side + context_side - 1)[:, None] == offset.reshape(1, -1)
-    return one_hot.astype("float32")
+    return ops.cast(one_hot.astype("float32"), dtype)
 
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
@@ -173,7 +211,8 @@ class RelativePositionEmbedding(keras.layers.Layer):
                 f"{tuple(query_grid)}, context grid {tuple(context_grid)}. Give the size, or a local scope such "
                 "as `scope_size=23`."
             )
-        return tuple(q + c - 1 for q, c in zip(query_grid, context_grid, strict=True))
+        # As many on either side of offset 0, also where the grids differ.
+        return tuple(2 * max(sides) - 1 for sides in zip(query_grid, context_grid, strict=True))
 
     def call(self, inputs, context=None):
         """Returns E; see the class."""
@@ -181,9 +220,9 @@ class RelativePositionEmbedding(keras.layers.Layer):
         context_grid = query_grid if context is None else tuple(context.shape[1:-1])
         self.check_grids(query_grid, context_grid)
         table = fit_table(ops.cast(self.table, self.compute_dtype), query_grid, context_grid)
-        embeddings = expand_table(table, query_grid, context_grid)
-        queries, contexts = int(np.prod(query_grid)), int(np.prod(context_grid))
-        embeddings = ops.reshape(embeddings, (queries, self.key_dim, contexts, self.intra_depth))
+        columns = expand_columns(table, query_grid, context_grid)
+        embeddings = expand_rows(columns, query_grid[0], context_grid[0])
+        embeddings = ops.reshape(embeddings, (math.prod(query_grid), self.key_dim, -1, self.intra_depth))
         return ops.transpose(embeddings, (0, 2, 1, 3))
 
     def compute_output_shape(self, inputs_shape, context_shape=None):
@@ -191,7 +230,7 @@ class RelativePositionEmbedding(keras.layers.Layer):
         positions = []
         for shape in (inputs_shape, context_shape or inputs_shape):
             grid = shape[1:-1]
-            positions.append(None if None in grid else int(np.prod(grid)))
+            positions.append(None if None in grid else math.prod(grid))
         return (*positions, self.key_dim, self.intra_depth)
 
     def get_config(self):
