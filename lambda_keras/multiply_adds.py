@@ -33,11 +33,12 @@ def count_multiply_adds(model):
             f"{[tuple(tensor.shape) for tensor in model.inputs]}"
         )
     total = 0
-    for operation in model.operations:
-        for node in operation._inbound_nodes:
-            if node.operation in model.operations and node.input_tensors:
+    # By node, not by layer: a layer may be called several times, and in other models too.
+    for nodes in model._nodes_by_depth.values():
+        for node in nodes:
+            if not node.is_input:
                 shapes = [tuple(tensor.shape) for tensor in node.input_tensors]
-                total += _count(operation, shapes, tuple(node.output_tensors[0].shape))
+                total += _count(node.operation, shapes, tuple(node.output_tensors[0].shape))
     return total
 
 

@@ -44,11 +44,11 @@ def get_config(name):
     return _find(name)[1]
 
 
-def create_model(name, **arguments):
+def create_model(model, /, **arguments):
     """Makes a registered model.
 
     Args:
-        name: A name of `list_models()`.
+        model: A name of `list_models()`.
         **arguments: Those of `LambdaResNet50` and of all others: `include_top`, `weights`, `input_tensor`,
             `input_shape`, `pooling`, `classes`, `classifier_activation`, `name`, `features_only`, and any field of
             the configuration: `key_dim`, `num_heads`, `intra_depth`, `scope_size`, `stochastic_depth_rate`,
@@ -63,7 +63,7 @@ def create_model(name, **arguments):
     Example:
         >>> model = lk.create_model("lambda_resnet50", input_shape=(224, 224, 3), classes=10, dropout_rate=0.2)
     """
-    builder, config = _find(name)
+    builder, config = _find(model)
     return _build(builder, config, arguments)
 
 

@@ -47,7 +47,8 @@ def normalize_keys(keys, normalization, mask=None):
         keys, mask = keys[:, None], mask[None, :, :, None, None]
     if normalization == "softmax":
         if mask is None:
-            return ops.softmax(keys, axis=1)
+            # Keras warns of a softmax over one position, which a map of one pixel rightly has.
+            return ops.ones_like(keys) if keys.shape[1] == 1 else ops.softmax(keys, axis=1)
         # A finite floor: a query that sees nothing must not become 0 / 0.
         keys = ops.where(mask, keys, -1e30)
         keys = ops.where(mask, ops.exp(keys - ops.max(keys, axis=2, keepdims=True)), 0.0)
@@ -204,8 +205,8 @@ def plan(
     """Picks the order of contraction, and how many rows of queries to process at once.
 
     Read it as a table, first row that fits. `cost` below is h·(1/k + 1/v), the work of a score in units of the
-    work of a lambda; x is r²/(n·cost), the work of the convolution in units of query-first's. The limits were
-    measured with `benchmarks/contraction.py` on CPU.
+    work of a lambda; x is r²/(n·min(cost, 1)), the work of the convolution in units of the better dense order's. The
+    limits were measured with `benchmarks/contraction.py` on CPU.
 
     | situation                                                     | order                          |
     |---------------------------------------------------------------|--------------------------------|
@@ -267,7 +268,7 @@ def plan(
     lambdas_fit = 4 * batch * n * key_dim * value_dim <= memory_budget
     if implementation == "auto" and can_convolve and scope_size is not None and not xla_on_cpu and lambdas_fit:
         embeddings_fit = 4 * n * m * key_dim <= memory_budget // 8
-        if math.prod(scope_size) / (n * cost) < (0.4 if training else 2.5) and (embeddings_fit or not training):
+        if math.prod(scope_size) / (n * min(cost, 1)) < (0.4 if training else 2.5) and (embeddings_fit or not training):
             return Plan("convolution")
 
     order = implementation

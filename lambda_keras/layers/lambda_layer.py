@@ -12,6 +12,11 @@ from lambda_keras.layers.relative_position import RelativePositionEmbedding, che
 KEY_NORMALIZATIONS = ("softmax", "l2", "none")
 
 
+def _xla_compiles_for_cpu():
+    devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
+    return bool(devices) and all(device.startswith("cpu") for device in devices)
+
+
 @keras.saving.register_keras_serializable(package="lambda_keras")
 class LambdaLayer(keras.layers.Layer):
     """The lambda layer of LambdaNetworks. It is not `keras.layers.Lambda`, which wraps a Python function.
@@ -144,16 +149,16 @@ class LambdaLayer(keras.layers.Layer):
 
         query_width = self.num_heads * self.key_dim
         deviation = (query_channels * self.key_dim) ** -0.5
-        self.query_projection = self._projection("query_projection", query_width, deviation, inputs_shape)
+        self.query_projection = self._projection("query_projection", query_width, deviation, query_channels)
         deviation = context_channels**-0.5
         if self.use_content:
             key_width = self.intra_depth * self.key_dim
-            self.key_projection = self._projection("key_projection", key_width, deviation, context_shape)
+            self.key_projection = self._projection("key_projection", key_width, deviation, context_channels)
         value_width = self.intra_depth * self.value_dim
-        self.value_projection = self._projection("value_projection", value_width, deviation, context_shape)
+        self.value_projection = self._projection("value_projection", value_width, deviation, context_channels)
         if self.use_batch_norm:
-            self.query_batch_norm = self._batch_norm("query_batch_norm", (*inputs_shape[:-1], query_width))
-            self.value_batch_norm = self._batch_norm("value_batch_norm", (*context_shape[:-1], value_width))
+            self.query_batch_norm = self._batch_norm("query_batch_norm", query_width)
+            self.value_batch_norm = self._batch_norm("value_batch_norm", value_width)
 
         if self.use_position:
             if self.position_embedding is None:
@@ -169,7 +174,7 @@ class LambdaLayer(keras.layers.Layer):
             self.position_embedding.check_grids(tuple(inputs_shape[1:-1]), tuple(context_shape[1:-1]))
         self.built = True
 
-    def _projection(self, name, width, deviation, input_shape):
+    def _projection(self, name, width, deviation, channels):
         layer = keras.layers.Dense(
             width,
             use_bias=False,
@@ -177,17 +182,17 @@ class LambdaLayer(keras.layers.Layer):
             dtype=self.dtype_policy,
             name=name,
         )
-        layer.build(input_shape)
+        layer.build((None, channels))
         return layer
 
-    def _batch_norm(self, name, input_shape):
+    def _batch_norm(self, name, channels):
         layer = BatchNormalization(
             momentum=self.batch_norm_momentum,
             epsilon=self.batch_norm_epsilon,
             dtype=self.dtype_policy,
             name=name,
         )
-        layer.build(input_shape)
+        layer.build((None, channels))
         return layer
 
     def call(self, inputs, context=None, mask=None, training=None):
@@ -197,22 +202,28 @@ class LambdaLayer(keras.layers.Layer):
         query_grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
         known = None not in (*query_grid, *context_grid)
 
-        queries = self.query_projection(inputs)
-        values = self.value_projection(context)
+        # Two axes make each projection one plain matrix product, in exported graphs too.
+        flat_inputs = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        flat_context = ops.reshape(context, (-1, context.shape[-1]))
+        queries = self.query_projection(flat_inputs)
+        values = self.value_projection(flat_context)
         if self.use_batch_norm:
             queries = self.query_batch_norm(queries, training=training)
             values = self.value_batch_norm(values, training=training)
 
         # Sums over positions pass float16's range long before they pass bfloat16's.
         dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
-        queries = self._flatten(queries, dtype, self.num_heads, self.key_dim)
+        n = (-1, math.prod(query_grid)) if known else (ops.shape(inputs)[0], -1)
+        m = (-1, math.prod(context_grid)) if known else (ops.shape(context)[0], -1)
+        queries = ops.reshape(ops.cast(queries, dtype), (*n, self.num_heads, self.key_dim))
         if self.query_softmax:
             precision = keras.backend.result_type(dtype, "float32")
             queries = ops.cast(ops.softmax(ops.cast(queries, precision), axis=-1), dtype)
-        values = self._flatten(values, dtype, self.intra_depth, self.value_dim)
+        values = ops.reshape(ops.cast(values, dtype), (*m, self.intra_depth, self.value_dim))
         keys = table = plan = None
         if self.use_content:
-            keys = self._flatten(self.key_projection(context), dtype, self.intra_depth, self.key_dim)
+            keys = ops.cast(self.key_projection(flat_context), dtype)
+            keys = ops.reshape(keys, (*m, self.intra_depth, self.key_dim))
         if self.use_position:
             self.position_embedding.check_grids(query_grid, context_grid)
             table = ops.cast(self.position_embedding.table, dtype)
@@ -238,13 +249,6 @@ class LambdaLayer(keras.layers.Layer):
         """Nothing: `mask` speaks of pairs of positions here, so none goes on to the next layer."""
         return None
 
-    @staticmethod
-    def _flatten(tensor, dtype, outer, inner):
-        """`[b, *grid, outer * inner]` to `[b, positions, outer, inner]`."""
-        positions = tensor.shape[1:-1]
-        shape = (-1, math.prod(positions)) if None not in positions else (ops.shape(tensor)[0], -1)
-        return ops.reshape(ops.cast(tensor, dtype), (*shape, outer, inner))
-
     def plan(self, inputs_shape, context_shape=None, training=False, masked=False):
         """The `contraction.Plan` that the layer follows for these shapes.
 
@@ -267,7 +271,7 @@ class LambdaLayer(keras.layers.Layer):
             batch=inputs_shape[0],
             training=training,
             masked=masked,
-            xla_on_cpu=keras.backend.backend() == "jax" and not keras.distribution.list_devices("gpu"),
+            xla_on_cpu=_xla_compiles_for_cpu(),
             implementation=self.implementation,
         )
 

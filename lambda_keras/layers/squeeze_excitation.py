@@ -39,14 +39,14 @@ class SqueezeExcitation(keras.layers.Layer):
 
         self.squeeze = projection(squeezed, "relu", "squeeze")
         self.excite = projection(channels, "sigmoid", "excite")
-        self.squeeze.build((*input_shape[:-3], 1, 1, channels))
-        self.excite.build((*input_shape[:-3], 1, 1, squeezed))
+        self.squeeze.build((None, channels))
+        self.excite.build((None, squeezed))
         self.built = True
 
     def call(self, inputs):
         """Returns the gated inputs."""
-        gates = self.excite(self.squeeze(ops.mean(inputs, axis=(1, 2), keepdims=True)))
-        return inputs * gates
+        gates = self.excite(self.squeeze(ops.mean(inputs, axis=(1, 2))))
+        return inputs * gates[:, None, None]
 
     def multiply_adds(self, input_shape):
         """Multiply-adds of the two projections and the gating, for one example."""

@@ -1,0 +1,144 @@
+"""All orders of contraction agree, in value and gradient; the plan reads like its table."""
+
+import math
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambda_keras.layers import contraction
+from lambda_keras.layers.contraction import Plan, contract, plan
+
+GRIDS = st.one_of(
+    st.tuples(st.integers(1, 9)),
+    st.tuples(st.integers(1, 6), st.integers(1, 6)),
+    st.tuples(st.integers(1, 3), st.integers(1, 3), st.integers(1, 3)),
+)
+
+
+@st.composite
+def problems(draw):
+    """Random queries, keys, values, table and mask of small random shapes."""
+    grid = draw(GRIDS)
+    context_grid = draw(st.one_of(st.just(grid), st.tuples(*(st.integers(1, 5) for _ in grid))))
+    b, h, k, v, u = (draw(st.integers(1, 3)) for _ in range(5))
+    scope = [draw(st.sampled_from([1, 3, 5])) for _ in grid]
+    if draw(st.booleans()):
+        scope = [2 * max(sides) - 1 for sides in zip(grid, context_grid, strict=True)]
+    rng = np.random.default_rng(draw(st.integers(0, 2**16)))
+    n, m = math.prod(grid), math.prod(context_grid)
+    tensors = [
+        tf.constant(rng.normal(size=shape)) for shape in ((b, n, h, k), (b, m, u, k), (b, m, u, v), (*scope, k, u))
+    ]
+    mask = tf.constant(rng.random((n, m)) < 0.7) if draw(st.booleans()) else None
+    return grid, context_grid, tensors, mask
+
+
+def plans_for(grid, context_grid, mask):
+    rows = [divisor for divisor in range(1, grid[0] + 1) if grid[0] % divisor == 0]
+    for order in contraction.DENSE_ORDERS:
+        yield Plan(order)
+        yield from (Plan(order, count) for count in (rows[0], rows[-1]))
+    if mask is None and grid == context_grid:
+        yield Plan("convolution")
+        if len(grid) < 3:
+            yield Plan("depthwise_convolution")
+
+
+@settings(max_examples=40, deadline=None)
+@given(problems())
+def test_all_orders_agree_forward_and_backward(problem):
+    grid, context_grid, tensors, mask = problem
+    results = []
+    for chosen in plans_for(grid, context_grid, mask):
+        with tf.GradientTape() as tape:
+            tape.watch(tensors)
+            y = contract(*tensors, grid, context_grid, chosen, mask=mask)
+            loss = tf.reduce_sum(tf.sin(y))
+        results.append((chosen, [y, *tape.gradient(loss, tensors)]))
+    _, expected = results[0]
+    for chosen, got in results[1:]:
+        for a, b in zip(got, expected, strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=str(chosen))
+
+
+PAPER = {"num_heads": 4, "key_dim": 16, "scope_size": (23, 23)}
+
+
+@pytest.mark.parametrize(
+    ("grid", "arguments", "expected"),
+    [
+        # c4 and c5 of a LambdaResNet at 224: dense, the queries first.
+        ((14, 14), {"value_dim": 64}, Plan("query_first")),
+        ((14, 14), {"value_dim": 64, "training": True}, Plan("query_first")),
+        ((7, 7), {"value_dim": 128, "training": True}, Plan("query_first")),
+        ((14, 14), {"value_dim": 64, "scope_size": None}, Plan("query_first")),
+        # Many heads for the depths: the paper's order.
+        ((14, 14), {"value_dim": 8, "num_heads": 32}, Plan("lambda_first")),
+        # A small scope on a large map.
+        ((56, 56), {"value_dim": 16, "scope_size": (7, 7)}, Plan("convolution")),
+        ((28, 28), {"value_dim": 32, "scope_size": (3, 3), "training": True}, Plan("convolution")),
+        # What only a convolution or only a dense order can do.
+        ((None, None), {"value_dim": 64}, Plan("convolution")),
+        ((28, 28), {"value_dim": 32, "scope_size": (3, 3), "masked": True, "batch": 1}, Plan("query_first")),
+        ((28, 28), {"value_dim": 32, "scope_size": (3, 3), "xla_on_cpu": True, "batch": 8}, Plan("query_first")),
+        # What the layer names.
+        ((14, 14), {"value_dim": 64, "implementation": "lambda_first"}, Plan("lambda_first")),
+        ((14, 14), {"value_dim": 64, "implementation": "convolution"}, Plan("convolution")),
+    ],
+)
+def test_plan_reads_like_its_table(grid, arguments, expected):
+    assert plan(grid, grid, **{**PAPER, **arguments}) == expected
+
+
+@settings(deadline=None)
+@given(
+    side=st.integers(1, 96),
+    batch=st.integers(1, 64),
+    masked=st.booleans(),
+    order=st.sampled_from(contraction.DENSE_ORDERS),
+    budget=st.integers(20, 30).map(lambda power: 2**power),
+)
+def test_chunks_divide_the_grid_and_keep_to_the_budget(side, batch, masked, order, budget):
+    n, (h, k, v) = side * side, (4, 16, 32)
+    chosen = plan(
+        (side, side),
+        (side, side),
+        num_heads=h,
+        key_dim=k,
+        value_dim=v,
+        batch=batch,
+        masked=masked,
+        implementation=order,
+        memory_budget=budget,
+    )
+    assert chosen.order == order
+    rows = chosen.query_rows or side
+    assert side % rows == 0
+    intermediate = batch * (k * v if order == "lambda_first" else h * n) + (batch * n * k if masked else 0)
+    assert rows == 1 or 4 * rows * side * (n * k + intermediate) <= budget
+
+
+def test_a_larger_budget_never_means_smaller_chunks():
+    rows = [
+        plan((64, 64), (64, 64), **{**PAPER, "value_dim": 16, "scope_size": None, "memory_budget": 2**power}).query_rows
+        for power in range(20, 36)
+    ]
+    assert [row or 64 for row in rows] == sorted(row or 64 for row in rows)
+    assert rows[-1] is None
+
+
+@pytest.mark.parametrize(
+    ("grid", "arguments", "message"),
+    [
+        ((None, None), {"scope_size": None}, "local scope"),
+        ((None, 8), {"masked": True}, "no mask"),
+        ((None, None), {"implementation": "query_first"}, "'auto' or 'convolution'"),
+        ((8, 8), {"implementation": "convolution", "masked": True}, "neither a mask"),
+    ],
+)
+def test_what_cannot_be_planned_is_refused(grid, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        plan(grid, grid, **{**PAPER, "value_dim": 16, **arguments})

@@ -1,0 +1,76 @@
+"""The re-indexing of R into E, pair by pair, and what a table refuses."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lambda_keras.layers import RelativePositionEmbedding
+from lambda_keras.layers.relative_position import check_scope_size, expand_columns, expand_rows, fit_table, take_rows
+from tests.lambda_keras.layers.reference import embeddings_of_pairs
+
+sides = st.integers(1, 5)
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    grids=st.one_of(st.lists(st.tuples(sides, sides), min_size=1, max_size=2), st.just([(2, 3), (3, 1), (2, 2)])),
+    scope=st.sampled_from([None, 1, 3, 7]),
+)
+def test_embeddings_are_looked_up_by_offset(grids, scope):
+    query_grid, context_grid = zip(*grids, strict=True)
+    layer = RelativePositionEmbedding(key_dim=2, intra_depth=3, scope_size=scope)
+    x, context = np.zeros((1, *query_grid, 4)), np.zeros((1, *context_grid, 4))
+    embeddings = keras.ops.convert_to_numpy(layer(x, context))
+    assert embeddings.shape == layer.compute_output_shape(x.shape, context.shape)
+    expected = embeddings_of_pairs(layer.get_weights()[0], query_grid, context_grid)
+    # To the bit: no arithmetic touches an embedding.
+    np.testing.assert_array_equal(embeddings, expected)
+
+
+@pytest.mark.parametrize("rows", [1, 2, 3])
+def test_rows_taken_are_the_rows_expanded(rows):
+    query_grid, context_grid = (6, 4), (5, 3)
+    table = np.random.default_rng(0).normal(size=(11, 7, 2, 3)).astype("float32")
+    columns = expand_columns(fit_table(table, query_grid, context_grid), query_grid, context_grid)
+    everything = keras.ops.convert_to_numpy(expand_rows(columns, 6, 5))
+    for first in range(0, 6, rows):
+        taken = take_rows(columns, 5 - first, rows, 5)
+        np.testing.assert_array_equal(taken, everything[first * 4 : (first + rows) * 4])
+
+
+def test_bfloat16_keeps_every_embedding():
+    layer = RelativePositionEmbedding(key_dim=4, scope_size=5, dtype="mixed_bfloat16")
+    embeddings = keras.ops.convert_to_numpy(keras.ops.cast(layer(np.zeros((1, 6, 6, 1))), "float32"))
+    table = keras.ops.cast(keras.ops.cast(layer.table, "bfloat16"), "float32")
+    np.testing.assert_array_equal(embeddings, embeddings_of_pairs(table, (6, 6), (6, 6)))
+
+
+def test_config_round_trip():
+    layer = RelativePositionEmbedding(key_dim=4, intra_depth=2, scope_size=(5, 3), name="here")
+    again = RelativePositionEmbedding.from_config(layer.get_config())
+    assert again.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("scope", [None, 1, 23, (5, 3)])
+def test_good_scopes(scope):
+    assert check_scope_size(scope, rank=2) == scope
+
+
+@pytest.mark.parametrize("scope", [0, 2, -3, 4.5, "7", (3, 4), ()])
+def test_bad_scopes(scope):
+    with pytest.raises(ValueError, match="odd"):
+        check_scope_size(scope)
+
+
+def test_an_axis_too_many():
+    with pytest.raises(ValueError, match="one for each axis"):
+        check_scope_size((3, 3, 3), rank=2)
+
+
+def test_a_shared_table_of_another_rank():
+    layer = RelativePositionEmbedding(key_dim=4, scope_size=3)
+    layer.build((None, 4, 4, 8))
+    with pytest.raises(ValueError, match="2 axes"):
+        layer(np.zeros((1, 16, 8)))
