@@ -48,7 +48,7 @@ class LambdaLayer(keras.layers.Layer):
             its scope then replaces `scope_size`.
         implementation: `"auto"`, or an order of contraction: `"lambda_first"`, `"query_first"`,
             `"convolution"` or `"depthwise_convolution"`. All give the same numbers;
-            `lambda_keras.layers.contraction.plan` says how `"auto"` picks.
+            `lambda_keras.layers.contraction_plan` says how `"auto"` picks.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`. Under a float16 policy the
             contraction runs in float32, since its sums pass float16's range; under bfloat16 the softmax and
             the sum of the content do.

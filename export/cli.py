@@ -1,0 +1,94 @@
+"""The command `lambda-export`: write artifacts of a trained model and compare them with it."""
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from zoo.errors import UserError
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs one command.
+
+    Args:
+        argv: The arguments after the program's name; by default those of the process.
+
+    Returns:
+        The exit status: 0 done, 1 an artifact differs from its model, 2 bad input (one line on stderr).
+    """
+    # TensorFlow's C++ side talks at length on stderr. Who wants to read it sets the variable.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        options = _parser().parse_args(argv)
+        return options.run(options)
+    except UserError as error:
+        print("lambda-export:", " ".join(str(error).split()), file=sys.stderr)
+        return 2
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise UserError(f"{message} (see {self.prog} --help)")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="lambda-export", description=__doc__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    saved_model = commands.add_parser("saved-model", help="write a SavedModel, for servers")
+    _add_model(saved_model)
+    saved_model.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets DIR/<next number>/")
+    saved_model.set_defaults(run=_saved_model)
+
+    tflite = commands.add_parser("tflite", help="write a float32 TFLite file, for devices")
+    _add_model(tflite)
+    tflite.add_argument("--out", type=Path, required=True, metavar="FILE.tflite", help="the file to write")
+    tflite.set_defaults(run=_tflite)
+
+    verify = commands.add_parser("verify", help="compare artifacts with the model, each in a fresh process")
+    _add_model(verify)
+    verify.add_argument("--data", type=Path, required=True, metavar="FILE.npz", help="images and labels")
+    verify.add_argument("artifacts", type=Path, nargs="+", metavar="ARTIFACT", help="SavedModel or .tflite file")
+    verify.set_defaults(run=_verify)
+    return parser
+
+
+def _add_model(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--model", type=Path, required=True, metavar="FILE.keras", help="the trained model")
+
+
+# TensorFlow takes seconds to import: each command imports what it needs, so that --help is quick.
+
+
+def _saved_model(options: argparse.Namespace) -> int:
+    from export.load import load_classifier
+    from export.saved_model import export_saved_model
+
+    print(f"wrote {export_saved_model(load_classifier(options.model), options.out)}")
+    return 0
+
+
+def _tflite(options: argparse.Namespace) -> int:
+    from export.load import load_classifier
+    from export.tflite import export_tflite
+
+    print(f"wrote {export_tflite(load_classifier(options.model), options.out)}")
+    return 0
+
+
+def _verify(options: argparse.Namespace) -> int:
+    from export.labelled_images import load_labelled_images
+    from export.load import load_classifier
+    from export.verify import LARGEST_DIFFERENCE, find_artifact, table, verify
+
+    artifacts = [find_artifact(path) for path in options.artifacts]
+    model = load_classifier(options.model)
+    data = load_labelled_images(options.data, model)
+    accuracy, results = verify(model, data, artifacts)
+    print(table(options.model, accuracy, artifacts, results))
+    print(f"{len(data.images)} images; each artifact ran in a fresh process without keras and lambda_keras.")
+    print(f"largest difference of a probability allowed: {LARGEST_DIFFERENCE:.0e}")
+    return 0 if all(result.passed for result in results) else 1

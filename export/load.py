@@ -1,0 +1,83 @@
+"""Load an image classifier from a `.keras` file, with an error that a user understands where that fails."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import keras
+
+import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
+from zoo.errors import UserError
+
+EXPECTED = "--model takes a .keras file, written by model.save(...)"
+
+
+def load_classifier(path: Path) -> keras.Model:
+    """Loads an image classifier, in safe mode.
+
+    Args:
+        path: A file written by `model.save(path)`. Its layers are Keras' or lambda_keras'.
+
+    Returns:
+        A model that takes images [batch, height, width, channels] and returns probabilities [batch, classes].
+
+    Raises:
+        UserError: There is no such file, it is not a Keras model, it needs code that is not here, or it is
+            not an image classifier that ends in softmax.
+    """
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"export needs Keras on TensorFlow, received {keras.backend.backend()}; "
+            "set KERAS_BACKEND=tensorflow (it loads a .keras file of any backend)"
+        )
+    _check_file(path)
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
+        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}; save the model again") from error
+    except (TypeError, ValueError) as error:
+        reason = _unknown_code(str(error))
+        if reason is None:
+            raise
+        raise UserError(f"{path} {reason}") from error
+    _check_model(model, path)
+    return model
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise UserError(f"no such file: {path}; {EXPECTED}")
+    if not (path.is_file() and path.suffix == ".keras" and zipfile.is_zipfile(path)):
+        raise UserError(f"{path} is not a Keras model file; {EXPECTED}")
+    with zipfile.ZipFile(path) as archive:
+        missing = {"config.json", "model.weights.h5"}.difference(archive.namelist())
+    if missing:
+        raise UserError(f"{path} is not a Keras model file, it lacks {', '.join(sorted(missing))}; {EXPECTED}")
+
+
+def _unknown_code(message: str) -> str | None:
+    """Says which code Keras misses or refuses to run; None if its message is about something else."""
+    if "deserialization of a `Lambda`" in message:
+        return "holds a keras.layers.Lambda, whose Python code is not run; use a registered layer instead"
+    unknown = re.search(r"Could not locate (?:class|function) '([^']+)'", message)
+    if unknown:
+        return f"uses {unknown[1]!r}; allowed are the layers of Keras and of lambda_keras, replace it with these"
+    return None
+
+
+def _check_model(model: keras.Model, path: Path) -> None:
+    inputs = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
+    outputs = [tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or []]
+    if [len(shape) for shape in inputs] != [4] or [len(shape) for shape in outputs] != [2]:
+        raise UserError(
+            f"{path} is not an image classifier: expected one input [batch, height, width, channels] and "
+            f"one output [batch, classes], received inputs {inputs} and outputs {outputs}"
+        )
+    top = model.layers[-1]
+    activation = getattr(top, "activation", None)
+    if activation is not keras.activations.softmax and not isinstance(top, keras.layers.Softmax):
+        raise UserError(
+            f"{path} does not end in softmax, its last layer {top.name!r} has activation "
+            f"{getattr(activation, '__name__', None)}; build it with classifier_activation='softmax'"
+        )

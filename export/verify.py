@@ -1,0 +1,153 @@
+"""Compare artifacts with the model that they came from, on the same images, each in a process of its own."""
+
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from export.labelled_images import LabelledImages
+from export.saved_model import versions
+from zoo.errors import UserError
+
+LARGEST_DIFFERENCE = 1e-4
+BATCH_SIZE = 32
+RUNNER = Path(__file__).with_name("run_artifact.py")
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported model on disk: `kind` is what `run_artifact.py` calls it, `saved_model` or `tflite`."""
+
+    kind: str
+    path: Path
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """How an artifact's probabilities differ from the model's; shares are 0..1."""
+
+    largest_difference: float
+    mean_difference: float
+    agreement: float
+    accuracy: float
+
+    @property
+    def passed(self) -> bool:
+        """Whether every probability is within LARGEST_DIFFERENCE of the model's; NaN never is."""
+        return self.largest_difference <= LARGEST_DIFFERENCE
+
+
+def find_artifact(path: Path) -> Artifact:
+    """Recognises a .tflite file, a SavedModel, or a folder of its versions, of which it takes the newest.
+
+    Raises:
+        UserError: It is none of these.
+    """
+    if not path.exists():
+        raise UserError(f"no such artifact: {path}")
+    if path.is_file() and path.suffix == ".tflite":
+        return Artifact("tflite", path)
+    if path.is_dir():
+        newest = [path, *versions(path)][-1]
+        if (newest / "saved_model.pb").is_file():
+            return Artifact("saved_model", newest)
+    raise UserError(f"{path}: expected a .tflite file, a SavedModel or a folder of its versions")
+
+
+def verify(model: keras.Model, data: LabelledImages, artifacts: list[Artifact]) -> tuple[float, list[Comparison]]:
+    """Runs the model and every artifact over all images.
+
+    Args:
+        model: The original.
+        data: The images and their labels.
+        artifacts: What to compare with it.
+
+    Returns:
+        The model's accuracy, 0..1, and a comparison for each artifact.
+
+    Raises:
+        UserError: An artifact does not run, or returns another shape than the model.
+    """
+    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name:
+        images_path = Path(name) / "images.npy"
+        expected = _run_model(model, data, images_path)
+        results = [_run_artifact(artifact, images_path) for artifact in artifacts]
+    for artifact, result in zip(artifacts, results, strict=True):
+        if result.shape != expected.shape:
+            raise UserError(f"{artifact.path} returns {result.shape}, the model {expected.shape}")
+    return _accuracy(expected, data.labels), [compare(expected, result, data.labels) for result in results]
+
+
+def compare(expected: np.ndarray, result: np.ndarray, labels: np.ndarray) -> Comparison:
+    """Compares probabilities [n, classes] with the expected ones.
+
+    Args:
+        expected: The model's.
+        result: The artifact's.
+        labels: The true classes [n].
+
+    Example:
+        >>> same = np.array([[0.2, 0.8], [0.9, 0.1]])
+        >>> compare(same, same, labels=np.array([1, 1]))
+        Comparison(largest_difference=0.0, mean_difference=0.0, agreement=1.0, accuracy=0.5)
+    """
+    difference = np.abs(expected.astype("float64") - result)
+    return Comparison(
+        largest_difference=float(difference.max()),
+        mean_difference=float(difference.mean()),
+        agreement=float(np.mean(expected.argmax(-1) == result.argmax(-1))),
+        accuracy=_accuracy(result, labels),
+    )
+
+
+def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
+    return float(np.mean(probabilities.argmax(-1) == labels))
+
+
+def _run_model(model: keras.Model, data: LabelledImages, images_path: Path) -> np.ndarray:
+    """The model's probabilities. The images go to a file as the model took them, for all others to take."""
+    images = np.lib.format.open_memmap(images_path, mode="w+", dtype="float32", shape=data.images.shape)
+    results = []
+    for start in range(0, len(images), BATCH_SIZE):
+        batch = images[start : start + BATCH_SIZE]
+        batch[:] = data.normalised(start, start + BATCH_SIZE)
+        results.append(keras.ops.convert_to_numpy(model(batch, training=False)))
+    images.flush()
+    return np.concatenate(results).astype("float32")
+
+
+def _run_artifact(artifact: Artifact, images_path: Path) -> np.ndarray:
+    """The artifact's probabilities, from a fresh interpreter (-I: no PYTHONPATH, no current folder)."""
+    output = images_path.with_name("probabilities.npy")
+    command = [sys.executable, "-I", RUNNER, artifact.kind, artifact.path.resolve(), images_path, output]
+    process = subprocess.run(
+        [*map(str, command), str(BATCH_SIZE)], cwd=images_path.parent, capture_output=True, text=True
+    )
+    if process.returncode != 0:
+        last_line = (process.stderr.strip().splitlines() or ["no message"])[-1]
+        raise UserError(f"{artifact.path} does not run (exit status {process.returncode}): {last_line}")
+    return np.load(output, allow_pickle=False)
+
+
+def table(model_path: Path, accuracy: float, artifacts: list[Artifact], results: list[Comparison]) -> str:
+    """The result for people: a row for the model, then one for each artifact."""
+    header = "artifact", "size", "largest difference", "mean difference", "top-1 agreement", "accuracy", "verdict"
+    rows = [header, (str(model_path), _size(model_path), "-", "-", "-", f"{accuracy:.2%}", "-")]
+    for artifact, result in zip(artifacts, results, strict=True):
+        differences = f"{result.largest_difference:.1e}", f"{result.mean_difference:.1e}"
+        shares = f"{result.agreement:.2%}", f"{result.accuracy:.2%}"
+        verdict = "pass" if result.passed else "FAIL"
+        rows.append((str(artifact.path), _size(artifact.path), *differences, *shares, verdict))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
+    )
+
+
+def _size(path: Path) -> str:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:.2f} MB"

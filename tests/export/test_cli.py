@@ -1,0 +1,119 @@
+"""The commands as they are typed, each in a process of its own where that can matter."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from export import cli
+
+ROOT = Path(__file__).parents[2]
+
+
+def run(*arguments):
+    command = [sys.executable, "-m", "export", *arguments]
+    return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True)
+
+
+def check_one_line(status, error, *words):
+    assert status == 2
+    assert error.startswith("lambda-export: ")
+    assert error.count("\n") == 1
+    for word in words:
+        assert word in error
+
+
+def test_export_and_verify(model, model_file, data_file, arrays, tmp_path, capsys):
+    assert cli.main(["saved-model", "--model", str(model_file), "--out", f"{tmp_path}/saved_model"]) == 0
+    assert cli.main(["tflite", "--model", str(model_file), "--out", f"{tmp_path}/model.tflite"]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path}/saved_model/1\nwrote {tmp_path}/model.tflite\n"
+
+    artifacts = [tmp_path / "saved_model", tmp_path / "model.tflite"]
+    process = run("verify", "--model", model_file, "--data", data_file, *artifacts)
+    assert process.returncode == 0, process.stderr
+    images = (arrays["images"] / 255 - arrays["mean"]) / arrays["std"]
+    accuracy = np.mean(model.predict(images, verbose=0).argmax(-1) == arrays["labels"])
+    header, original, *rows = process.stdout.splitlines()
+    assert header.split()[:4] == ["artifact", "size", "largest", "difference"]
+    assert original.split()[0] == str(model_file)
+    assert f"{accuracy:.2%}" in original
+    for row, artifact in zip(rows, [tmp_path / "saved_model" / "1", tmp_path / "model.tflite"], strict=False):
+        name, _, _, largest, mean, agreement, accuracy_of_artifact, verdict = row.split()
+        assert name == str(artifact)
+        assert 0 <= float(mean) <= float(largest) <= 1e-5
+        assert (agreement, accuracy_of_artifact, verdict) == ("100.00%", f"{accuracy:.2%}", "pass")
+    assert rows[2:] == [
+        "37 images; each artifact ran in a fresh process without keras and lambda_keras.",
+        "largest difference of a probability allowed: 1e-04",
+    ]
+
+
+def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, tflite, tmp_path, capsys):
+    kernel = model.layers[-1].kernel
+    original = kernel.numpy()
+    try:
+        kernel.assign(original[:, ::-1])
+        model.save(tmp_path / "other.keras")
+    finally:
+        kernel.assign(original)
+    arguments = ["--model", tmp_path / "other.keras", "--data", data_file, tflite]
+    assert cli.main(["verify", *map(str, arguments)]) == 1
+    assert capsys.readouterr().out.splitlines()[2].endswith("FAIL")
+
+
+def test_a_missing_model_is_one_line(tmp_path, capsys):
+    status = cli.main(["saved-model", "--model", f"{tmp_path}/missing.keras", "--out", f"{tmp_path}/out"])
+    check_one_line(status, capsys.readouterr().err, "no such file", "missing.keras")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_text_file_as_model_is_one_line(tmp_path, capsys):
+    (tmp_path / "text.keras").write_text("hello")
+    status = cli.main(["saved-model", "--model", f"{tmp_path}/text.keras", "--out", f"{tmp_path}/out"])
+    check_one_line(status, capsys.readouterr().err, "text.keras is not a Keras model file")
+
+
+def test_an_unwritable_place_is_one_line(model_file, tmp_path):
+    """A file in the place of a folder, where not even root may write; TensorFlow has been loaded and is silent."""
+    (tmp_path / "file").write_text("")
+    process = run("tflite", "--model", model_file, "--out", tmp_path / "file" / "model.tflite")
+    check_one_line(process.returncode, process.stderr, "cannot write to", str(tmp_path / "file"))
+
+
+def test_incomplete_data_is_one_line(model_file, arrays, tflite, tmp_path, capsys):
+    np.savez(tmp_path / "part.npz", images=arrays["images"])
+    arguments = ["--model", model_file, "--data", tmp_path / "part.npz", tflite]
+    status = cli.main(["verify", *map(str, arguments)])
+    check_one_line(status, capsys.readouterr().err, "lacks labels, mean, std")
+
+
+def test_a_missing_artifact_is_one_line(model_file, data_file, tmp_path, capsys):
+    arguments = ["--model", model_file, "--data", data_file, tmp_path / "missing.tflite"]
+    status = cli.main(["verify", *map(str, arguments)])
+    check_one_line(status, capsys.readouterr().err, "no such artifact", "missing.tflite")
+
+
+def test_a_wrong_option_is_one_line(capsys):
+    status = cli.main(["tflite", "--modle", "model.keras"])
+    check_one_line(status, capsys.readouterr().err, "required: --model, --out (see lambda-export tflite --help)")
+
+
+def test_help_does_not_import_tensorflow():
+    program = (
+        "import sys, export.cli\n"
+        "try: export.cli.main(['--help'])\n"
+        "except SystemExit: sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+
+
+def test_a_bug_keeps_its_traceback(model_file, tmp_path, monkeypatch):
+    def fail(model, folder):
+        raise RuntimeError("a bug")
+
+    monkeypatch.setattr("export.saved_model.export_saved_model", fail)
+    with pytest.raises(RuntimeError, match="a bug"):
+        cli.main(["saved-model", "--model", str(model_file), "--out", str(tmp_path)])

@@ -1,0 +1,43 @@
+import os
+
+import pytest
+
+from export.scratch import scratch_folder
+from zoo.errors import UserError
+
+
+def test_it_is_inside_the_parent_hidden_and_gone_at_the_end(tmp_path):
+    parent = tmp_path / "new" / "parent"
+    with scratch_folder(parent) as scratch:
+        (scratch / "file").write_text("half")
+        assert scratch.parent == parent
+        assert scratch.name.startswith(".")
+    assert list(parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+def test_a_failure_removes_it_and_goes_on(tmp_path, failure):
+    def write_half():
+        with scratch_folder(tmp_path) as scratch:
+            (scratch / "file").write_text("half")
+            raise failure
+
+    with pytest.raises(failure):
+        write_half()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_parent_that_is_a_file_is_named(tmp_path):
+    (tmp_path / "file").write_text("")
+    with (
+        pytest.raises(UserError, match=r"cannot write to .*file/folder: Not a directory"),
+        scratch_folder(tmp_path / "file" / "folder"),
+    ):
+        pass
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_a_parent_without_permission_is_named(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(UserError, match=r"cannot write to .*: Permission denied"), scratch_folder(tmp_path):
+        pass

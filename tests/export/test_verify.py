@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from export.labelled_images import LabelledImages, load_labelled_images
+from export.saved_model import export_saved_model
+from export.tflite import export_tflite
+from export.verify import Artifact, Comparison, compare, find_artifact, table, verify
+from zoo.errors import UserError
+
+
+def test_compare_by_hand():
+    expected = np.array([[0.5, 0.5, 0.0], [0.1, 0.2, 0.7]])
+    result = np.array([[0.4, 0.6, 0.0], [0.1, 0.2, 0.7]])
+    comparison = compare(expected, result, labels=np.array([1, 0]))
+    assert comparison.largest_difference == pytest.approx(0.1)
+    assert comparison.mean_difference == pytest.approx(0.2 / 6)
+    assert comparison.agreement == 0.5
+    assert comparison.accuracy == 0.5
+    assert not comparison.passed
+
+
+@pytest.mark.parametrize(
+    ("difference", "passed"), [(0.0, True), (1e-4, True), (1.01e-4, False), (np.nan, False), (np.inf, False)]
+)
+def test_the_threshold(difference, passed):
+    assert Comparison(difference, 0.0, 1.0, 1.0).passed is passed
+
+
+def test_nan_never_passes():
+    nan = np.full((2, 3), np.nan)
+    assert not compare(nan, nan, labels=np.array([0, 0])).passed
+
+
+def test_of_versions_the_newest_is_taken(tmp_path):
+    for name in ("2", "10", "notes"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "saved_model.pb").touch()
+    assert find_artifact(tmp_path) == Artifact("saved_model", tmp_path / "10")
+    assert find_artifact(tmp_path / "2") == Artifact("saved_model", tmp_path / "2")
+
+
+def test_what_is_no_artifact_is_named(tmp_path):
+    with pytest.raises(UserError, match="no such artifact"):
+        find_artifact(tmp_path / "nothing")
+    with pytest.raises(UserError, match=r"expected a .tflite file"):
+        find_artifact(tmp_path)
+    (tmp_path / "model.onnx").touch()
+    with pytest.raises(UserError, match=r"expected a .tflite file"):
+        find_artifact(tmp_path / "model.onnx")
+
+
+def test_a_broken_artifact_is_named(model, data_file, tmp_path):
+    broken = tmp_path / "broken.tflite"
+    broken.write_text("hello")
+    data = load_labelled_images(data_file, model)
+    with pytest.raises(UserError, match=r"broken.tflite does not run") as raised:
+        verify(model, data, [Artifact("tflite", broken)])
+    assert "\n" not in str(raised.value)
+
+
+@pytest.mark.slow
+def test_lambda_resnet50_passes_in_both_forms(lambda_resnet50, arrays, tmp_path):
+    images = arrays["images"].repeat(2, axis=1).repeat(2, axis=2)
+    data = LabelledImages(images, arrays["labels"], arrays["mean"], arrays["std"])
+    artifacts = [
+        Artifact("saved_model", export_saved_model(lambda_resnet50, tmp_path)),
+        Artifact("tflite", export_tflite(lambda_resnet50, tmp_path / "model.tflite")),
+    ]
+    _, results = verify(lambda_resnet50, data, artifacts)
+    for result in results:
+        assert result.passed
+        assert result.agreement == 1.0
+
+
+def test_the_table(tmp_path):
+    path = tmp_path / "model.keras"
+    path.write_bytes(bytes(1_234_567))
+    artifact = Artifact("tflite", path)
+    results = [Comparison(2e-7, 1e-8, 1.0, 0.975), Comparison(0.25, 0.125, 0.5, 0.1)]
+    rows = [line.split() for line in table(path, 0.975, [artifact, artifact], results).splitlines()]
+    assert rows[1:] == [
+        [str(path), "1.23", "MB", "-", "-", "-", "97.50%", "-"],
+        [str(path), "1.23", "MB", "2.0e-07", "1.0e-08", "100.00%", "97.50%", "pass"],
+        [str(path), "1.23", "MB", "2.5e-01", "1.2e-01", "50.00%", "10.00%", "FAIL"],
+    ]

@@ -1,0 +1,81 @@
+import os
+import subprocess
+import sys
+
+import pytest
+
+from zoo.cli import main
+
+
+def zoo(*arguments, cwd=None):
+    return subprocess.run([sys.executable, "-m", "zoo", *arguments], capture_output=True, text=True, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], "the following arguments are required: command"),
+        (["trane"], "invalid choice: 'trane'"),
+        (["train"], "the following arguments are required: --recipe"),
+        (["train", "--recipe", "digits", "--oout", "x"], "unrecognized arguments: --oout"),
+        (["train", "training.epochs=1", "--recipe", "digits", "training.epochs=0"], "training.epochs must be greater"),
+        (["recipes", "digits"], "unrecognized arguments: digits"),
+        (["train", "--recipe", "digit"], "unknown recipe 'digit', did you mean 'digits'?"),
+        (["train", "--recipe", "missing.yaml"], "no recipe file missing.yaml"),
+        (["train", "--recipe", "digits", "training.epoch=3"], "unknown key training.epoch, did you mean 'epochs'?"),
+        (["train", "--recipe", "digits", "model.name=lambda_resnet_tny"], "lambda_resnet_tiny"),
+        (["train", "--recipe", "fashion_mnist", "--data-dir", "nowhere"], "no prepared dataset 'fashion_mnist'"),
+        (["train", "--recipe", "digits", "--out", os.devnull], "cannot write a run to"),
+        (["models", "vgg*"], "no model matches 'vgg*'"),
+    ],
+)
+def test_user_errors_are_one_line_and_status_2(arguments, expected, capsys, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("lambda-zoo: ")
+    assert expected in err
+    assert err.count("\n") == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_bug_keeps_its_traceback(monkeypatch):
+    def broken():
+        raise KeyError("a bug")
+
+    monkeypatch.setattr("zoo.recipe_file.packaged", broken)
+    with pytest.raises(KeyError, match="a bug"):
+        main(["recipes"])
+
+
+def test_recipes_lists_the_packaged_ones(capsys):
+    assert main(["recipes"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].split() == ["recipe", "model", "dataset", "expected", "test", "accuracy"]
+    assert any(line.split()[:3] == ["digits", "lambda_resnet_tiny", "digits"] for line in lines)
+
+
+def test_models_lists_the_registry(capsys):
+    assert main(["models", "lambda_resnet_t*"]) == 0
+    assert capsys.readouterr().out.split() == ["lambda_resnet_tiny"]
+
+
+def test_in_a_process_of_its_own_stderr_is_the_one_line(tmp_path):
+    result = zoo("train", "--recipe", "digits", "model.overrides.key_dm=3", cwd=tmp_path)
+    assert result.returncode == 2
+    assert result.stderr.startswith("lambda-zoo: ")
+    assert result.stderr.count("\n") == 1
+    assert result.stdout == ""
+
+
+def test_help_imports_nothing_heavy():
+    code = (
+        "import sys, zoo.cli\n"
+        "try: zoo.cli.main(['train', '--help'])\n"
+        "except SystemExit as end: assert end.code == 0\n"
+        "print({'tensorflow', 'keras', 'matplotlib', 'sklearn'} & set(sys.modules))"
+    )
+    output = subprocess.check_output([sys.executable, "-c", code], text=True)
+    assert "--recipe" in output
+    assert output.splitlines()[-1] == "set()"

@@ -1,0 +1,1 @@
+"""Training: recipes, data, and the `lambda-zoo` command."""

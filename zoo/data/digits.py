@@ -1,0 +1,48 @@
+"""Scikit-learn's handwritten digits: 1797 real images of 8x8 pixels that come with the library.
+
+Source: https://archive.ics.uci.edu/dataset/80 (the test part of that collection).
+"""
+
+from zoo.data.splits import Splits
+
+TEST_FRACTION = 0.25
+# The splits are one fact for everybody: they do not follow a recipe's seed.
+SPLIT_SEED = 0
+
+
+def load(validation_fraction, data_dir=None):
+    """Loads the digits in three parts, each with the same share of every class.
+
+    Args:
+        validation_fraction: Share of the training part to hold back for validation.
+        data_dir: Not needed, because the images come with scikit-learn.
+
+    Returns:
+        `Splits` of uint8 images `[8, 8, 1]` (0..255) and int64 labels. The test part is the same 450 images always.
+    """
+    import tensorflow as tf
+
+    images, labels = load_arrays()
+    train, test = _split(images, labels, TEST_FRACTION)
+    train, validation = _split(*train, validation_fraction)
+    return Splits(*(tf.data.Dataset.from_tensor_slices(part) for part in (train, validation, test)))
+
+
+def load_arrays():
+    """Returns all 1797 images, uint8 `[n, 8, 8, 1]` with values 0..255, and their int64 labels `[n]`."""
+    import numpy as np
+    from sklearn.datasets import load_digits
+
+    images, labels = load_digits(return_X_y=True)
+    # A pixel counts the set points, 0..16, of a 4x4 cell of the scanned bitmap.
+    images = np.round(images.reshape(-1, 8, 8, 1) * (255 / 16)).astype("uint8")
+    return images, labels.astype("int64")
+
+
+def _split(images, labels, fraction):
+    from sklearn.model_selection import train_test_split
+
+    kept, held_out, kept_labels, held_out_labels = train_test_split(
+        images, labels, test_size=fraction, stratify=labels, random_state=SPLIT_SEED
+    )
+    return (kept, kept_labels), (held_out, held_out_labels)

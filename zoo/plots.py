@@ -1,0 +1,90 @@
+"""The pictures of a run."""
+
+import matplotlib
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter
+
+TRAINING_COLOUR = "#4477aa"
+VALIDATION_COLOUR = "#ee7733"
+WRONG_COLOUR = "#cc3311"
+TEXT_COLOUR = "#333333"
+GRID_COLUMNS = 10
+GRID_ROWS = 5
+MISTAKE_ROWS = 2
+
+
+def curves(rows, path):
+    """Draws loss, accuracy and learning rate by epoch.
+
+    Args:
+        rows: One dictionary an epoch, as of `zoo.callbacks.MetricsLog`.
+        path: The PNG file.
+    """
+    epochs = [row["epoch"] for row in rows]
+    figure = Figure(figsize=(12, 3.8), dpi=120, layout="constrained")
+    loss, accuracy, learning_rate = figure.subplots(1, 3)
+    for axes, metric in ((loss, "loss"), (accuracy, "accuracy")):
+        axes.plot(epochs, [row[metric] for row in rows], ".-", color=TRAINING_COLOUR, label="training (augmented)")
+        axes.plot(epochs, [row[f"val_{metric}"] for row in rows], ".-", color=VALIDATION_COLOUR, label="validation")
+    loss.set_ylim(bottom=0)
+    accuracy.set_ylim(top=1.01)
+    loss.legend(frameon=False)
+    accuracy.yaxis.set_major_formatter(PercentFormatter(1))
+    last = rows[-1]["val_accuracy"]
+    accuracy.axhline(last, color=VALIDATION_COLOUR, linewidth=0.8, linestyle=":")
+    accuracy.set_title(f"accuracy (validation ends at {last:.1%})", color=TEXT_COLOUR)
+    learning_rate.plot(epochs, [row["learning_rate"] for row in rows], ".-", color=TEXT_COLOUR)
+    loss.set_title("loss", color=TEXT_COLOUR)
+    learning_rate.set_title("learning rate at the end of the epoch", color=TEXT_COLOUR)
+    for axes in (loss, accuracy, learning_rate):
+        axes.set_xlabel("epoch", color=TEXT_COLOUR)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.grid(alpha=0.25)
+        axes.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path)
+
+
+def predictions(images, labels, probabilities, class_names, path):
+    """Draws a grid of test images with the predicted classes: mistakes first, two rows at most, then others.
+
+    Args:
+        images: uint8 `[n, height, width, channels]`, with 1 or 3 channels.
+        labels: Integer labels `[n]`.
+        probabilities: `[n, classes]`.
+        class_names: The name of each label.
+        path: The PNG file.
+    """
+    predicted = probabilities.argmax(axis=-1)
+    wrong = np.flatnonzero(predicted != labels)
+    right = np.flatnonzero(predicted == labels)
+    shown_wrong = wrong[: MISTAKE_ROWS * GRID_COLUMNS]
+    # A sample, because a dataset may be sorted by class.
+    others = np.random.default_rng(0).permutation(right)[: GRID_ROWS * GRID_COLUMNS - len(shown_wrong)]
+
+    figure = Figure(figsize=(1.25 * GRID_COLUMNS, 1.55 * GRID_ROWS + 0.5), dpi=120, layout="constrained")
+    title = f"{len(right)} of {len(labels)} test images right ({len(right) / len(labels):.2%})"
+    if len(wrong):
+        title += ", wrong ones in red"
+    if len(wrong) > len(shown_wrong):
+        title += f" ({len(shown_wrong)} of {len(wrong)} shown)"
+    figure.suptitle(title, color=TEXT_COLOUR)
+    grid = figure.subplots(GRID_ROWS, GRID_COLUMNS).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, index in zip(grid, np.concatenate([shown_wrong, others]), strict=False):
+        _draw_image(axes, images[index])
+        title = f"{class_names[predicted[index]]} {probabilities[index].max():.0%}"
+        if predicted[index] == labels[index]:
+            axes.set_title(title, fontsize=8, color=TEXT_COLOUR)
+        else:
+            title += f"\nnot {class_names[labels[index]]}"
+            axes.set_title(title, fontsize=8, color=WRONG_COLOUR, fontweight="bold")
+    figure.savefig(path)
+
+
+def _draw_image(axes, image):
+    if image.shape[-1] == 1:
+        axes.imshow(image[..., 0], cmap=matplotlib.colormaps["gray"], vmin=0, vmax=255)
+    else:
+        axes.imshow(image)

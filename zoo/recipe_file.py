@@ -1,0 +1,182 @@
+"""Reads recipes (YAML), applies overrides, and says of every error where it stands and what is allowed."""
+
+import difflib
+import importlib.resources
+import re
+from pathlib import Path
+
+import pydantic
+import yaml
+
+from zoo.errors import UserError
+from zoo.recipe import Recipe
+
+_FOLDER = importlib.resources.files("zoo") / "recipes"
+# model, overrides and one key below them: deeper values are plain data and need no line number.
+_DEEPEST_SECTION = 2
+
+
+def packaged():
+    """Returns the recipes that come with the package, `{name: file}`, sorted by name.
+
+    Example:
+        >>> "digits" in packaged()
+        True
+    """
+    files = {file.name.removesuffix(".yaml"): file for file in _FOLDER.iterdir() if file.name.endswith(".yaml")}
+    return dict(sorted(files.items()))
+
+
+def find(source):
+    """Returns the file of a recipe.
+
+    Args:
+        source: Name of a packaged recipe, or the path of a `.yaml` file.
+
+    Raises:
+        UserError: There is no such recipe or file.
+    """
+    known = packaged()
+    if str(source).endswith((".yaml", ".yml")):
+        path = Path(source)
+        if not path.is_file():
+            raise UserError(f"no recipe file {source}; packaged recipes: {', '.join(known)}")
+        return path
+    if source not in known:
+        raise UserError(
+            f"unknown recipe {source!r}{_nearest(source, known)}; known: {', '.join(known)}, or give the path of a "
+            ".yaml file"
+        )
+    return known[source]
+
+
+def load(source, overrides=()):
+    """Reads and checks a recipe.
+
+    Args:
+        source: Name of a packaged recipe, or the path of a `.yaml` file.
+        overrides: Strings `key=value` with dotted keys, applied in order, such as `"training.epochs=3"`.
+
+    Returns:
+        A `zoo.recipe.Recipe`.
+
+    Raises:
+        UserError: The recipe is missing or wrong; one line with file, line, key, what was received and what is
+            allowed.
+
+    Example:
+        >>> load("digits", ["training.epochs=7"]).training.epochs
+        7
+    """
+    file = find(source)
+    values, lines = _parse(_text(file), file.name)
+    from_command_line = set()
+    for override in overrides:
+        from_command_line.add(_override(values, override))
+    try:
+        return Recipe.model_validate(values)
+    except pydantic.ValidationError as error:
+        problems = [_explain(problem, file.name, lines, from_command_line) for problem in error.errors()]
+        raise UserError("; ".join(problems)) from error
+
+
+def expected_accuracy(name):
+    """Returns what the first comment line of a packaged recipe says to expect, such as `98.7 %`."""
+    first = _text(packaged()[name]).partition("\n")[0]
+    match = re.match(r"# Expected test accuracy: (.+?)\.?$", first)
+    if not match:
+        raise ValueError(f"recipe {name!r} must begin with '# Expected test accuracy: …', got {first!r}")
+    return match[1]
+
+
+def dump(recipe):
+    """Returns a recipe as YAML text with every key written out, which `load` reads back."""
+    comment = "# The resolved recipe of the run beside it; `lambda-zoo train --recipe <this file>` repeats it.\n"
+    return comment + yaml.safe_dump(recipe.model_dump(), sort_keys=False)
+
+
+def _text(file):
+    try:
+        return file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"cannot read the recipe {file}: {error}") from error
+
+
+def _parse(text, file_name):
+    """Returns a YAML mapping as a dictionary, and `{(key, …): line}` of all its keys."""
+    lines = {}
+    try:
+        loader = yaml.SafeLoader(text)
+        root = loader.get_single_node()
+        if not isinstance(root, yaml.MappingNode):
+            raise UserError(f"{file_name}: a recipe has the sections {', '.join(Recipe.model_fields)}, but got none")
+        return _unfold(loader, root, (), lines, file_name), lines
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        raise UserError(f"{file_name}, line {mark.line + 1}: not valid YAML: {error.problem}") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{file_name}: not valid YAML: {error}") from error
+
+
+def _unfold(loader, node, section, lines, file_name):
+    if not isinstance(node, yaml.MappingNode) or len(section) > _DEEPEST_SECTION:
+        return loader.construct_object(node, deep=True)
+    values = {}
+    for key_node, value_node in node.value:
+        key, line = str(key_node.value), key_node.start_mark.line + 1
+        if key in values:
+            first = lines[(*section, key)]
+            raise UserError(f"{file_name}, line {line}: {'.'.join((*section, key))} stands on line {first} already")
+        lines[(*section, key)] = line
+        values[key] = _unfold(loader, value_node, (*section, key), lines, file_name)
+    return values
+
+
+def _override(values, override):
+    """Puts one `key=value` into the dictionary, and returns its key as a tuple."""
+    dotted, equals, value = override.partition("=")
+    *sections, key = path = tuple(dotted.split("."))
+    if not equals or not all(path):
+        raise UserError(f"override {override!r} must have the form section.key=value, such as training.epochs=3")
+    for section in sections:
+        values = values.setdefault(section, {})
+        if not isinstance(values, dict):
+            raise UserError(f"override {override!r}: {section} has no keys below it")
+    try:
+        values[key] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise UserError(f"override {override!r}: {value!r} is not a YAML value") from error
+    return path
+
+
+def _explain(problem, file_name, lines, from_command_line):
+    """Says one pydantic problem in a line: where, which key, what was received, what is allowed."""
+    key = problem["loc"]
+    name = ".".join(map(str, key))
+    if key in from_command_line:
+        where = "command line"
+    else:
+        # A missing key has no line of its own: its section's is the nearest.
+        line = next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
+        where = f"{file_name}, line {line}"
+    if problem["type"] == "extra_forbidden":
+        allowed = _keys(key[:-1])
+        return f"{where}: unknown key {name}{_nearest(key[-1], allowed)} (allowed: {', '.join(allowed)})"
+    if problem["type"] == "missing":
+        return f"{where}: {name} is missing"
+    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+    if problem["type"] == "value_error":
+        return f"{where}: {name}: {message}"
+    return f"{where}: {name} {message}, got {problem['input']!r}"
+
+
+def _keys(section):
+    fields = Recipe.model_fields
+    for name in section:
+        fields = fields[name].annotation.model_fields
+    return list(fields)
+
+
+def _nearest(name, known):
+    matches = difflib.get_close_matches(str(name), known, n=1)
+    return f", did you mean {matches[0]!r}?" if matches else ""
