@@ -13,30 +13,28 @@ import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import RESULTS, interleaved_medians, write_csv
-from lambda_keras.layers.contraction import ORDERS, Plan, contract, plan
+from lambda_keras.layers.contraction import DENSE_ORDERS, ORDERS, Plan, contract, plan
 
 BATCH, HEADS, KEY_DIM = 8, 4, 16
 # side of the map and value depth, as in stages c5, c4, c3 and c2 at 224 pixels
 SHAPES = ((7, 128), (14, 64), (28, 32), (56, 16))
-SCOPES = (None, 23, 7)
+SCOPES = (None, 23, 7, 3)
 # Longer than this and an order is not measured again: it has lost.
-TOO_LONG = 20.0
+TOO_LONG = 2.0
 
 
 def measure(side, value_dim, scope, training):
     """Rows of one problem: the seconds of each order, and of the chunks that the plan would take."""
     grid = (side, side)
     sides = (2 * side - 1,) * 2 if scope is None else (scope, scope)
-    chosen = plan(
-        grid,
-        grid,
-        num_heads=HEADS,
-        key_dim=KEY_DIM,
-        value_dim=value_dim,
-        scope_size=scope and (scope, scope),
-        batch=BATCH,
-        training=training,
-    )
+    problem = {
+        "num_heads": HEADS,
+        "key_dim": KEY_DIM,
+        "value_dim": value_dim,
+        "scope_size": scope and (scope, scope),
+        "batch": BATCH,
+    }
+    chosen = plan(grid, grid, **problem)
     n = math.prod(grid)
     rng = np.random.default_rng(0)
     shapes = ((BATCH, n, HEADS, KEY_DIM), (BATCH, n, 1, value_dim), (*sides, KEY_DIM, 1))
@@ -57,14 +55,10 @@ def measure(side, value_dim, scope, training):
         function = forward_and_backward if training else forward
         return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(*tensors))]
 
-    candidates = {order: Plan(order) for order in ORDERS}
-    if scope is None:
-        del candidates["convolution"], candidates["depthwise_convolution"]
-    if chosen.query_rows or side == 56:
-        for order in ("lambda_first", "query_first"):
-            candidates[f"{order}, row by row"] = Plan(order, 1)
-            # All at once, these would take gigabytes.
-            del candidates[order]
+    orders = ORDERS if scope else DENSE_ORDERS
+    candidates = {order: plan(grid, grid, implementation=order, **problem) for order in orders}
+    if side <= 28:  # More would take gigabytes.
+        candidates |= {f"{order}, all at once": Plan(order) for order in DENSE_ORDERS}
     candidates["plan"] = chosen
     functions = {name: step(candidate) for name, candidate in candidates.items()}
     functions = {name: function for name, function in functions.items() if _is_bearable(function)}
@@ -98,7 +92,7 @@ def plot(rows):
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(2, len(SHAPES), figsize=(20, 9))
+    figure, panels = plt.subplots(2, len(SHAPES), figsize=(20, 11))
     for panel_row, mode in zip(panels, ("inference", "training"), strict=True):
         for axes, (side, _) in zip(panel_row, SHAPES, strict=True):
             chosen = [row for row in rows if (row["side"], row["mode"]) == (side, mode)]

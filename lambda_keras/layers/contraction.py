@@ -17,11 +17,21 @@ import math
 import keras
 from keras import ops
 
-from lambda_keras.layers.contraction_plan import CONVOLUTIONS, DENSE_ORDERS, ORDERS, Plan, plan
+from lambda_keras.layers.contraction_plan import (
+    ACCELERATOR_MEMORY_BUDGET,
+    CONVOLUTIONS,
+    CPU_MEMORY_BUDGET,
+    DENSE_ORDERS,
+    ORDERS,
+    Plan,
+    plan,
+)
 from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table, take_rows
 
 __all__ = [
+    "ACCELERATOR_MEMORY_BUDGET",
     "CONVOLUTIONS",
+    "CPU_MEMORY_BUDGET",
     "DENSE_ORDERS",
     "ORDERS",
     "Plan",
@@ -36,6 +46,9 @@ __all__ = [
     "query_first",
 ]
 
+# So many chunks are written out one after the other; a loop, which exported graphs pay for, serves more.
+UNROLLED_CHUNKS = 8
+
 
 def normalize_keys(keys, normalization, mask=None):
     """Normalises keys over the context positions, in float32 at least.
@@ -49,22 +62,17 @@ def normalize_keys(keys, normalization, mask=None):
     Returns:
         Keys in float32 (float64 stays), `[b, m, u, k]`, or with a mask `[b, n, m, u, k]`.
     """
-    keys = _at_least_float32(keys)
+    keys, axis = _at_least_float32(keys), 1
     if mask is not None:
-        keys, mask = keys[:, None], mask[None, :, :, None, None]
-    if normalization == "softmax":
-        if mask is None:
-            # Keras warns of a softmax over one position, which a map of one pixel rightly has.
-            return ops.ones_like(keys) if keys.shape[1] == 1 else ops.softmax(keys, axis=1)
+        keys, mask, axis = keys[:, None], mask[None, :, :, None, None], 2
         # A finite floor: a query that sees nothing must not become 0 / 0.
-        keys = ops.where(mask, keys, -1e30)
-        keys = ops.where(mask, ops.exp(keys - ops.max(keys, axis=2, keepdims=True)), 0.0)
-        return keys / ops.maximum(ops.sum(keys, axis=2, keepdims=True), 1e-30)
-    if mask is not None:
-        keys = ops.where(mask, keys, 0.0)
+        keys = ops.where(mask, keys, -1e30 if normalization == "softmax" else 0.0)
+    if normalization == "softmax":
+        keys = ops.exp(keys - ops.stop_gradient(ops.max(keys, axis=axis, keepdims=True)))
+        keys = keys if mask is None else ops.where(mask, keys, 0.0)
+        return keys / ops.maximum(ops.sum(keys, axis=axis, keepdims=True), 1e-30)
     if normalization == "l2":
-        squares = ops.sum(ops.square(keys), axis=1 if mask is None else 2, keepdims=True)
-        return keys * ops.rsqrt(ops.maximum(squares, 1e-12))
+        return keys * ops.rsqrt(ops.maximum(ops.sum(ops.square(keys), axis=axis, keepdims=True), 1e-12))
     return keys
 
 
@@ -264,7 +272,11 @@ def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
             arguments["embeddings"] = take_rows(arguments["columns"], arguments["first_row"], rows, context_height)
         return _dense_rows(arguments, plan, normalization)
 
-    outputs = ops.map(lambda chunk: chunk_output(*chunk, *tensors.values()), tuple(chunked.values()))
+    if chunks <= UNROLLED_CHUNKS:
+        slices = [[tensor[chunk] for tensor in chunked.values()] for chunk in range(chunks)]
+        outputs = ops.stack([chunk_output(*chunk, *tensors.values()) for chunk in slices])
+    else:
+        outputs = ops.map(lambda chunk: chunk_output(*chunk, *tensors.values()), tuple(chunked.values()))
     return ops.reshape(ops.moveaxis(outputs, 0, 1), (-1, n, h, outputs.shape[-1]))
 
 

@@ -12,9 +12,13 @@ from lambda_keras.layers.relative_position import RelativePositionEmbedding, che
 KEY_NORMALIZATIONS = ("softmax", "l2", "none")
 
 
-def _xla_compiles_for_cpu():
-    devices = keras.distribution.list_devices() if keras.backend.backend() == "jax" else []
-    return bool(devices) and all(device.startswith("cpu") for device in devices)
+def _runs_on_cpu():
+    if keras.backend.backend() == "torch":
+        # Keras lists no devices for torch.
+        import torch
+
+        return not torch.cuda.is_available()
+    return all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
@@ -230,7 +234,7 @@ class LambdaLayer(keras.layers.Layer):
         if mask is not None:
             mask = ops.cast(ops.reshape(mask, (math.prod(query_grid), math.prod(context_grid))), "bool")
         if self.use_position or mask is not None:
-            plan = self.plan(inputs.shape, context.shape, training=bool(training), masked=mask is not None)
+            plan = self.plan(inputs.shape, context.shape, masked=mask is not None)
         if not known:
             query_grid, context_grid = ops.shape(inputs)[1:-1], ops.shape(context)[1:-1]
         outputs = contraction.contract(
@@ -249,17 +253,16 @@ class LambdaLayer(keras.layers.Layer):
         """Nothing: `mask` speaks of pairs of positions here, so none goes on to the next layer."""
         return None
 
-    def plan(self, inputs_shape, context_shape=None, training=False, masked=False):
+    def plan(self, inputs_shape, context_shape=None, masked=False):
         """The `contraction.Plan` that the layer follows for these shapes.
 
         Args:
             inputs_shape: `(batch, *grid, channels)`, `None` where unknown.
             context_shape: The same of the context; the inputs' by default.
-            training: Whether gradients will be taken.
             masked: Whether a mask is given.
         """
         query_grid = tuple(inputs_shape[1:-1])
-        scope = self.scope_size
+        scope, on_cpu = self.scope_size, _runs_on_cpu()
         return contraction.plan(
             query_grid,
             tuple((context_shape or inputs_shape)[1:-1]),
@@ -269,10 +272,10 @@ class LambdaLayer(keras.layers.Layer):
             intra_depth=self.intra_depth,
             scope_size=(scope,) * len(query_grid) if isinstance(scope, int) else scope,
             batch=inputs_shape[0],
-            training=training,
             masked=masked,
-            xla_on_cpu=_xla_compiles_for_cpu(),
+            xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
             implementation=self.implementation,
+            memory_budget=contraction.CPU_MEMORY_BUDGET if on_cpu else contraction.ACCELERATOR_MEMORY_BUDGET,
         )
 
     def multiply_adds(self, inputs_shape, context_shape=None):

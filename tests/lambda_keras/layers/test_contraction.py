@@ -70,20 +70,27 @@ PAPER = {"num_heads": 4, "key_dim": 16, "scope_size": (23, 23)}
 @pytest.mark.parametrize(
     ("grid", "arguments", "expected"),
     [
-        # c4 and c5 of a LambdaResNet at 224: dense, the queries first.
+        # c4 and c5 of a LambdaResNet at 224: the queries first.
         ((14, 14), {"value_dim": 64}, Plan("query_first")),
-        ((14, 14), {"value_dim": 64, "training": True}, Plan("query_first")),
-        ((7, 7), {"value_dim": 128, "training": True}, Plan("query_first")),
+        ((7, 7), {"value_dim": 128}, Plan("query_first")),
         ((14, 14), {"value_dim": 64, "scope_size": None}, Plan("query_first")),
+        # Larger batches and maps: in chunks.
+        ((14, 14), {"value_dim": 64, "batch": 64}, Plan("query_first", 7)),
+        ((28, 28), {"value_dim": 64, "scope_size": None}, Plan("query_first", 4)),
+        ((28, 28), {"value_dim": 64, "scope_size": None, "memory_budget": 2**30}, Plan("query_first")),
         # Many heads for the depths: the paper's order.
+        ((14, 14), {"value_dim": 16}, Plan("lambda_first")),
         ((14, 14), {"value_dim": 8, "num_heads": 32}, Plan("lambda_first")),
-        # A small scope on a large map.
-        ((56, 56), {"value_dim": 16, "scope_size": (7, 7)}, Plan("convolution")),
-        ((28, 28), {"value_dim": 32, "scope_size": (3, 3), "training": True}, Plan("convolution")),
-        # What only a convolution or only a dense order can do.
+        # A scope smaller than the map: bands. Far smaller: a convolution.
+        ((56, 56), {"value_dim": 64}, Plan("query_first", 1)),
+        ((56, 56), {"value_dim": 16, "scope_size": (3, 3)}, Plan("depthwise_convolution")),
+        ((56, 56), {"value_dim": 16, "scope_size": (3, 3), "xla_on_cpu": True}, Plan("lambda_first", 2)),
+        ((56, 56), {"value_dim": 16, "scope_size": (3, 3), "masked": True}, Plan("lambda_first", 1)),
+        ((9, 9, 9), {"value_dim": 16, "scope_size": (1, 1, 1)}, Plan("convolution")),
+        # Sequences: bands of many positions.
+        ((1024,), {"value_dim": 16, "scope_size": (23,)}, Plan("lambda_first", 128)),
+        # What only a convolution can do.
         ((None, None), {"value_dim": 64}, Plan("convolution")),
-        ((28, 28), {"value_dim": 32, "scope_size": (3, 3), "masked": True, "batch": 1}, Plan("query_first")),
-        ((28, 28), {"value_dim": 32, "scope_size": (3, 3), "xla_on_cpu": True, "batch": 8}, Plan("query_first")),
         # What the layer names.
         ((14, 14), {"value_dim": 64, "implementation": "lambda_first"}, Plan("lambda_first")),
         ((14, 14), {"value_dim": 64, "implementation": "convolution"}, Plan("convolution")),
@@ -127,7 +134,7 @@ def test_a_larger_budget_never_means_smaller_chunks():
         for power in range(20, 36)
     ]
     assert [row or 64 for row in rows] == sorted(row or 64 for row in rows)
-    assert rows[-1] is None
+    assert (rows[0], rows[-1]) == (1, None)
 
 
 @pytest.mark.parametrize(
