@@ -2,12 +2,10 @@
 
 import argparse
 import os
-import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
-from zoo.errors import UserError
+from zoo.command_line import Parser, run
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,21 +19,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     # TensorFlow's C++ side talks at length on stderr. Who wants to read it sets the variable.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
+
+    def command() -> int:
         options = _parser().parse_args(argv)
         return options.run(options)
-    except UserError as error:
-        print("lambda-export:", " ".join(str(error).split()), file=sys.stderr)
-        return 2
 
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        raise UserError(f"{message} (see {self.prog} --help)")
+    return run("lambda-export", command)
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="lambda-export", description=__doc__)
+    parser = Parser(prog="lambda-export", description=__doc__)
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     saved_model = commands.add_parser("saved-model", help="write a SavedModel, for servers")

@@ -1,17 +1,12 @@
 """The command `lambda-zoo`."""
 
-import argparse
 import logging
 import os
 import sys
 from pathlib import Path
 
+from zoo.command_line import Parser, run
 from zoo.errors import UserError
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message):
-        raise UserError(f"{message} (see {self.prog} --help)")
 
 
 def main(argv=None):
@@ -26,13 +21,12 @@ def main(argv=None):
     Example:
         >>> status = main(["recipes"])
     """
-    try:
+
+    def command():
         arguments = _parse(argv)
         arguments.run(arguments)
-    except UserError as error:
-        print("lambda-zoo:", " ".join(str(error).split()), file=sys.stderr)
-        return 2
-    return 0
+
+    return run("lambda-zoo", command)
 
 
 def _parse(argv):
@@ -48,7 +42,7 @@ def _parse(argv):
 
 
 def _parser():
-    parser = _Parser(prog="lambda-zoo", description="Trains lambda networks from recipes.")
+    parser = Parser(prog="lambda-zoo", description="Trains lambda networks from recipes.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     train = commands.add_parser("train", help="train a recipe's model and evaluate it on the test split")

@@ -93,7 +93,7 @@ class Blocks:
         return padding(x)
 
 
-def make_input(input_tensor, input_shape, image_size):
+def _make_input(input_tensor, input_shape, image_size):
     """The input of a model: the tensor given, or a new one of the shape given or of the default shape."""
     if input_shape is not None and (len(input_shape) != 3 or input_shape[-1] is None):
         raise ValueError(
@@ -113,31 +113,37 @@ def make_input(input_tensor, input_shape, image_size):
     return input_tensor
 
 
-def finish_model(
-    inputs,
-    x,
-    features,
-    *,
-    dropout_rate,
-    include_top,
-    weights,
-    pooling,
-    classes,
-    classifier_activation,
-    name,
-    features_only,
+def build_model(
+    trunk,
+    config,
+    include_top=True,
+    weights=None,
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=None,
+    classifier_activation="softmax",
+    name=None,
+    features_only=False,
 ):
-    """Puts the head on the last map `x`, makes the model and loads its weights."""
+    """Builds a model: input, the trunk of an architecture, head, weights.
+
+    `trunk(config, inputs)` returns the last map and a dict of the stages' maps. `config` has `name`, `image_size`,
+    `classes` and `dropout_rate` beside what the trunk reads. The other arguments are those of `LambdaResNet50`.
+    """
     if pooling not in (None, "avg", "max"):
         raise ValueError(f"`pooling` must be None, 'avg' or 'max'. Received: pooling={pooling!r}")
+    classes = config.classes if classes is None else classes
     if classes < 1:
         raise ValueError(f"`classes` must be at least 1. Received: classes={classes}")
+    inputs = _make_input(input_tensor, input_shape, config.image_size)
+    x, features = trunk(config, inputs)
     if features_only:
         x = features
     elif include_top:
         x = keras.layers.GlobalAveragePooling2D(data_format="channels_last", name="average_pool")(x)
-        if dropout_rate:
-            x = keras.layers.Dropout(dropout_rate, name="dropout")(x)
+        if config.dropout_rate:
+            x = keras.layers.Dropout(config.dropout_rate, name="dropout")(x)
         x = keras.layers.Dense(
             classes,
             activation=classifier_activation,
@@ -151,7 +157,7 @@ def finish_model(
     elif pooling == "max":
         x = keras.layers.GlobalMaxPooling2D(data_format="channels_last", name="max_pool")(x)
     sources = keras.utils.get_source_inputs(inputs)
-    model = keras.Model(sources[0] if len(sources) == 1 else sources, x, name=name)
+    model = keras.Model(sources[0] if len(sources) == 1 else sources, x, name=name or config.name)
     if weights is not None:
         _load(model, weights)
     return model

@@ -5,10 +5,11 @@ MobileNetV2: https://arxiv.org/abs/1801.04381. Light lambda blocks: LambdaNetwor
 """
 
 import dataclasses
+import functools
 
 import keras
 
-from lambda_keras.applications.building import Blocks, finish_model, make_input
+from lambda_keras.applications.building import Blocks, build_model
 from lambda_keras.applications.registry import model_function, register
 from lambda_keras.layers import LambdaLayer
 
@@ -60,20 +61,8 @@ class MobileNetV2Config:
     classes: int = 1000
 
 
-def build_mobilenet_v2(
-    config,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=None,
-    classifier_activation="softmax",
-    name=None,
-    features_only=False,
-):
-    """Builds the network that a `MobileNetV2Config` describes; other arguments are those of `MobileNetV2`."""
-    inputs = make_input(input_tensor, input_shape, config.image_size)
+def _trunk(config, inputs):
+    """The maps of the network that a configuration describes: the last one, and a dict of the stages'."""
     blocks = Blocks(config)
     x = blocks.normalize(blocks.convolution(inputs, 32, 3, 2, name="stem_conv"), name="stem")
     features = {}
@@ -89,19 +78,11 @@ def build_mobilenet_v2(
             if number in FEATURES:
                 features[FEATURES[number]] = x
     x = blocks.normalize(blocks.convolution(x, 1280, 1, name="head_conv"), name="head")
-    return finish_model(
-        inputs,
-        x,
-        features,
-        dropout_rate=config.dropout_rate,
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=config.classes if classes is None else classes,
-        classifier_activation=classifier_activation,
-        name=name or config.name,
-        features_only=features_only,
-    )
+    return x, features
+
+
+# Builds the network that a `MobileNetV2Config` describes; the other arguments are those of `LambdaResNet50`.
+build_mobilenet_v2 = functools.partial(build_model, _trunk)
 
 
 def _inverted_bottleneck(blocks, x, expansion, filters, strides, name):

@@ -1,10 +1,11 @@
 """ResNetConfig and build_resnet: every ResNet of this package is a configuration, not a branch of code."""
 
 import dataclasses
+import functools
 
 import keras
 
-from lambda_keras.applications.building import Blocks, finish_model, make_input
+from lambda_keras.applications.building import Blocks, build_model
 from lambda_keras.layers import LambdaLayer, SqueezeExcitation
 
 STAGES = ("c2", "c3", "c4", "c5")
@@ -77,20 +78,8 @@ class ResNetConfig:
                 raise ValueError(f"`{field}` must be in [0, 1). Received: {field}={getattr(self, field)}")
 
 
-def build_resnet(
-    config,
-    include_top=True,
-    weights=None,
-    input_tensor=None,
-    input_shape=None,
-    pooling=None,
-    classes=None,
-    classifier_activation="softmax",
-    name=None,
-    features_only=False,
-):
-    """Builds the network that a `ResNetConfig` describes; the other arguments are those of `LambdaResNet50`."""
-    inputs = make_input(input_tensor, input_shape, config.image_size)
+def _trunk(config, inputs):
+    """The maps of the network that a configuration describes: the last one, and a dict of the stages'."""
     blocks = Blocks(config)
     x = STEMS[config.stem](blocks, inputs, config.stem_width)
     features = {}
@@ -110,19 +99,11 @@ def build_resnet(
             )
             number += 1
         features[stage] = x
-    return finish_model(
-        inputs,
-        x,
-        features,
-        dropout_rate=config.dropout_rate,
-        include_top=include_top,
-        weights=weights,
-        pooling=pooling,
-        classes=config.classes if classes is None else classes,
-        classifier_activation=classifier_activation,
-        name=name or config.name,
-        features_only=features_only,
-    )
+    return x, features
+
+
+# Builds the network that a `ResNetConfig` describes; the other arguments are those of `LambdaResNet50`.
+build_resnet = functools.partial(build_model, _trunk)
 
 
 def _vanilla_stem(blocks, x, width):

@@ -1,6 +1,7 @@
 """LambdaLayer: projections, normalisation and call. The mathematics of contraction is in `contraction`."""
 
 import math
+import numbers
 
 import keras
 from keras import ops
@@ -100,8 +101,8 @@ class LambdaLayer(keras.layers.Layer):
     ):
         super().__init__(**kwargs)
         for name, value in (("num_heads", num_heads), ("key_dim", key_dim), ("intra_depth", intra_depth)):
-            if value < 1:
-                raise ValueError(f"`{name}` must be at least 1. Received: {name}={value}")
+            if not isinstance(value, numbers.Integral) or value < 1:
+                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}")
         if key_normalization not in KEY_NORMALIZATIONS:
             raise ValueError(
                 f"`key_normalization` must be one of {KEY_NORMALIZATIONS}. Received: "

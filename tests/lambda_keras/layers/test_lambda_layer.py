@@ -346,6 +346,7 @@ BAD = {
     "heads": (lambda: LambdaLayer(filters=10, num_heads=4), "multiple of `num_heads`"),
     "heads of the input": (lambda: LambdaLayer()(np.ones((1, 3, 3, 10))), "multiple of `num_heads`"),
     "no heads": (lambda: LambdaLayer(num_heads=0), "at least 1"),
+    "no number": (lambda: LambdaLayer(key_dim="16"), "an integer"),
     "no depth": (lambda: LambdaLayer(key_dim=0), "at least 1"),
     "rank": (lambda: LambdaLayer()(np.ones((2, 8))), r"\[batch, length, channels\]"),
     "scopes": (lambda: LambdaLayer(scope_size=(3, 3, 3))(np.ones((1, 4, 4, 8))), "one for each axis"),
