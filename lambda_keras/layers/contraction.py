@@ -18,21 +18,19 @@ import keras
 from keras import ops
 
 from lambda_keras.layers.contraction_plan import (
-    ACCELERATOR_MEMORY_BUDGET,
     CONVOLUTIONS,
-    CPU_MEMORY_BUDGET,
     DENSE_ORDERS,
+    ON_ACCELERATORS,
     ORDERS,
     Plan,
     plan,
 )
-from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table, take_rows
+from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table
 
 __all__ = [
-    "ACCELERATOR_MEMORY_BUDGET",
     "CONVOLUTIONS",
-    "CPU_MEMORY_BUDGET",
     "DENSE_ORDERS",
+    "ON_ACCELERATORS",
     "ORDERS",
     "Plan",
     "content",
@@ -239,7 +237,7 @@ def _dense(tensors, query_grid, context_grid, plan, normalization):
 
 
 def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
-    """`_dense` over a few rows of queries at a time; gradients compute a chunk again instead of keeping it.
+    """`_dense` over a few rows of queries at a time; gradients of many chunks compute them again, keeping none.
 
     Under a global scope each chunk takes its own embeddings and all of the context. Under a local one all chunks
     have the same embeddings, and each takes the band of context rows that its scope reaches.
@@ -264,25 +262,25 @@ def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
             tensors["columns"] = expand_columns(fit_table(table, query_grid, context_grid), query_grid, context_grid)
             chunked["first_row"] = ops.arange(height - 1, -1, -rows, dtype="int32")
 
-    # All tensors are arguments: recomputed gradients do not reach what a function closes over.
-    @keras.remat
     def chunk_output(*arguments):
         arguments = dict(zip([*chunked, *tensors], arguments, strict=True))
         if "columns" in arguments:
-            arguments["embeddings"] = take_rows(arguments["columns"], arguments["first_row"], rows, context_height)
+            arguments["embeddings"] = expand_rows(arguments["columns"], arguments["first_row"], rows, context_height)
         return _dense_rows(arguments, plan, normalization)
 
     if chunks <= UNROLLED_CHUNKS:
         slices = [[tensor[chunk] for tensor in chunked.values()] for chunk in range(chunks)]
         outputs = ops.stack([chunk_output(*chunk, *tensors.values()) for chunk in slices])
     else:
-        outputs = ops.map(lambda chunk: chunk_output(*chunk, *tensors.values()), tuple(chunked.values()))
+        # Recomputed gradients do not reach what a function closes over, hence all tensors as arguments.
+        recomputed = keras.remat(chunk_output)
+        outputs = ops.map(lambda chunk: recomputed(*chunk, *tensors.values()), tuple(chunked.values()))
     return ops.reshape(ops.moveaxis(outputs, 0, 1), (-1, n, h, outputs.shape[-1]))
 
 
 def _expand(table, query_grid, context_grid, shift=None):
     columns = expand_columns(fit_table(table, query_grid, context_grid, shift), query_grid, context_grid)
-    return expand_rows(columns, query_grid[0], context_grid[0])
+    return expand_rows(columns, query_grid[0] - 1, query_grid[0], context_grid[0])
 
 
 def _dense_rows(tensors, plan, normalization):

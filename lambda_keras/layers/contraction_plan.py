@@ -7,14 +7,15 @@ DENSE_ORDERS = ("lambda_first", "query_first")
 CONVOLUTIONS = ("convolution", "depthwise_convolution")
 ORDERS = DENSE_ORDERS + CONVOLUTIONS
 
-# Bytes that E and the intermediate of a chunk of queries may take. On a CPU the limit is the caches (and the size past
-# which an allocator hands out fresh pages), on an accelerator its memory.
+# Bytes that E and the intermediate of a chunk of queries may take on a CPU: past it, each allocation is of fresh pages.
 CPU_MEMORY_BUDGET = 24 * 2**20
-ACCELERATOR_MEMORY_BUDGET = 1024 * 2**20
+# Queries in a chunk on a CPU, at the most, where there is more than one row: enough for efficient matrix products,
+# few enough for the caches.
+QUERIES_IN_A_CHUNK = 96
+# What differs on an accelerator, which wants few and large products.
+ON_ACCELERATORS = {"memory_budget": 1024 * 2**20, "queries_in_a_chunk": None}
 # What a plan assumes where the batch is unknown until a step runs.
 ASSUMED_BATCH = 8
-# Queries that make a chunk large enough for matrix products to be efficient.
-QUERIES_IN_A_BAND = 128
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,6 +45,7 @@ def plan(
     xla_on_cpu=False,
     implementation="auto",
     memory_budget=CPU_MEMORY_BUDGET,
+    queries_in_a_chunk=QUERIES_IN_A_CHUNK,
 ):
     """Picks the order of contraction, and how many rows of queries to process at once.
 
@@ -61,10 +63,10 @@ def plan(
     `cost` = h·(1/k + 1/v) is the work of the query-first order in units of lambda-first's. x is the work of the
     convolution in units of that of a dense order on the band of context rows that a chunk sees.
 
-    Chunks of a dense order are as many rows as fit the budget: this bounds memory, and on a CPU it is also several
-    times faster than all rows at once. Where the scope does not reach all rows, chunks are smaller still, of
-    about 128 queries, since each then sees a band of the context only. The limits were measured on a CPU, in
-    inference and training, with `benchmarks/contraction.py`.
+    A dense order processes a few rows of queries at a time: this bounds memory, on a CPU it is also several times
+    faster than all rows at once, and where the scope does not reach all rows each chunk sees a band of the context
+    only. The limits were measured on a CPU with `benchmarks/contraction.py`; they are the same in inference and in
+    training.
 
     Args:
         query_grid: Sides of the grid of queries, `None` where unknown.
@@ -78,7 +80,8 @@ def plan(
         masked: Whether a mask is given.
         xla_on_cpu: Whether XLA compiles the step for a CPU, where its convolutions are very slow.
         implementation: `"auto"` or one of `ORDERS`.
-        memory_budget: Bytes.
+        memory_budget: Bytes that E and the intermediate of a chunk may take.
+        queries_in_a_chunk: Queries in a chunk of rows at the most; `None` to let the budget alone decide.
 
     Returns:
         A `Plan`.
@@ -106,14 +109,13 @@ def plan(
 
     height, row = query_grid[0], math.prod(query_grid[1:])
     cost = num_heads * (1 / key_dim + 1 / value_dim)
-    rows, seen_rows = height, context_grid[0]
+    rows = _largest_divisor(height, height if queries_in_a_chunk is None else queries_in_a_chunk // row)
+    seen_rows, x = context_grid[0], math.inf
     if can_convolve and scope_size is not None:
-        band = _largest_divisor(height, QUERIES_IN_A_BAND // row)
-        if band + scope_size[0] - 1 < height:
-            rows, seen_rows = band, band + scope_size[0] - 1
+        seen_rows = min(seen_rows, rows + scope_size[0] - 1)
+        x = math.prod(scope_size) / (seen_rows * row * min(cost, 1))
     order = implementation
     if implementation == "auto":
-        x = math.prod(scope_size) / (seen_rows * row * min(cost, 1)) if rows < height else math.inf
         if x < 0.2 and not xla_on_cpu:
             return Plan("depthwise_convolution" if len(query_grid) < 3 else "convolution")
         order = "lambda_first" if cost > 0.35 else "query_first"

@@ -276,7 +276,7 @@ class LambdaLayer(keras.layers.Layer):
             masked=masked,
             xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
             implementation=self.implementation,
-            memory_budget=contraction.CPU_MEMORY_BUDGET if on_cpu else contraction.ACCELERATOR_MEMORY_BUDGET,
+            **({} if on_cpu else contraction.ON_ACCELERATORS),
         )
 
     def multiply_adds(self, inputs_shape, context_shape=None):

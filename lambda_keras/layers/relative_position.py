@@ -94,35 +94,19 @@ def expand_columns(table, query_grid, context_grid):
     return ops.reshape(table, (math.prod(query_row), key_dim, offsets, math.prod(context_row) * intra_depth))
 
 
-def expand_rows(columns, query_rows, context_rows):
+def expand_rows(columns, first_row, query_rows, context_rows):
     """Re-indexes the axis of rows of what `expand_columns` returns, which completes the embeddings.
 
     Args:
-        columns: `[positions in a row, key_dim, query_rows + context_rows - 1, ...]`.
-        query_rows: Rows of queries.
-        context_rows: Rows of context positions.
-
-    Returns:
-        Embeddings E, `[n, key_dim, m * intra_depth]`, contiguous in the order that `contraction` multiplies.
-    """
-    row, key_dim, _, context_row = columns.shape
-    embeddings = ops.tensordot(columns, _one_hot_of_pairs(query_rows, context_rows, columns.dtype), axes=[[2], [0]])
-    embeddings = ops.reshape(embeddings, (row, key_dim, context_row, query_rows, context_rows))
-    embeddings = ops.transpose(embeddings, (3, 0, 1, 4, 2))
-    return ops.reshape(embeddings, (query_rows * row, key_dim, context_rows * context_row))
-
-
-def take_rows(columns, first_row, query_rows, context_rows):
-    """`expand_rows` for a few of many rows of queries, by a gather, which is the faster of the two for few rows.
-
-    Args:
-        columns: `[positions in a row, key_dim, all query rows + context_rows - 1, ...]`.
-        first_row: Offset index of the first of these rows and the first row of context; an integer tensor.
+        columns: `[positions in a row, key_dim, offsets of rows, ...]`.
+        first_row: Index of the offset from the first of the queries to the first row of context, which is the number
+            of query rows after it; an integer or a tensor.
         query_rows: Rows of queries to expand.
         context_rows: Rows of context positions.
 
     Returns:
-        Embeddings of these queries, `[query_rows * positions in a row, key_dim, m * intra_depth]`.
+        Embeddings E of these queries, `[query_rows * positions in a row, key_dim, m * intra_depth]`, contiguous in
+        the order that `contraction` multiplies.
     """
     row, key_dim, _, context_row = columns.shape
     index = first_row + np.arange(context_rows)[None, :] - np.arange(query_rows)[:, None]
@@ -221,7 +205,7 @@ class RelativePositionEmbedding(keras.layers.Layer):
         self.check_grids(query_grid, context_grid)
         table = fit_table(ops.cast(self.table, self.compute_dtype), query_grid, context_grid)
         columns = expand_columns(table, query_grid, context_grid)
-        embeddings = expand_rows(columns, query_grid[0], context_grid[0])
+        embeddings = expand_rows(columns, query_grid[0] - 1, query_grid[0], context_grid[0])
         embeddings = ops.reshape(embeddings, (math.prod(query_grid), self.key_dim, -1, self.intra_depth))
         return ops.transpose(embeddings, (0, 2, 1, 3))
 

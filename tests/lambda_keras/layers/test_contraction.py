@@ -70,29 +70,30 @@ PAPER = {"num_heads": 4, "key_dim": 16, "scope_size": (23, 23)}
 @pytest.mark.parametrize(
     ("grid", "arguments", "expected"),
     [
-        # c4 and c5 of a LambdaResNet at 224: the queries first.
-        ((14, 14), {"value_dim": 64}, Plan("query_first")),
+        # c4 and c5 of a LambdaResNet at 224: the queries first, a few rows at a time.
+        ((14, 14), {"value_dim": 64}, Plan("query_first", 2)),
         ((7, 7), {"value_dim": 128}, Plan("query_first")),
-        ((14, 14), {"value_dim": 64, "scope_size": None}, Plan("query_first")),
-        # Larger batches and maps: in chunks.
-        ((14, 14), {"value_dim": 64, "batch": 64}, Plan("query_first", 7)),
-        ((28, 28), {"value_dim": 64, "scope_size": None}, Plan("query_first", 4)),
-        ((28, 28), {"value_dim": 64, "scope_size": None, "memory_budget": 2**30}, Plan("query_first")),
+        ((14, 14), {"value_dim": 64, "scope_size": None}, Plan("query_first", 2)),
+        # More memory than the budget: fewer rows. An accelerator: as many as fit.
+        ((28, 28), {"value_dim": 64, "scope_size": None}, Plan("query_first", 2)),
+        ((28, 28), {"value_dim": 64, "scope_size": None, "batch": 64}, Plan("query_first", 1)),
+        ((28, 28), {"value_dim": 64, "scope_size": None, **contraction.ON_ACCELERATORS}, Plan("query_first")),
+        ((56, 56), {"value_dim": 64, "scope_size": None, **contraction.ON_ACCELERATORS}, Plan("query_first", 28)),
         # Many heads for the depths: the paper's order.
-        ((14, 14), {"value_dim": 16}, Plan("lambda_first")),
-        ((14, 14), {"value_dim": 8, "num_heads": 32}, Plan("lambda_first")),
+        ((14, 14), {"value_dim": 16}, Plan("lambda_first", 2)),
+        ((7, 7), {"value_dim": 8, "num_heads": 32}, Plan("lambda_first")),
         # A scope smaller than the map: bands. Far smaller: a convolution.
         ((56, 56), {"value_dim": 64}, Plan("query_first", 1)),
         ((56, 56), {"value_dim": 16, "scope_size": (3, 3)}, Plan("depthwise_convolution")),
-        ((56, 56), {"value_dim": 16, "scope_size": (3, 3), "xla_on_cpu": True}, Plan("lambda_first", 2)),
+        ((56, 56), {"value_dim": 16, "scope_size": (3, 3), "xla_on_cpu": True}, Plan("lambda_first", 1)),
         ((56, 56), {"value_dim": 16, "scope_size": (3, 3), "masked": True}, Plan("lambda_first", 1)),
         ((9, 9, 9), {"value_dim": 16, "scope_size": (1, 1, 1)}, Plan("convolution")),
-        # Sequences: bands of many positions.
-        ((1024,), {"value_dim": 16, "scope_size": (23,)}, Plan("lambda_first", 128)),
+        # Sequences: many positions.
+        ((1024,), {"value_dim": 16, "scope_size": (23,)}, Plan("lambda_first", 64)),
         # What only a convolution can do.
         ((None, None), {"value_dim": 64}, Plan("convolution")),
         # What the layer names.
-        ((14, 14), {"value_dim": 64, "implementation": "lambda_first"}, Plan("lambda_first")),
+        ((14, 14), {"value_dim": 64, "implementation": "lambda_first"}, Plan("lambda_first", 2)),
         ((14, 14), {"value_dim": 64, "implementation": "convolution"}, Plan("convolution")),
     ],
 )
@@ -129,12 +130,11 @@ def test_chunks_divide_the_grid_and_keep_to_the_budget(side, batch, masked, orde
 
 
 def test_a_larger_budget_never_means_smaller_chunks():
-    rows = [
-        plan((64, 64), (64, 64), **{**PAPER, "value_dim": 16, "scope_size": None, "memory_budget": 2**power}).query_rows
-        for power in range(20, 36)
-    ]
-    assert [row or 64 for row in rows] == sorted(row or 64 for row in rows)
-    assert (rows[0], rows[-1]) == (1, None)
+    problem = {**PAPER, "value_dim": 16, "scope_size": None, "queries_in_a_chunk": None}
+    plans = [plan((64, 64), (64, 64), **problem, memory_budget=2**power) for power in range(20, 36)]
+    rows = [chosen.query_rows or 64 for chosen in plans]
+    assert rows == sorted(rows)
+    assert (rows[0], rows[-1]) == (1, 64)
 
 
 @pytest.mark.parametrize(
