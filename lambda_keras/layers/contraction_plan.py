@@ -55,7 +55,7 @@ def plan(
     |-----------------------------------------------------|--------------------------------------------------|
     | the layer names an order                            | that one                                         |
     | unknown height or width                             | convolution                                      |
-    | scope far smaller than the map: x < 0.2, no mask,   | depthwise convolution (convolution in 3-D);      |
+    | scope far smaller than the map: x < 0.22, no mask,   | depthwise convolution (convolution in 3-D);      |
     | same grid for queries and context                   | never where XLA compiles for a CPU               |
     | cost > 0.35: many heads, or shallow keys and values | lambda-first, in chunks                          |
     | otherwise                                           | query-first, in chunks                           |
@@ -116,7 +116,7 @@ def plan(
         x = math.prod(scope_size) / (seen_rows * row * min(cost, 1))
     order = implementation
     if implementation == "auto":
-        if x < 0.2 and not xla_on_cpu:
+        if x < 0.22 and not xla_on_cpu:
             return Plan("depthwise_convolution" if len(query_grid) < 3 else "convolution")
         order = "lambda_first" if cost > 0.35 else "query_first"
 
