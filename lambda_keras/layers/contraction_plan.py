@@ -55,7 +55,7 @@ def plan(
     |-----------------------------------------------------|--------------------------------------------------|
     | the layer names an order                            | that one                                         |
     | unknown height or width                             | convolution                                      |
-    | scope far smaller than the map: x < 0.22, no mask,   | depthwise convolution (convolution in 3-D);      |
+    | scope far smaller than the map: x < 0.22, no mask,  | depthwise convolution (convolution in 3-D);      |
     | same grid for queries and context                   | never where XLA compiles for a CPU               |
     | cost > 0.35: many heads, or shallow keys and values | lambda-first, in chunks                          |
     | otherwise                                           | query-first, in chunks                           |
