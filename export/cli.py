@@ -57,16 +57,16 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 
 def _saved_model(options: argparse.Namespace) -> int:
-    from export.load import load_classifier
     from export.saved_model import export_saved_model
+    from zoo.load import load_classifier
 
     print(f"wrote {export_saved_model(load_classifier(options.model), options.out)}")
     return 0
 
 
 def _tflite(options: argparse.Namespace) -> int:
-    from export.load import load_classifier
     from export.tflite import export_tflite
+    from zoo.load import load_classifier
 
     print(f"wrote {export_tflite(load_classifier(options.model), options.out)}")
     return 0
@@ -74,8 +74,8 @@ def _tflite(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from export.labelled_images import load_labelled_images
-    from export.load import load_classifier
     from export.verify import LARGEST_DIFFERENCE, find_artifact, table, verify
+    from zoo.load import load_classifier
 
     artifacts = [find_artifact(path) for path in options.artifacts]
     model = load_classifier(options.model)

@@ -22,7 +22,7 @@ def export_saved_model(model: keras.Model, folder: Path) -> Path:
     It is written beside and renamed when it is whole: a server that watches `folder` never sees half a model.
 
     Args:
-        model: A classifier, as `export.load.load_classifier` returns it.
+        model: A classifier, as `zoo.load.load_classifier` returns it.
         folder: The folder of the versions; made if it is missing.
 
     Returns:

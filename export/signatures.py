@@ -16,7 +16,7 @@ class ServedClassifier(tf.Module):
     every weight twice.)
 
     Args:
-        model: A classifier, as `export.load.load_classifier` returns it.
+        model: A classifier, as `zoo.load.load_classifier` returns it.
     """
 
     def __init__(self, model: keras.Model):

@@ -23,7 +23,7 @@ def export_tflite(model: keras.Model, path: Path) -> Path:
     wherever TFLite does, without TensorFlow's own kernels (Flex).
 
     Args:
-        model: A classifier, as `export.load.load_classifier` returns it.
+        model: A classifier, as `zoo.load.load_classifier` returns it.
         path: The file to write; its name ends in .tflite. An older one is replaced once the new one is whole.
 
     Returns:

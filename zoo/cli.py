@@ -1,11 +1,11 @@
 """The command `lambda-zoo`."""
 
+import json
 import logging
 import os
-import sys
 from pathlib import Path
 
-from zoo.command_line import Parser, run
+from zoo.command_line import Parser, print_table, run
 from zoo.errors import UserError
 
 
@@ -16,7 +16,8 @@ def main(argv=None):
         argv: The arguments; those of the process by default.
 
     Returns:
-        The exit status: 0, or 2 after a line on stderr about what the user can put right.
+        The exit status: 0; 2 after a line on stderr about what the user can put right; 75 where the same command goes
+        on with a training that was stopped.
 
     Example:
         >>> status = main(["recipes"])
@@ -42,15 +43,45 @@ def _parse(argv):
 
 
 def _parser():
-    parser = Parser(prog="lambda-zoo", description="Trains lambda networks from recipes.")
+    parser = Parser(prog="lambda-zoo", description="Trains lambda networks from recipes, evaluates them, predicts.")
     commands = parser.add_subparsers(required=True, metavar="command")
 
     train = commands.add_parser("train", help="train a recipe's model and evaluate it on the test split")
     train.add_argument("--recipe", required=True, help="name from `lambda-zoo recipes`, or path of a .yaml file")
-    train.add_argument("--out", help="folder to write (default: runs/<recipe>); replaces an earlier run there")
-    train.add_argument("--data-dir", help="folder of prepared TensorFlow Datasets (digits needs none)")
+    train.add_argument("--out", help="folder to write (default: runs/<recipe>); goes on with the run that it holds")
+    train.add_argument("--data-dir", help="folder of the images or of prepared TensorFlow Datasets (digits needs none)")
+    train.add_argument("--strategy", default="default", help="default, mirrored, multi_worker or tpu")
+    train.add_argument("--tpu", help="with --strategy tpu: name or address of the TPU, or local")
+    train.add_argument("--overwrite", action="store_true", help="remove the run that the folder holds, start anew")
+    train.add_argument("--dry-run", action="store_true", help="tell size, steps and memory of the training, and end")
+    train.add_argument("--replicas", type=int, default=1, help="with --dry-run: devices to share a batch (default: 1)")
     train.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.epochs=3")
     train.set_defaults(run=_train)
+
+    evaluate = commands.add_parser("evaluate", help="measure a saved model on a dataset")
+    _add_model(evaluate)
+    evaluate.add_argument("--data-dir", help="folder of the images or of prepared TensorFlow Datasets, as for train")
+    evaluate.add_argument("--dataset", metavar="NAME", help="other images of the same classes (default: as trained)")
+    evaluate.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
+    evaluate.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
+    evaluate.add_argument("--evaluation-crop", type=float, metavar="X", help="share of the side (default: as trained)")
+    evaluate.add_argument("--batch-size", type=int, default=64, metavar="N", help="images at a time (default: 64)")
+    evaluate.add_argument("--out", metavar="FOLDER", help="folder to write (default: evaluation/ beside the model)")
+    evaluate.set_defaults(run=_evaluate)
+
+    predict = commands.add_parser("predict", help="name what is on images")
+    _add_model(predict)
+    predict.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP or GIF file")
+    predict.add_argument("--top", type=int, default=5, metavar="N", help="classes for each image (default: 5)")
+    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    predict.set_defaults(run=_predict)
+
+    inspect_data = commands.add_parser("inspect-data", help="tell what a recipe's data are, draw training images")
+    inspect_data.add_argument("--recipe", required=True, help="as for train")
+    inspect_data.add_argument("--data-dir", help="as for train")
+    inspect_data.add_argument("--out", default="data.png", metavar="FILE", help="file to write (default: data.png)")
+    inspect_data.add_argument("overrides", nargs="*", metavar="key=value", help="such as data.randaugment_layers=2")
+    inspect_data.set_defaults(run=_inspect_data)
 
     recipes = commands.add_parser("recipes", help="list the recipes")
     recipes.set_defaults(run=_recipes)
@@ -61,16 +92,65 @@ def _parser():
     return parser
 
 
+def _add_model(parser):
+    parser.add_argument("model", metavar="MODEL", help="folder of a run, or a .keras file with record.json beside it")
+
+
 def _train(arguments):
     from zoo import recipe_file
 
     recipe = recipe_file.load(arguments.recipe, arguments.overrides)
     _quiet_tensorflow()
+    if arguments.dry_run:
+        from zoo.dry_run import dry_run
+
+        print(dry_run(recipe, arguments.data_dir, arguments.replicas))
+        return
+    # The strategy of several machines must be there before TensorFlow does anything else.
+    from zoo import strategy
+
+    distribution = strategy.create(arguments.strategy, arguments.tpu)
     from zoo.train import train
 
     out = arguments.out or Path("runs", Path(arguments.recipe).stem)
-    # A progress bar in a file is noise: there, a line an epoch.
-    train(recipe, out, arguments.data_dir, verbose=1 if sys.stdout.isatty() else 2)
+    train(recipe, out, arguments.data_dir, distribution, overwrite=arguments.overwrite)
+
+
+def _evaluate(arguments):
+    _quiet_tensorflow()
+    from zoo.evaluate import evaluate
+
+    evaluate(
+        arguments.model,
+        data_dir=arguments.data_dir,
+        dataset=arguments.dataset,
+        split=arguments.split,
+        image_size=arguments.image_size,
+        evaluation_crop=arguments.evaluation_crop,
+        batch_size=arguments.batch_size,
+        out=arguments.out,
+    )
+
+
+def _predict(arguments):
+    _quiet_tensorflow()
+    from zoo import predict
+
+    predictions = predict.predict(arguments.model, arguments.images, arguments.top)
+    if arguments.json:
+        print(json.dumps(predictions, indent=2, ensure_ascii=False))
+    else:
+        predict.print_predictions(predictions)
+
+
+def _inspect_data(arguments):
+    from zoo import recipe_file
+
+    recipe = recipe_file.load(arguments.recipe, arguments.overrides)
+    _quiet_tensorflow()
+    from zoo.inspect_data import inspect_data
+
+    inspect_data(recipe, arguments.out, arguments.data_dir)
 
 
 def _recipes(arguments):
@@ -79,8 +159,9 @@ def _recipes(arguments):
     rows = []
     for name in recipe_file.packaged():
         recipe = recipe_file.load(name)
-        rows.append((name, recipe.model.name, recipe.data.name, recipe_file.expected_accuracy(name)))
-    _print_table(("recipe", "model", "dataset", "expected test accuracy"), rows)
+        size, accuracy = str(recipe.data.image_size), recipe_file.expected_accuracy(name)
+        rows.append((name, recipe.model.name, size, recipe.data.name, accuracy))
+    print_table(("recipe", "model", "image size", "dataset", "expected test accuracy"), rows, right=(2,))
 
 
 def _models(arguments):
@@ -98,9 +179,3 @@ def _quiet_tensorflow():
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     logging.getLogger("absl").setLevel(logging.ERROR)
-
-
-def _print_table(header, rows):
-    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-    for row in (header, tuple("-" * width for width in widths), *rows):
-        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -1,9 +1,10 @@
 """What the commands of this project share: how they parse, and how they end on a user's error."""
 
 import argparse
+import os
 import sys
 
-from zoo.errors import UserError
+from zoo.errors import TryAgainError, UserError
 
 
 class Parser(argparse.ArgumentParser):
@@ -15,18 +16,35 @@ class Parser(argparse.ArgumentParser):
 
 
 def run(program, command):
-    """Runs a command; a user's error becomes one line on stderr.
+    """Runs a command; what is not a bug becomes one line on stderr.
 
     Args:
         program: The name to put before the line.
         command: A function without arguments that returns an exit status, or `None` for 0.
 
     Returns:
-        The exit status: the command's, or 2 after a line about what the user can put right. Any other exception is
-        a bug of ours and keeps its traceback.
+        The exit status: the command's; 2 after a line about what the user can put right; 75 (`EX_TEMPFAIL`) where the
+        same command goes on. Any other exception is a bug of ours and keeps its traceback.
     """
     try:
         return command() or 0
-    except UserError as error:
+    except (UserError, TryAgainError) as error:
         print(f"{program}:", " ".join(str(error).split()), file=sys.stderr)
-        return 2
+        return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2
+
+
+def print_table(header, rows, right=()):
+    """Prints rows of strings in columns below their header.
+
+    Args:
+        header: The names of the columns.
+        rows: Sequences of strings, one for each column.
+        right: Indices of the columns that are flush right, such as those of numbers.
+    """
+    widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
+    for row in (header, tuple("-" * width for width in widths), *rows):
+        cells = (
+            cell.rjust(width) if column in right else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        print("  ".join(cells).rstrip())

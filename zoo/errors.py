@@ -1,4 +1,4 @@
-"""The error for what a user can put right."""
+"""The errors that end a command in one line."""
 
 
 class UserError(ValueError):
@@ -7,3 +7,27 @@ class UserError(ValueError):
     `lambda-zoo` prints it as one line and ends with exit status 2. Any other exception is a bug of ours and keeps
     its traceback.
     """
+
+
+class NonFiniteLossError(UserError):
+    """The loss is infinite or not a number."""
+
+
+class TryAgainError(Exception):
+    """The training ended, but the same command goes on with it; `lambda-zoo` says so by exit status 75."""
+
+
+class StoppedError(TryAgainError):
+    """A signal asked the training to stop.
+
+    Args:
+        step: The steps that are done.
+    """
+
+    def __init__(self, step):
+        super().__init__(f"stopped by a signal after step {step}; the same command goes on from there")
+        self.step = step
+
+
+class WorkerLostError(TryAgainError):
+    """Another worker of the training is gone."""

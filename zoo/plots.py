@@ -2,6 +2,7 @@
 
 import matplotlib
 import numpy as np
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
@@ -12,13 +13,15 @@ TEXT_COLOUR = "#333333"
 GRID_COLUMNS = 10
 GRID_ROWS = 5
 MISTAKE_ROWS = 2
+# Up to so many classes, names and numbers can be read in a confusion matrix.
+READABLE_CLASSES = 25
 
 
 def curves(rows, path):
     """Draws loss, accuracy and learning rate by epoch.
 
     Args:
-        rows: One dictionary an epoch, as of `zoo.callbacks.MetricsLog`.
+        rows: One dictionary an epoch, as of `zoo.metrics_log.MetricsLog`.
         path: The PNG file.
     """
     epochs = [row["epoch"] for row in rows]
@@ -81,6 +84,70 @@ def predictions(images, labels, probabilities, class_names, path):
             title += f"\nnot {class_names[labels[index]]}"
             axes.set_title(title, fontsize=8, color=WRONG_COLOUR, fontweight="bold")
     figure.savefig(path)
+
+
+def confusion_matrix(matrix, class_names, path):
+    """Draws which classes are taken for which.
+
+    Up to `READABLE_CLASSES` classes each cell has its number, and its colour is the share of the row's images. With
+    more there are neither names nor numbers, and the colour is the logarithm of the number; empty cells are white.
+
+    Args:
+        matrix: Integers `[classes, classes]`: images of class `row` that are taken for class `column`.
+        class_names: The name of each class.
+        path: The PNG file.
+    """
+    readable = len(class_names) <= READABLE_CLASSES
+    side = 3.5 + 0.5 * len(class_names) if readable else 12
+    figure = Figure(figsize=(side, side), dpi=120, layout="constrained")
+    axes = figure.subplots()
+    if readable:
+        _draw_readable_matrix(axes, matrix, class_names)
+    else:
+        cells = np.ma.masked_equal(matrix, 0)
+        drawn = axes.imshow(cells, cmap="viridis_r", norm=LogNorm(1, max(2, matrix.max())), interpolation="nearest")
+        figure.colorbar(drawn, label="images", shrink=0.7)
+    axes.set_xlabel("predicted class", color=TEXT_COLOUR)
+    axes.set_ylabel("true class", color=TEXT_COLOUR)
+    right = np.trace(matrix) / matrix.sum()
+    axes.set_title(f"{matrix.sum()} images, {right:.2%} right", color=TEXT_COLOUR)
+    figure.savefig(path)
+
+
+def contact_sheet(images, names, valid, columns, path):
+    """Draws images in a grid, each below the name of its class.
+
+    Args:
+        images: uint8 `[n, height, width, channels]`, with 1, 3 or 4 channels.
+        names: The class names of the images.
+        valid: bool `[n]`, false for an image that could not be read; its place says so.
+        columns: Images in a row.
+        path: The PNG file.
+    """
+    rows = -(-len(images) // columns)
+    figure = Figure(figsize=(1.5 * columns, 1.75 * rows), dpi=120, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False).ravel()
+    for axes in grid:
+        axes.axis("off")
+    for axes, image, name, is_valid in zip(grid, images, names, valid, strict=False):
+        if is_valid:
+            _draw_image(axes, image)
+            axes.set_title(name, fontsize=8, color=TEXT_COLOUR)
+        else:
+            axes.set_title("could not be read", fontsize=8, color=WRONG_COLOUR)
+    figure.savefig(path)
+
+
+def _draw_readable_matrix(axes, matrix, class_names):
+    shares = matrix / np.maximum(matrix.sum(axis=1, keepdims=True), 1)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
+    for (row, column), count in np.ndenumerate(matrix):
+        if count:
+            colour = "white" if shares[row, column] > 0.5 else TEXT_COLOUR
+            axes.text(column, row, count, ha="center", va="center", fontsize=8, color=colour)
+    ticks = range(len(class_names))
+    axes.set_xticks(ticks, class_names, rotation=90)
+    axes.set_yticks(ticks, class_names)
 
 
 def _draw_image(axes, image):

@@ -7,8 +7,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from zoo.data import catalog
-
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -28,8 +26,8 @@ class Model(_Section):
     @field_validator("overrides")
     @classmethod
     def _leave_the_data_alone(cls, overrides):
-        if taken := {"input_shape", "classes"} & set(overrides):
-            raise ValueError(f"{', '.join(sorted(taken))} must be left out: the data and data.image_size decide")
+        if taken := {"input_shape", "classes", "classifier_activation"} & set(overrides):
+            raise ValueError(f"{', '.join(sorted(taken))} must be left out: the data and the training decide")
         return overrides
 
 
@@ -37,23 +35,53 @@ class Data(_Section):
     """Which images to train on, and how they are varied.
 
     Attributes:
-        name: A dataset of `zoo.data.catalog`.
+        name: `digits`, `fashion_mnist`, `image_folder`, or any image classification dataset of TensorFlow Datasets,
+            such as `imagenet2012` or `cats_vs_dogs:4.0.1`.
+        train: Split expression of TensorFlow Datasets for the training part, such as `train[20shard:]`; by default
+            `train` without the share of `validation_fraction`.
+        validation: The same for the validation part; give both or neither.
+        test: The same for the test part; by default `test`, or `validation` where there is no `test`.
+        validation_fraction: Share of the training part that is held back for validation.
         image_size: Side of the model's images in pixels.
-        validation_fraction: Share of the training part that is held back for the curves.
-        crop_padding: Training images are padded by so many black pixels on each side and cropped at random.
+        crop: How training images are cropped: `inception` (8 to 100 % of the area, aspect ratio 3/4 to 4/3), `pad`
+            (`crop_padding` black pixels on each side, then a crop of the original size) or `none` (as in evaluation).
+        crop_padding: Pixels for `crop: pad`.
         horizontal_flip: Whether half of the training images are mirrored.
+        randaugment_layers: Operations that RandAugment applies to a training image, 0 for none.
+        randaugment_magnitude: Their strength, 0 to 30; RandAugment's scale has 10 levels, above which it extrapolates.
+        random_erasing: Probability that a rectangle of a training image is filled with noise.
+        mixup: Alpha of mixup's Beta distribution, 0 for none.
+        cutmix: Alpha of CutMix's Beta distribution, 0 for none. With mixup too, each batch takes one of the two.
+        evaluation_crop: Share of the side that the central crop keeps in evaluation (timm's crop_pct).
+        interpolation: How images are resized.
     """
 
-    name: str
-    image_size: int = Field(ge=8, le=1024)
+    name: str = Field(min_length=1)
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
     validation_fraction: float = Field(default=0.1, gt=0, le=0.5)
+    image_size: int = Field(ge=8, le=1024)
+    crop: Literal["inception", "pad", "none"] = "none"
     crop_padding: int = Field(default=0, ge=0, le=128)
     horizontal_flip: bool = False
+    randaugment_layers: int = Field(default=0, ge=0, le=8)
+    randaugment_magnitude: float = Field(default=10, ge=0, le=30)
+    random_erasing: float = Field(default=0, ge=0, le=1)
+    mixup: float = Field(default=0, ge=0, le=10)
+    cutmix: float = Field(default=0, ge=0, le=10)
+    evaluation_crop: float = Field(default=1, gt=0, le=1)
+    interpolation: Literal["bilinear", "bicubic"] = "bicubic"
 
-    @field_validator("name")
-    @classmethod
-    def _known(cls, name):
-        return catalog.find(name).name
+    @model_validator(mode="after")
+    def _splits_belong_together(self):
+        if (self.train is None) != (self.validation is None):
+            raise ValueError("train and validation are given together or not at all")
+        if (self.crop == "pad") != (self.crop_padding > 0):
+            raise ValueError(
+                f"crop: pad and a crop_padding above 0 go together, got {self.crop} and {self.crop_padding}"
+            )
+        return self
 
 
 class Training(_Section):
@@ -61,23 +89,57 @@ class Training(_Section):
 
     Attributes:
         epochs: Passes over the training images.
-        batch_size: Images in a step.
-        optimizer: `momentum` and `nesterov` are SGD with momentum 0.9.
-        learning_rate: The peak, reached after the warm-up; from there it falls to zero along a cosine.
-        warmup_epochs: Epochs of linear warm-up.
-        weight_decay: Share of a weight that is taken away a step, times the learning rate (decoupled). Applies to
-            kernels; not to biases, BatchNorm and position tables.
+        batch_size: Images in a step, over all replicas and all its gradient accumulation.
+        gradient_accumulation: Passes in which a replica works off its share of a batch; their gradients are summed.
+            BatchNorm's statistics are those of a pass.
+        optimizer: `momentum` and `nesterov` are SGD; `rmsprop` has momentum too.
+        momentum: Of `momentum`, `nesterov` and `rmsprop`.
+        learning_rate: The peak, for `learning_rate_batch_size` images in a batch; it grows linearly with `batch_size`.
+        learning_rate_batch_size: Images that `learning_rate` is meant for; by default `batch_size`, so no scaling.
+        schedule: What follows the warm-up: `cosine` falls to zero, `exponential` multiplies by `decay_rate` every
+            `decay_epochs`, `constant` stays.
+        decay_rate: Of the exponential schedule.
+        decay_epochs: Of the exponential schedule.
+        warmup_epochs: Epochs of linear warm-up from zero.
+        weight_decay: For `momentum`, `nesterov` and `rmsprop` the gradient of a weight w gains `weight_decay * w`
+            (L2 regularisation, as in the paper); for `adamw` and `lamb` it is decoupled from the gradient.
+        weight_decay_on: `kernels` spares biases, BatchNorm and position tables; `all` does not.
         label_smoothing: Share of the target that is spread evenly over all classes.
-        seed: Seed of the initial weights, the order of the images and the augmentation.
+        gradient_clipping: The largest global norm of the gradient of a batch; by default no limit.
+        ema_decay: Decay of the moving average of the weights, such as 0.9999; by default there is none. Where there
+            is one, the averaged weights are evaluated and exported.
+        synchronized_batch_norm: Whether BatchNorm's statistics are over all replicas.
+        precision: Keras' dtype policy. `mixed_float16` scales the loss.
+        xla: Whether to compile the step with XLA, for strategy `default` (a TPU always does).
+        early_stopping_epochs: Stop after so many epochs without a better validation accuracy, and keep the best
+            weights; by default train to the end.
+        checkpoint_steps: Steps between checkpoints; by default an epoch.
+        steps_per_loop: Steps between two looks at the loss, for the progress bar and TensorBoard.
+        seed: Seed of the initial weights, the order of the images, the augmentation and dropout.
     """
 
     epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1, le=65_536)
-    optimizer: Literal["momentum", "nesterov", "adamw"]
+    gradient_accumulation: int = Field(default=1, ge=1, le=1024)
+    optimizer: Literal["momentum", "nesterov", "rmsprop", "adamw", "lamb"]
+    momentum: float = Field(default=0.9, ge=0, lt=1)
     learning_rate: float = Field(gt=0, le=100)
+    learning_rate_batch_size: int | None = Field(default=None, ge=1)
+    schedule: Literal["cosine", "exponential", "constant"] = "cosine"
+    decay_rate: float = Field(default=0.99, gt=0, le=1)
+    decay_epochs: float = Field(default=3, gt=0)
     warmup_epochs: float = Field(default=0, ge=0)
     weight_decay: float = Field(default=0, ge=0, le=1)
+    weight_decay_on: Literal["kernels", "all"] = "kernels"
     label_smoothing: float = Field(default=0, ge=0, lt=1)
+    gradient_clipping: float | None = Field(default=None, gt=0)
+    ema_decay: float | None = Field(default=None, gt=0, lt=1)
+    synchronized_batch_norm: bool = False
+    precision: Literal["float32", "mixed_bfloat16", "mixed_float16"] = "float32"
+    xla: bool = False
+    early_stopping_epochs: int | None = Field(default=None, ge=1)
+    checkpoint_steps: int | None = Field(default=None, ge=1)
+    steps_per_loop: int = Field(default=20, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
 
     @model_validator(mode="after")
@@ -85,6 +147,11 @@ class Training(_Section):
         if self.warmup_epochs >= self.epochs:
             raise ValueError(f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}")
         return self
+
+    @property
+    def peak_learning_rate(self):
+        """The learning rate at the end of the warm-up, scaled to the batch size."""
+        return self.learning_rate * self.batch_size / (self.learning_rate_batch_size or self.batch_size)
 
 
 class Recipe(_Section):

@@ -17,14 +17,18 @@ _DEEPEST_SECTION = 2
 
 
 def packaged():
-    """Returns the recipes that come with the package, `{name: file}`, sorted by name.
+    """Returns the recipes that come with the package, `{name: file}`, sorted by name and numbers in it by value.
 
     Example:
         >>> "digits" in packaged()
         True
     """
     files = {file.name.removesuffix(".yaml"): file for file in _FOLDER.iterdir() if file.name.endswith(".yaml")}
-    return dict(sorted(files.items()))
+    return {name: files[name] for name in sorted(files, key=_words_and_numbers)}
+
+
+def _words_and_numbers(name):
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
 def find(source):
@@ -91,7 +95,7 @@ def expected_accuracy(name):
 
 def dump(recipe):
     """Returns a recipe as YAML text with every key written out, which `load` reads back."""
-    comment = "# The resolved recipe of the run beside it; `lambda-zoo train --recipe <this file>` repeats it.\n"
+    comment = "# A resolved recipe: every key is written out. `lambda-zoo train --recipe <this file>` trains it.\n"
     return comment + yaml.safe_dump(recipe.model_dump(), sort_keys=False)
 
 
@@ -159,22 +163,42 @@ def _explain(problem, file_name, lines, from_command_line):
         # A missing key has no line of its own: its section's is the nearest.
         line = next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
         where = f"{file_name}, line {line}"
+        if any(override[: len(key)] == key for override in from_command_line):
+            where += " and command line"
     if problem["type"] == "extra_forbidden":
-        allowed = _keys(key[:-1])
+        allowed = list(_fields(key[:-1]))
         return f"{where}: unknown key {name}{_nearest(key[-1], allowed)} (allowed: {', '.join(allowed)})"
     if problem["type"] == "missing":
         return f"{where}: {name} is missing"
+    if problem["type"] == "model_type":
+        return f"{where}: {name} must have keys below it ({', '.join(_fields(key))}), got {problem['input']!r}"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if problem["type"] == "value_error":
         return f"{where}: {name}: {message}"
-    return f"{where}: {name} {message}, got {problem['input']!r}"
+    return f"{where}: {name} {message}, got {problem['input']!r}{_bounds(key)}"
 
 
-def _keys(section):
+def _bounds(key):
+    """The bounds of a value where the schema has such, as ` (allowed: above 0, at most 100)`."""
+    field = _fields(key[:-1])[key[-1]]
+    words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
+    allowed = [
+        f"{word} {getattr(bound, name)}"
+        for bound in field.metadata
+        for name, word in words.items()
+        if hasattr(bound, name)
+    ]
+    if allowed and not field.is_required() and field.default is None:
+        allowed.append("or null")
+    return f" (allowed: {', '.join(allowed)})" if allowed else ""
+
+
+def _fields(section):
+    """The fields of the schema below a section, which is a tuple of keys; `()` is the recipe itself."""
     fields = Recipe.model_fields
     for name in section:
         fields = fields[name].annotation.model_fields
-    return list(fields)
+    return fields
 
 
 def _nearest(name, known):

@@ -2,25 +2,64 @@
 
 import contextlib
 import os
+import shutil
 from pathlib import Path
 
+from zoo import recipe_file
 from zoo.errors import UserError
 
 RECIPE = "recipe.yaml"
 METRICS = "metrics.csv"
 MODEL = "model.keras"
+RECORD = "record.json"
 TEST_SPLIT = "test.npz"
 CURVES = "curves.png"
 PREDICTIONS = "predictions.png"
+BEST_WEIGHTS = "best.weights.h5"
+FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_WEIGHTS)
+CHECKPOINTS = "checkpoints"
+TENSORBOARD = "tensorboard"
+EVALUATION = "evaluation"
 
 
-def start(path):
-    """Makes the folder of a new run, and removes the files of an earlier run there.
+def check(path, recipe):
+    """Refuses a folder that holds the run of another recipe.
 
-    A folder holds one run: a run that is stopped must not leave its curve beside the model of another.
+    A folder holds one run: its checkpoints go on only with the settings they were made with.
+
+    Args:
+        path: The folder.
+        recipe: The `zoo.recipe.Recipe` that is to be trained there.
+
+    Raises:
+        UserError: There is another run.
+    """
+    file = Path(path, RECIPE)
+    if not file.is_file():
+        if Path(path, CHECKPOINTS).exists():
+            raise UserError(f"{path} holds checkpoints without their {RECIPE}; give another folder or --overwrite")
+        return
+    earlier = recipe_file.load(str(file))
+    differing = [
+        f"{section}.{key} {getattr(getattr(earlier, section), key)!r} there, {value!r} here"
+        for section, values in recipe
+        for key, value in values
+        if getattr(getattr(earlier, section), key) != value
+    ]
+    if differing:
+        raise UserError(
+            f"{path} holds a run with other settings ({'; '.join(differing)}); give another folder with --out, or "
+            "--overwrite to remove that run"
+        )
+
+
+def start(path, recipe, overwrite=False):
+    """Makes the folder of a run, or goes on with the run that it holds.
 
     Args:
         path: The folder. Files in it that are not a run's own stay.
+        recipe: The `zoo.recipe.Recipe`.
+        overwrite: Whether to remove the run that the folder holds.
 
     Returns:
         The folder as a `pathlib.Path`.
@@ -31,8 +70,15 @@ def start(path):
     folder = Path(path)
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in (RECIPE, METRICS, MODEL, TEST_SPLIT, CURVES, PREDICTIONS):
-            (folder / name).unlink(missing_ok=True)
+        if overwrite:
+            # The recipe last: while checkpoints are left, `check` must see whose they are.
+            for name in (CHECKPOINTS, TENSORBOARD, EVALUATION):
+                if (folder / name).is_dir():
+                    shutil.rmtree(folder / name)
+            for name in reversed(FILES):
+                (folder / name).unlink(missing_ok=True)
+        with replacing(folder / RECIPE) as partial:
+            partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write a run to {folder}: {error.strerror}; give another folder with --out") from error
     return folder
@@ -57,7 +103,8 @@ def replacing(path):
         'epoch,loss'
     """
     path = Path(path)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
+    # Keras and NumPy go by the ending, and that of weights has two parts.
+    partial = path.with_name(f".partial.{path.name}")
     try:
         yield partial
         os.replace(partial, path)

@@ -1,37 +1,53 @@
 """Learning-rate schedules by step."""
 
 import keras
+from keras import ops
 
 
-def warmup_cosine(peak, warmup_steps, total_steps):
-    """A linear warm-up from zero to `peak`, then half a cosine down to zero.
-
-    With w = `warmup_steps`, T = `total_steps`, the rate of step t is `peak * t / w` for t < w and
-    `peak * (1 + cos(pi * (t - w) / (T - w))) / 2` from there on, which is zero at step T and after it.
-    It is the schedule of LambdaNetworks (appendix, https://arxiv.org/abs/2102.08602).
+class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
+    """A linear warm-up from zero, then another schedule, whose steps count from the end of the warm-up.
 
     Args:
         peak: The learning rate at the end of the warm-up.
-        warmup_steps: Steps of warm-up, 0 for none.
-        total_steps: Steps of the whole training, warm-up included.
+        warmup_steps: Steps of warm-up, at least 1.
+        after: The `keras.optimizers.schedules.LearningRateSchedule` that follows.
+    """
+
+    def __init__(self, peak, warmup_steps, after):
+        super().__init__()
+        self.peak = peak
+        self.warmup_steps = warmup_steps
+        self.after = after
+
+    def __call__(self, step):
+        """Returns the learning rate of a step, float32."""
+        step = ops.cast(step, "float32")
+        rising = self.peak * step / self.warmup_steps
+        return ops.where(step < self.warmup_steps, rising, self.after(step - self.warmup_steps))
+
+
+def build_schedule(training, steps_per_epoch):
+    """Builds a recipe's schedule.
+
+    With w warm-up steps, T steps in all and peak p, the rate of step t is p·t/w for t < w, and from there on
+    p·(1 + cos(π·(t - w)/(T - w)))/2 (`cosine`), p·rate^⌊(t - w)/decay_steps⌋ (`exponential`) or p (`constant`).
+    Warm-up and cosine are the schedule of LambdaNetworks (appendix, https://arxiv.org/abs/2102.08602), the exponential
+    one that of its MobileNetV2.
+
+    Args:
+        training: A `zoo.recipe.Training`.
+        steps_per_epoch: Steps in an epoch.
 
     Returns:
         A `keras.optimizers.schedules.LearningRateSchedule`.
-
-    Raises:
-        ValueError: The warm-up leaves no step to train in.
-
-    Example:
-        >>> schedule = warmup_cosine(peak=0.1, warmup_steps=10, total_steps=110)
-        >>> [round(float(schedule(step)), 3) for step in (0, 5, 10, 60, 110)]
-        [0.0, 0.05, 0.1, 0.05, 0.0]
     """
-    if not 0 <= warmup_steps < total_steps:
-        raise ValueError(
-            f"`warmup_steps` must be at least 0 and below `total_steps`. Received: warmup_steps={warmup_steps}, "
-            f"total_steps={total_steps}"
-        )
-    decay_steps = total_steps - warmup_steps
-    if warmup_steps == 0:
-        return keras.optimizers.schedules.CosineDecay(peak, decay_steps)
-    return keras.optimizers.schedules.CosineDecay(0.0, decay_steps, warmup_target=peak, warmup_steps=warmup_steps)
+    peak = training.peak_learning_rate
+    warmup_steps = round(training.warmup_epochs * steps_per_epoch)
+    if training.schedule == "cosine":
+        cosine_steps = training.epochs * steps_per_epoch - warmup_steps
+        after = keras.optimizers.schedules.CosineDecay(peak, max(cosine_steps, 1))
+    else:
+        decay_rate = training.decay_rate if training.schedule == "exponential" else 1.0
+        decay_steps = round(training.decay_epochs * steps_per_epoch)
+        after = keras.optimizers.schedules.ExponentialDecay(peak, max(decay_steps, 1), decay_rate, staircase=True)
+    return WarmUp(peak, warmup_steps, after) if warmup_steps else after

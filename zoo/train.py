@@ -1,176 +1,250 @@
 """`lambda-zoo train`: a recipe in, a run folder out."""
 
+import contextlib
+import io
+import time
+
 import keras
-import numpy as np
+import orbit
 import tensorflow as tf
 
-import lambda_keras as lk
-from zoo import plots, recipe_file, run_folder, schedules
-from zoo.callbacks import MetricsLog, StopOnNonFiniteLoss
-from zoo.data import catalog, input_pipeline
-from zoo.errors import UserError
+from zoo import assemble, outputs, run_folder
+from zoo.checkpoints import Checkpoints
+from zoo.data import catalog
+from zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
+from zoo.evaluator import Evaluator
+from zoo.metrics_log import MetricsLog
+from zoo.position_images import position_table_images
+from zoo.preemption import StopFlag
+from zoo.progress import Progress
+from zoo.strategy import is_chief
+from zoo.trainer import CORRECT, IMAGES, LOSS, UNREADABLE
 
-MOMENTUM = 0.9
+# What collectives end in when a worker of the training is gone.
+LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
-def train(recipe, out, data_dir=None, verbose=1):
+def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=True):
     """Trains the recipe's model, evaluates it once on the test split and writes the run folder.
 
-    The folder holds `recipe.yaml`, `metrics.csv`, `model.keras`, `test.npz`, `curves.png` and `predictions.png`.
+    A run that was stopped goes on from its newest checkpoint, with the same numbers as if it had not been stopped.
+
+    The folder holds `recipe.yaml`, `metrics.csv`, `model.keras` (float32, softmax, with the averaged or best weights
+    where the recipe asks for such), `record.json`, `test.npz`, `curves.png`, `predictions.png`, `checkpoints/` and
+    `tensorboard/`.
 
     Args:
         recipe: A `zoo.recipe.Recipe`.
-        out: The folder to write. The files of an earlier run in it are removed.
-        data_dir: Folder of prepared data, for datasets of TensorFlow Datasets.
-        verbose: Keras' `verbose`: 0 silent, 1 a progress bar, 2 a line an epoch.
+        out: The folder to write.
+        data_dir: Folder of prepared data, for datasets that need one.
+        strategy: From `zoo.strategy.create`; by default that of one device.
+        overwrite: Whether to remove the run that the folder holds instead of going on with it.
+        verbose: Whether to show the progress.
 
     Returns:
         The accuracy on the test split, 0..1.
 
     Raises:
-        UserError: The recipe does not fit the model or the data, the data are missing, the folder cannot be written,
-            or the loss is not finite.
+        UserError: The recipe does not fit the model, the data or the devices, the data are missing, the folder holds
+            another run or cannot be written, or the loss is not finite.
+        zoo.errors.TryAgainError: A signal stopped it, or another worker is gone; the same call goes on.
     """
     if keras.config.backend() != "tensorflow":
         raise UserError(f"training needs KERAS_BACKEND=tensorflow, got {keras.config.backend()}")
-    keras.utils.set_random_seed(recipe.training.seed)
-    dataset = catalog.find(recipe.data.name)
-    splits = dataset.load(recipe.data.validation_fraction, data_dir)
-    images = int(splits.train.cardinality())
-    if recipe.training.batch_size > images:
-        raise UserError(f"training.batch_size {recipe.training.batch_size} is more than the {images} training images")
-    model = build_model(recipe, dataset)
-    folder = run_folder.start(out)
-    with run_folder.replacing(folder / run_folder.RECIPE) as partial:
-        partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
-
-    if verbose:
-        _introduce(model, splits, recipe)
-    rows = fit(model, splits, dataset, recipe, folder / run_folder.METRICS, verbose)
-    with run_folder.replacing(folder / run_folder.MODEL) as partial:
-        model.save(partial)
-    with run_folder.replacing(folder / run_folder.CURVES) as partial:
-        plots.curves(rows, partial)
-    return _test(model, splits.test, dataset, recipe, folder, verbose)
-
-
-def build_model(recipe, dataset):
-    """Builds the recipe's model for the dataset's images and classes.
-
-    Raises:
-        UserError: The model's name or an override is unknown or does not fit.
-    """
-    size = recipe.data.image_size
-    try:
-        return lk.create_model(
-            recipe.model.name,
-            input_shape=(size, size, dataset.channels),
-            classes=len(dataset.class_names),
-            **recipe.model.overrides,
-        )
-    except (TypeError, ValueError) as error:
-        raise UserError(f"model {recipe.model.name!r}: {error}") from error
+    strategy = strategy or tf.distribute.get_strategy()
+    if recipe.training.xla and strategy.num_replicas_in_sync > 1:
+        raise UserError("training.xla is for --strategy default; a TPU always compiles with XLA, the others cannot")
+    if not overwrite:
+        run_folder.check(out, recipe)
+    dataset = catalog.load(recipe.data, data_dir)
+    with StopFlag() as stop:
+        trainer = assemble.build_trainer(recipe, dataset, strategy, stop.raised)
+        # Built before the folder is touched: whatever can fail for the user's sake should fail there.
+        model = assemble.build_model(recipe, dataset)
+        if is_chief(strategy):
+            run_folder.start(out, recipe, overwrite)
+        # The others read the folder once it is there.
+        _mean_over_replicas(strategy, 0)
+        run = _Run(trainer, model, run_folder.Path(out), verbose and is_chief(strategy))
+        try:
+            run.train()
+            return run.finish()
+        except NonFiniteLossError as error:
+            raise UserError(f"{error}; {run.checkpoints.describe_latest()}") from error
+        except LOST as error:
+            raise WorkerLostError(
+                f"another worker is gone; start all again, {run.checkpoints.describe_latest()}"
+            ) from error
+        finally:
+            run.close()
 
 
-def fit(model, splits, dataset, recipe, metrics_path, verbose=1):
-    """Trains the model in place.
+def _mean_over_replicas(strategy, number):
+    """The mean of a number over all replicas, each of which has its worker's; all workers wait for each other."""
 
-    Args:
-        model: A model from `build_model`. It is not compiled, so that it saves without the state of the training.
-        splits: `zoo.data.splits.Splits`; the test part is not touched.
-        dataset: The row of `zoo.data.catalog`.
-        recipe: A `zoo.recipe.Recipe`.
-        metrics_path: The CSV file to write.
-        verbose: Keras' `verbose`.
+    @tf.function
+    def mean():
+        return strategy.reduce("MEAN", strategy.run(lambda: tf.constant(number, tf.float64)), axis=None)
 
-    Returns:
-        The rows of the CSV file, see `zoo.callbacks.MetricsLog`.
-    """
-    training = recipe.training
-    steps_per_epoch = int(splits.train.cardinality()) // training.batch_size
-    trainable = keras.Model(model.inputs, model.outputs)
-    trainable.compile(
-        optimizer=build_optimizer(training, steps_per_epoch, trainable.trainable_variables),
-        loss=keras.losses.CategoricalCrossentropy(label_smoothing=training.label_smoothing),
-        metrics=["accuracy"],
-        # XLA makes these models slower on a CPU.
-        jit_compile="auto" if tf.config.list_physical_devices("GPU") else False,
-    )
-    log = MetricsLog(metrics_path, steps_per_epoch * training.batch_size)
-    sizes = {"image_size": recipe.data.image_size, "batch_size": training.batch_size}
-    trainable.fit(
-        input_pipeline.training_batches(
-            splits.train,
-            dataset,
-            crop_padding=recipe.data.crop_padding,
-            horizontal_flip=recipe.data.horizontal_flip,
-            seed=training.seed,
-            **sizes,
-        ),
-        steps_per_epoch=steps_per_epoch,
-        epochs=training.epochs,
-        validation_data=input_pipeline.evaluation_batches(splits.validation, dataset, **sizes),
-        callbacks=[StopOnNonFiniteLoss(), log],
-        shuffle=False,  # The stream is shuffled already.
-        verbose=verbose,
-    )
-    return log.rows
+    return float(mean())
 
 
-def build_optimizer(training, steps_per_epoch, variables):
-    """Builds the recipe's optimizer with its schedule.
+class _Run:
+    """The epochs of a training, and what is written along the way.
 
     Args:
-        training: A `zoo.recipe.Training`.
-        steps_per_epoch: Steps in an epoch.
-        variables: The variables to train. Only kernels decay: not biases, BatchNorm and position tables.
+        trainer: From `assemble.build_trainer`.
+        model: The model to export, from `assemble.build_model`.
+        folder: The run folder.
+        verbose: Whether to show the progress.
     """
-    schedule = schedules.warmup_cosine(
-        training.learning_rate,
-        warmup_steps=round(training.warmup_epochs * steps_per_epoch),
-        total_steps=training.epochs * steps_per_epoch,
-    )
-    if training.optimizer == "adamw":
-        optimizer = keras.optimizers.AdamW(schedule, weight_decay=training.weight_decay)
-    else:
-        optimizer = keras.optimizers.SGD(
-            schedule,
-            momentum=MOMENTUM,
-            nesterov=training.optimizer == "nesterov",
-            weight_decay=training.weight_decay,
+
+    def __init__(self, trainer, model, folder, verbose):
+        self.trainer = trainer
+        self.model = model
+        self.folder = folder
+        self.verbose = verbose
+        self.recipe = trainer.recipe
+        self.dataset = trainer.dataset
+        self.is_chief = is_chief(trainer.strategy)
+        self.steps_per_epoch = assemble.steps_per_epoch(self.recipe, self.dataset)
+        self.interval = self.recipe.training.checkpoint_steps or self.steps_per_epoch
+        self.checkpoints = Checkpoints(trainer, folder / run_folder.CHECKPOINTS, self.interval, self.is_chief)
+        board = folder / run_folder.TENSORBOARD
+        with _orbit_quiet():
+            self.controller = orbit.Controller(
+                global_step=trainer.step,
+                trainer=trainer,
+                evaluator=Evaluator(trainer, self.dataset.validation),
+                strategy=trainer.strategy,
+                train_actions=[self._show],
+                steps_per_loop=self._steps_of_loop,
+                checkpoint_manager=self.checkpoints,
+                summary_dir=str(board / "training") if self.is_chief else None,
+                eval_summary_dir=str(board / "validation") if self.is_chief else None,
+            )
+        self._check_that_workers_agree()
+        self.log = MetricsLog(folder / run_folder.METRICS, epochs=self.step // self.steps_per_epoch)
+        training = self.recipe.training
+        images = training.epochs * self.steps_per_epoch * training.batch_size
+        self.progress = Progress(images, self.step * training.batch_size, verbose)
+        self.tables = tf.summary.create_file_writer(str(board / "position_tables")) if self.is_chief else None
+
+    @property
+    def step(self):
+        return int(self.trainer.step.numpy())
+
+    def train(self):
+        """Trains the epochs that are left, or until early stopping; leaves a checkpoint of the last step done."""
+        if self.verbose:
+            outputs.introduce(self.trainer, self.step)
+        self.trainer.train_dataset = assemble.training_dataset(self.trainer, self.step)
+        try:
+            self._train_epochs()
+        except StoppedError:
+            self._save()
+            raise
+        self._save()
+
+    def _train_epochs(self):
+        training = self.recipe.training
+        seconds, first_step = 0.0, self.step
+        while True:
+            epoch, steps_into_epoch = divmod(self.step, self.steps_per_epoch)
+            if steps_into_epoch == 0 and epoch > len(self.log.rows):
+                self._end_epoch(epoch, seconds, (self.step - first_step) * training.batch_size)
+            if epoch == training.epochs or self._stops_early():
+                break
+            if steps_into_epoch == 0:
+                self.trainer.start_epoch()
+            start, first_step = time.perf_counter(), self.step
+            with _orbit_quiet():
+                self.controller.train((epoch + 1) * self.steps_per_epoch, checkpoint_at_completion=False)
+            seconds = time.perf_counter() - start
+
+    def _save(self):
+        self.checkpoints.save(self.step, check_interval=False)
+
+    def close(self):
+        """Ends the progress bar."""
+        self.progress.close()
+
+    def finish(self):
+        """Evaluates on the test split, writes the files of a finished run and returns the accuracy."""
+        trainer = self.trainer
+        best = self.folder / run_folder.BEST_WEIGHTS
+        keeps_best = self.recipe.training.early_stopping_epochs is not None
+        if keeps_best:
+            trainer.model.load_weights(best)
+            self.model.load_weights(best)
+        else:
+            self._export_weights()
+        test = Evaluator(trainer, self.dataset.test, averaged=not keeps_best).evaluate()
+        if self.is_chief:
+            outputs.write(self.model, self.dataset, self.recipe, self.log.rows, self.folder)
+        if self.verbose:
+            outputs.report(test["accuracy"], test["images"], self.folder)
+        return test["accuracy"]
+
+    def _end_epoch(self, epoch, seconds, images):
+        """Evaluates after an epoch and writes its row."""
+        with _orbit_quiet():
+            validation = self.controller.evaluate()
+        sums = self.trainer.sums.numpy()
+        self.log.add(
+            epoch=epoch,
+            loss=sums[LOSS] / sums[IMAGES],
+            accuracy=sums[CORRECT] / sums[IMAGES],
+            val_loss=validation["loss"],
+            val_accuracy=validation["accuracy"],
+            learning_rate=self.trainer.learning_rate,
+            seconds=seconds if images else None,
+            images_per_second=images / seconds if images else None,
+            unreadable_images=sums[UNREADABLE],
         )
-    optimizer.exclude_from_weight_decay([variable for variable in variables if variable.name != "kernel"])
-    return optimizer
+        keeps_best = self.recipe.training.early_stopping_epochs is not None
+        if keeps_best and self.log.epochs_without_progress() == 0:
+            self._export_weights()
+            if self.is_chief:
+                with run_folder.replacing(self.folder / run_folder.BEST_WEIGHTS) as partial:
+                    self.model.save_weights(partial)
+        if self.is_chief:
+            self.log.write()
+            with self.tables.as_default():
+                for name, image in position_table_images(self.trainer.model).items():
+                    tf.summary.image(name, image, step=epoch)
+        self.progress.epoch(self.log.rows[-1], self.recipe.training.epochs)
+
+    def _export_weights(self):
+        """Copies the averaged weights to the model to export."""
+        with self.trainer.averages.in_place_of_weights():
+            self.model.set_weights(self.trainer.model.get_weights())
+
+    def _stops_early(self):
+        patience = self.recipe.training.early_stopping_epochs
+        return patience is not None and self.log.epochs_without_progress() >= patience
+
+    def _steps_of_loop(self, step):
+        """Steps until the next look at the loss or the next checkpoint."""
+        return min(self.recipe.training.steps_per_loop, self.interval - int(step) % self.interval)
+
+    def _show(self, output):
+        self.progress.update(self.step * self.recipe.training.batch_size, output)
+
+    def _check_that_workers_agree(self):
+        """Makes sure that all workers go on from the same step.
+
+        Raises:
+            UserError: They do not see the same checkpoints.
+        """
+        if _mean_over_replicas(self.trainer.strategy, self.step) != self.step:
+            raise UserError(
+                f"the workers restored different checkpoints; --out ({self.folder}) must be a folder of all"
+            )
 
 
-def _introduce(model, splits, recipe):
-    counts = (f"{int(split.cardinality())} {name}" for name, split in splits._asdict().items())
-    device = "GPU" if tf.config.list_physical_devices("GPU") else "CPU"
-    print(f"{recipe.data.name}: {', '.join(counts)} images")
-    print(f"{model.name}: {model.count_params():,} parameters, on {device}", flush=True)
-
-
-def _test(model, split, dataset, recipe, folder, verbose):
-    """Evaluates on the test split, writes the split and a picture of it, and returns the accuracy."""
-    images, labels = input_pipeline.arrays(split, recipe.data.image_size)
-    batches = input_pipeline.evaluation_batches(
-        split, dataset, image_size=recipe.data.image_size, batch_size=recipe.training.batch_size
-    )
-    probabilities = model.predict(batches, verbose=0)
-    predictions = probabilities.argmax(axis=-1)
-    with run_folder.replacing(folder / run_folder.TEST_SPLIT) as partial:
-        np.savez_compressed(
-            partial,
-            images=images,
-            labels=labels,
-            mean=np.array(dataset.mean, "float32"),
-            std=np.array(dataset.std, "float32"),
-            class_names=np.array(dataset.class_names),
-        )
-    with run_folder.replacing(folder / run_folder.PREDICTIONS) as partial:
-        plots.predictions(images, labels, probabilities, dataset.class_names, partial)
-    correct = int((predictions == labels).sum())
-    if verbose:
-        print(f"Test accuracy {correct / len(labels):.2%}: {correct} of {len(labels)} images that training never saw")
-        print(f"Wrote {folder}")
-    return correct / len(labels)
+@contextlib.contextmanager
+def _orbit_quiet():
+    """Keeps Orbit's reports, which it prints, from between the lines of the progress."""
+    with contextlib.redirect_stdout(io.StringIO()):
+        yield

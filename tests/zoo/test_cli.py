@@ -27,6 +27,11 @@ def zoo(*arguments, cwd=None):
         (["train", "--recipe", "fashion_mnist", "--data-dir", "nowhere"], "no prepared dataset 'fashion_mnist'"),
         (["train", "--recipe", "digits", "--out", os.devnull], "cannot write a run to"),
         (["models", "vgg*"], "no model matches 'vgg*'"),
+        (["evaluate", "nowhere"], "no such file: nowhere"),
+        (["evaluate", ".", "--split", "tset"], "invalid choice: 'tset'"),
+        (["evaluate", ".", "--image-size", "large"], "invalid int value: 'large'"),
+        (["predict", "nowhere", "cat.jpg"], "no such file: nowhere"),
+        (["predict", "model.keras"], "the following arguments are required: IMAGE"),
     ],
 )
 def test_user_errors_are_one_line_and_status_2(arguments, expected, capsys, tmp_path, monkeypatch):
@@ -52,8 +57,12 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
 def test_recipes_lists_the_packaged_ones(capsys):
     assert main(["recipes"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].split() == ["recipe", "model", "dataset", "expected", "test", "accuracy"]
-    assert any(line.split()[:3] == ["digits", "lambda_resnet_tiny", "digits"] for line in lines)
+    assert lines[0].split() == ["recipe", "model", "image", "size", "dataset", "expected", "test", "accuracy"]
+    assert any(line.split()[:4] == ["digits", "lambda_resnet_tiny", "32", "digits"] for line in lines)
+    assert any(
+        line.split()[:5] == ["lambda_resnet152_224", "lambda_resnet152", "224", "imagenet2012", "83.2"]
+        for line in lines
+    )
 
 
 def test_models_lists_the_registry(capsys):

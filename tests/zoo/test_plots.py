@@ -5,6 +5,8 @@ import pytest
 from zoo import plots
 
 RED = np.array([0xCC, 0x33, 0x11]) / 255
+# A cell of the confusion matrix that holds its whole row: the end of ColorBrewer's Blues.
+FULL_CELL = np.array([8, 48, 107]) / 255
 
 
 def read(path):
@@ -42,3 +44,43 @@ def test_curves_of_one_and_of_many_epochs(tmp_path):
     plots.curves([row, {**row, "epoch": 2, "loss": 1.0}], tmp_path / "two.png")
     assert read(tmp_path / "one.png").shape == read(tmp_path / "two.png").shape
     assert (read(tmp_path / "one.png") != read(tmp_path / "two.png")).any()
+
+
+@pytest.mark.parametrize("classes", [2, 10, plots.READABLE_CLASSES])
+def test_a_confusion_matrix_is_dark_on_the_diagonal_if_all_is_right(tmp_path, classes):
+    names = [f"class {number}" for number in range(classes)]
+    for matrix, sign in ((np.eye(classes, dtype=int), 1), (np.eye(classes, dtype=int)[::-1], -1)):
+        plots.confusion_matrix(9 * matrix, names, tmp_path / "matrix.png")
+        rows, columns = np.nonzero(np.abs(read(tmp_path / "matrix.png") - FULL_CELL).max(axis=-1) < 0.02)
+        assert sign * np.corrcoef(rows, columns)[0, 1] > 0.7
+
+
+def test_a_confusion_matrix_of_few_classes_has_names_and_numbers(tmp_path):
+    pictures = []
+    for number, names in ((3, ("cat", "dog")), (4, ("cat", "dog")), (3, ("cat", "yak"))):
+        plots.confusion_matrix(np.diag([number, number]), names, tmp_path / "matrix.png")
+        pictures.append(read(tmp_path / "matrix.png"))
+    first, other_number, other_name = pictures
+    inside = np.s_[200:400, 100:500]  # the cells, without title and names
+    assert (first[inside] != other_number[inside]).any()
+    assert (first != other_name).any()
+
+
+def test_one_image_among_a_thousand_classes_can_be_seen(tmp_path):
+    pictures = []
+    for count in (0, 1):
+        matrix = 50 * np.eye(1000, dtype=int)
+        matrix[600, 100] = count
+        plots.confusion_matrix(matrix, ["name"] * 1000, tmp_path / "matrix.png")
+        pictures.append(read(tmp_path / "matrix.png"))
+    # Below the title, which has the number of images.
+    rows, columns = np.nonzero((pictures[0] != pictures[1]).any(axis=-1)[200:])
+    assert len(rows) >= 1
+    assert np.ptp(rows) <= 1
+    assert np.ptp(columns) <= 1
+    assert columns[0] < pictures[0].shape[1] / 4
+
+
+def test_a_class_without_images_is_an_empty_row(tmp_path):
+    plots.confusion_matrix(np.array([[5, 0], [0, 0]]), ("cat", "dog"), tmp_path / "matrix.png")
+    assert np.isfinite(read(tmp_path / "matrix.png")).all()

@@ -1,82 +1,84 @@
-"""The datasets by name, one row each."""
+"""Datasets by name."""
 
-import difflib
-import functools
-from collections.abc import Callable
-from dataclasses import dataclass
-
-from zoo.data import digits, tfds
+from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from zoo.data import digits, idx_files, image_folder, rand_augment, tfds
+from zoo.data.splits import Dataset
 from zoo.errors import UserError
 
-
-@dataclass(frozen=True)
-class Dataset:
-    """One row of the catalog.
-
-    Attributes:
-        name: What a recipe calls it.
-        class_names: The name of each label, in order.
-        channels: Channels of an image.
-        mean: Mean of each channel over the training part, images scaled to 0..1.
-        std: Standard deviation of each channel, on the same scale.
-        load: `load(validation_fraction, data_dir)` returns `zoo.data.splits.Splits`.
-    """
-
-    name: str
-    class_names: tuple[str, ...]
-    channels: int
-    mean: tuple[float, ...]
-    std: tuple[float, ...]
-    load: Callable
-
-
-_ROWS = (
-    Dataset(
-        name="digits",
-        class_names=tuple("0123456789"),
-        channels=1,
-        mean=(0.305,),
-        std=(0.376,),
-        load=digits.load,
-    ),
-    Dataset(
-        name="fashion_mnist",
-        class_names=(
-            "T-shirt/top",
-            "Trouser",
-            "Pullover",
-            "Dress",
-            "Coat",
-            "Sandal",
-            "Shirt",
-            "Sneaker",
-            "Bag",
-            "Ankle boot",
-        ),
-        channels=1,
-        mean=(0.286,),
-        std=(0.353,),
-        load=functools.partial(tfds.load, "fashion_mnist"),
-    ),
+# Mean and standard deviation of the training images, for datasets that are normalised with their own.
+_STATISTICS = {"fashion_mnist": ((0.286,), (0.353,))}
+FASHION_MNIST_CLASSES = (
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
 )
-DATASETS = {row.name: row for row in _ROWS}
 
 
-def find(name):
-    """Returns the catalog's row of a dataset.
+def load(data, data_dir=None):
+    """Loads the dataset of a recipe.
 
     Args:
-        name: The dataset's name.
+        data: A `zoo.recipe.Data`.
+        data_dir: Where the data are: for `image_folder` the folder of images, for `fashion_mnist` a folder of idx
+            files or of prepared TensorFlow Datasets, for other names the latter. `digits` needs none.
+
+    Returns:
+        A `zoo.data.splits.Dataset`. It is normalised with its own mean and standard deviation where those are known
+        (`digits`, `fashion_mnist`), otherwise with ImageNet's for images of 3 channels, and with 0.5 and 0.25 for
+        others.
 
     Raises:
-        UserError: There is no such dataset; the message has the nearest names and all names.
+        UserError: The name is unknown, the data are missing, damaged or of another kind, a part has no images, or
+            RandAugment cannot work on them.
 
     Example:
-        >>> find("digits").channels
-        1
+        >>> dataset = load(recipe_file.load("digits").data)
+        >>> dataset.test.count
+        450
     """
-    if name not in DATASETS:
-        nearest = difflib.get_close_matches(str(name), DATASETS, n=1)
-        hint = f"; did you mean {nearest[0]!r}?" if nearest else ""
-        raise UserError(f"unknown dataset {name!r}{hint} (known: {', '.join(DATASETS)})")
-    return DATASETS[name]
+    dataset = _load(data, data_dir)
+    for part in ("train", "validation", "test"):
+        if getattr(dataset, part).count == 0:
+            raise UserError(f"dataset {data.name!r} has no images for {part}")
+    if data.randaugment_layers and dataset.channels not in rand_augment.CHANNELS:
+        raise UserError(
+            f"RandAugment needs images of 1 or 3 channels, {data.name!r} has {dataset.channels}; set "
+            "data.randaugment_layers to 0"
+        )
+    return dataset
+
+
+def _load(data, data_dir):
+    if data.name == "digits":
+        _refuse_split_expressions(data)
+        return digits.load(data.validation_fraction)
+    if data.name == "image_folder":
+        _refuse_split_expressions(data)
+        class_names, splits = image_folder.load(data_dir, data.validation_fraction)
+        return _dataset(data.name, class_names, 3, splits)
+    if data.name == "fashion_mnist" and idx_files.are_in(data_dir):
+        _refuse_split_expressions(data)
+        splits = idx_files.load(data_dir, data.validation_fraction, len(FASHION_MNIST_CLASSES))
+        return _dataset(data.name, FASHION_MNIST_CLASSES, 1, splits)
+    builder = tfds.builder_of(data.name, data_dir)
+    return _dataset(data.name, tfds.classes_of(builder), tfds.channels_of(builder), tfds.splits_of(builder, data))
+
+
+def _dataset(name, class_names, channels, splits):
+    others = (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else ((0.5,) * channels, (0.25,) * channels)
+    mean, std = _STATISTICS.get(name.partition(":")[0], others)
+    return Dataset(name, class_names, channels, mean, std, *splits)
+
+
+def _refuse_split_expressions(data):
+    if data.train or data.test:
+        raise UserError(
+            f"data.train, data.validation and data.test are for TensorFlow Datasets; {data.name} has its own parts"
+        )

@@ -3,29 +3,35 @@
 Source: https://archive.ics.uci.edu/dataset/80 (the test part of that collection).
 """
 
-from zoo.data.splits import Splits
+from zoo.data.splits import ArraySplit, Dataset
 
 TEST_FRACTION = 0.25
 # The splits are one fact for everybody: they do not follow a recipe's seed.
 SPLIT_SEED = 0
 
 
-def load(validation_fraction, data_dir=None):
+def load(validation_fraction):
     """Loads the digits in three parts, each with the same share of every class.
 
     Args:
         validation_fraction: Share of the training part to hold back for validation.
-        data_dir: Not needed, because the images come with scikit-learn.
 
     Returns:
-        `Splits` of uint8 images `[8, 8, 1]` (0..255) and int64 labels. The test part is the same 450 images always.
+        A `zoo.data.splits.Dataset` of images `[8, 8, 1]`. The test part is the same 450 images always.
     """
-    import tensorflow as tf
-
     images, labels = load_arrays()
     train, test = _split(images, labels, TEST_FRACTION)
     train, validation = _split(*train, validation_fraction)
-    return Splits(*(tf.data.Dataset.from_tensor_slices(part) for part in (train, validation, test)))
+    return Dataset(
+        name="digits",
+        class_names=tuple("0123456789"),
+        channels=1,
+        mean=(0.305,),
+        std=(0.376,),
+        train=ArraySplit(*train),
+        validation=ArraySplit(*validation),
+        test=ArraySplit(*test),
+    )
 
 
 def load_arrays():

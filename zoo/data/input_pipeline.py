@@ -1,87 +1,127 @@
-"""From a split to batches: resize, augment, batch, normalise.
+"""From a split to batches: read, decode, vary, batch.
 
-Images stay uint8 until they are in a batch, which moves a quarter of the bytes.
+Images stay uint8 up to the device, which moves a quarter of the bytes. A batch is a dictionary:
+
+* `image`: uint8 `[batch_size, image_size, image_size, channels]`,
+* `label`: int32 `[batch_size]`,
+* `valid`: bool `[batch_size]`, false where an image could not be read, or where a row fills up the last batch.
 """
 
 import tensorflow as tf
 
-import lambda_keras as lk
-
-# Holds the whole training part of a small dataset, so that the order is a true permutation.
-SHUFFLE_BUFFER = 65_536
+from zoo.data import augmentation, preprocessing
 
 
-def training_batches(split, dataset, *, image_size, batch_size, crop_padding, horizontal_flip, seed):
+def training_batches(split, dataset, data, *, batch_size, seed, start=0, shard=0, num_shards=1):
     """Endless shuffled, augmented, full batches.
 
-    It repeats without end because Keras counts steps wrongly on a dataset whose length it does not know: train with
-    `steps_per_epoch`. Every random choice is a function of `seed` and the position in the stream.
+    Every random choice is a function of `seed` and the image's position in the stream. So a stream taken up at any
+    `start`, and the shards of a stream taken together, give what the whole stream gives. An image that cannot be
+    read keeps its position: its row is a copy of a valid row of the batch and `valid` says so. A batch in which no
+    image can be read is black.
 
     Args:
-        split: `tf.data.Dataset` of uint8 images `[height, width, channels]` and integer labels.
-        dataset: The row of `zoo.data.catalog` for mean, standard deviation and classes.
-        image_size: Side of the images in pixels.
-        batch_size: Images in a batch.
-        crop_padding: Pixels of black to pad on every side before cropping at random; 0 for no crop.
-        horizontal_flip: Whether to mirror half of the images.
+        split: A `zoo.data.splits.Split`.
+        dataset: The `zoo.data.splits.Dataset` it belongs to.
+        data: The recipe's `zoo.recipe.Data`.
+        batch_size: Images in a batch of this shard.
         seed: Integer for order and augmentation.
+        start: Images of the whole stream, all shards together, to pass over.
+        shard: Which of the shards, from 0.
+        num_shards: Number of shards that share the stream.
 
     Returns:
-        `tf.data.Dataset` of float32 images `[batch_size, image_size, image_size, channels]`, normalised, and one-hot
-        float32 labels `[batch_size, classes]`.
+        A `tf.data.Dataset` of dictionaries, see the module.
     """
 
-    def augment(position, example):
-        image, label = example
-        crop_seed, flip_seed = tf.unstack(tf.random.split([seed, position], 2))
-        if crop_padding:
-            padding = [[crop_padding, crop_padding], [crop_padding, crop_padding], [0, 0]]
-            image = tf.image.stateless_random_crop(tf.pad(image, padding), image.shape, crop_seed)
-        if horizontal_flip:
-            image = tf.image.stateless_random_flip_left_right(image, flip_seed)
-        return image, label
+    def with_seeds(position, image, label):
+        return (image, augmentation.seeds(seed, position)), label
 
-    stream = split.shuffle(SHUFFLE_BUFFER, seed=seed).repeat()
-    stream = stream.map(_resize_to(image_size), tf.data.AUTOTUNE).enumerate().map(augment, tf.data.AUTOTUNE)
-    return _normalised(stream.batch(batch_size, drop_remainder=True), dataset)
+    def vary(inputs, label, valid):
+        return augmentation.vary(*inputs, dataset, data), label, valid
+
+    stream = split.shuffled(seed, start, shard, num_shards).map(with_seeds, tf.data.AUTOTUNE)
+    stream = _read(stream, augmentation.readers(dataset.channels, data), dataset.channels).map(vary, tf.data.AUTOTUNE)
+    stream = stream.batch(batch_size, drop_remainder=True).map(_replace_invalid, tf.data.AUTOTUNE)
+    return stream.map(_as_dictionary).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(split, dataset, *, image_size, batch_size):
-    """Every image once, in order, not augmented; the last batch may be smaller.
+def evaluation_batches(split, dataset, data, *, batch_size, num_batches=None, shard=0, num_shards=1):
+    """Every image once, in order, never augmented.
 
     Args:
-        split: `tf.data.Dataset` of uint8 images `[height, width, channels]` and integer labels.
-        dataset: The row of `zoo.data.catalog` for mean, standard deviation and classes.
-        image_size: Side of the images in pixels.
-        batch_size: Images in a batch.
+        split: A `zoo.data.splits.Split`.
+        dataset: The `zoo.data.splits.Dataset` it belongs to.
+        data: The recipe's `zoo.recipe.Data`.
+        batch_size: Images in a batch of this shard.
+        num_batches: How many batches to give, at least as many as the images need; by default as many. Workers that
+            must take equally many steps give the same number here.
+        shard: Which of the shards, from 0.
+        num_shards: Number of shards that share the images.
 
     Returns:
-        `tf.data.Dataset` as of `training_batches`, of known cardinality.
+        A finite `tf.data.Dataset` of dictionaries, see the module. The rows that fill up are black with label 0.
     """
-    return _normalised(split.map(_resize_to(image_size), tf.data.AUTOTUNE).batch(batch_size), dataset)
+    count = len(range(shard, split.count, num_shards))
+    needed = -(-count // batch_size)
+    num_batches = needed if num_batches is None else num_batches
+    if num_batches < needed:
+        raise ValueError(f"{count} images need {needed} batches of {batch_size}, got num_batches={num_batches}")
+
+    def read(image):
+        return preprocessing.decode(image, dataset.channels)
+
+    def crop(inputs, label, valid):
+        (image,) = inputs
+        image = preprocessing.evaluation_crop(image, data.image_size, data.evaluation_crop, data.interpolation)
+        return image, label, valid
+
+    stream = split.ordered(shard, num_shards).map(lambda image, label: ((image,), label))
+    stream = _read(stream, [read], dataset.channels).map(crop, tf.data.AUTOTUNE)
+    fill = tf.data.Dataset.from_tensors(tuple(tf.zeros(spec.shape, spec.dtype) for spec in stream.element_spec))
+    stream = stream.concatenate(fill.repeat(num_batches * batch_size - count)).batch(batch_size, drop_remainder=True)
+    stream = stream.map(_as_dictionary).prefetch(tf.data.AUTOTUNE)
+    return stream.apply(tf.data.experimental.assert_cardinality(num_batches))
 
 
-def arrays(split, image_size):
-    """Returns a split as uint8 images `[n, image_size, image_size, channels]` and int64 labels `[n]` (NumPy)."""
-    batch = split.map(_resize_to(image_size), tf.data.AUTOTUNE).batch(int(split.cardinality())).get_single_element()
-    images, labels = batch
-    return images.numpy(), labels.numpy()
+def _read(stream, readers, channels):
+    """Maps `((image, *others), label)` to `((what was read, *others), label, valid)`.
+
+    An exception cannot be caught within tf.data, but a dataset can leave out elements with errors: hence a dataset of
+    one image that takes the first of what the readers leave. It is set up anew for every image, which costs about
+    0.3 ms so long as a reader has few operations; a JPEG of 500x375 pixels takes 3 ms, with RandAugment 8 ms. Errors
+    of the disk are not caught: they end the training.
+
+    Args:
+        stream: A `tf.data.Dataset` as above.
+        readers: Functions of the image and the others, to be tried one after the other on the bytes of a file. If
+            none can read it, it becomes one black pixel that is not valid. On decoded images the last one works.
+        channels: Channels of what is read.
+    """
+    (image, *_), _ = stream.element_spec
+    if image.dtype != tf.string:
+        return stream.map(lambda inputs, label: ((readers[-1](*inputs), *inputs[1:]), label, True), tf.data.AUTOTUNE)
+
+    def first_that_works(inputs, label):
+        encoded, *others = inputs
+        file = tf.data.Dataset.from_tensors(encoded)
+        black = tf.zeros([1, 1, channels], tf.uint8)
+        images = tf.data.Dataset.from_tensors(((black, *others), label, False))
+        for reader in reversed(readers):
+            attempt = file.map(lambda encoded, reader=reader: ((reader(encoded, *others), *others), label, True))
+            images = attempt.ignore_errors().concatenate(images)
+        return images.take(1)
+
+    return stream.interleave(first_that_works, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
 
 
-def _resize_to(image_size):
-    def resize(image, label):
-        if image.shape[:2] != (image_size, image_size):
-            # Bicubic overshoots at edges, hence the clip that saturate_cast does.
-            image = tf.round(tf.image.resize(image, [image_size, image_size], "bicubic", antialias=True))
-            image = tf.saturate_cast(image, tf.uint8)
-        return image, label
-
-    return resize
+def _replace_invalid(images, labels, valid):
+    """Puts a copy of the first valid row into rows that are not valid."""
+    first = tf.argmax(valid)
+    row = tf.where(valid, tf.range(tf.size(valid), dtype=tf.int64), first)
+    images = tf.gather(images, row) * tf.cast(tf.reduce_any(valid), images.dtype)
+    return images, tf.gather(labels, row), valid
 
 
-def _normalised(batches, dataset):
-    def normalise(images, labels):
-        images = lk.preprocess_input(images, mean=dataset.mean, std=dataset.std)
-        return images, tf.one_hot(labels, len(dataset.class_names))
-
-    return batches.map(normalise, tf.data.AUTOTUNE).prefetch(tf.data.AUTOTUNE)
+def _as_dictionary(images, labels, valid):
+    return {"image": images, "label": tf.cast(labels, tf.int32), "valid": valid}

@@ -1,37 +1,182 @@
-"""Classification datasets of TensorFlow Datasets, by name."""
+"""Image classification datasets of TensorFlow Datasets, by name and split expression."""
 
-from zoo.data.splits import Splits
+import difflib
+
+from zoo.data.splits import RecordSplit
 from zoo.errors import UserError
 
+CHANNELS = (1, 3, 4)
+# Names that the catalog takes besides those of TensorFlow Datasets.
+OTHER_DATASETS = ("digits", "fashion_mnist", "image_folder")
 
-def load(name, validation_fraction, data_dir=None):
-    """Loads a dataset that has the splits `train` and `test`.
+
+def find_builder(name, data_dir=None):
+    """Returns the builder of a dataset, whether it is prepared or not.
 
     Args:
-        name: Name of the dataset in TensorFlow Datasets.
-        validation_fraction: Share of `train`, at its end, to hold back for validation.
-        data_dir: Folder of prepared data; nothing is downloaded into it. By default TensorFlow Datasets' own
-            folder, into which the dataset is downloaded where it is missing.
-
-    Returns:
-        `Splits` of uint8 images and int64 labels.
+        name: Name in TensorFlow Datasets, such as `imagenet2012` or `cats_vs_dogs:4.0.1`.
+        data_dir: Folder of prepared data; by default TensorFlow Datasets' own.
 
     Raises:
-        UserError: The dataset is neither there nor to be had.
+        UserError: There is no such dataset.
     """
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder(name, data_dir=data_dir)
+    try:
+        return tfds.builder(name, data_dir=data_dir)
+    except tfds.core.DatasetNotFoundError as error:
+        raise UserError(_unknown(name)) from error
+    except (AssertionError, ImportError, ValueError) as error:  # A version, configuration or name that cannot be.
+        raise UserError(f"no dataset {name!r} in TensorFlow Datasets: {str(error).splitlines()[0]}") from error
+
+
+def builder_of(name, data_dir=None):
+    """Returns the builder of a dataset that is prepared, after a download where that is allowed.
+
+    Args:
+        name: Name in TensorFlow Datasets, such as `imagenet2012` or `cats_vs_dogs:4.0.1`.
+        data_dir: Folder of prepared data; nothing is downloaded into it. By default TensorFlow Datasets' own
+            folder, into which the dataset is downloaded where it is missing.
+
+    Raises:
+        UserError: There is no such dataset, or it is neither prepared nor to be had.
+    """
+    builder = find_builder(name, data_dir)
     if not builder.is_prepared():
         if data_dir is not None:
             raise UserError(
                 f"no prepared dataset {name!r} in {data_dir} (looked for {builder.data_dir}); give the folder that "
-                f"holds {name}/ with --data-dir, or leave --data-dir out to download it"
+                f"holds {builder.name}/ with --data-dir, or leave --data-dir out to download it"
             )
         _download(builder)
-    boundary = round(builder.info.splits["train"].num_examples * (1 - validation_fraction))
-    parts = [f"train[:{boundary}]", f"train[{boundary}:]", "test"]
-    return Splits(*builder.as_dataset(split=parts, as_supervised=True))
+    return builder
+
+
+def splits_of(builder, data):
+    """Returns the three parts of a dataset.
+
+    Args:
+        builder: From `builder_of`.
+        data: The recipe's `zoo.recipe.Data`, for the split expressions and `validation_fraction`.
+
+    Returns:
+        Three `zoo.data.splits.RecordSplit`: training, validation, test. By default the training part is the
+        beginning of `train` and the validation part its end.
+
+    Raises:
+        UserError: The dataset has no such split, an image of the training part is in another part, the dataset
+            does not classify images, or its files are no TFRecord files.
+    """
+    import tensorflow_datasets as tfds
+
+    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
+        raise UserError(
+            f"dataset {builder.name!r} in {builder.data_dir} is stored as {builder.info.file_format.value}; prepare it "
+            "with file_format='tfrecord'"
+        )
+    parse = _parser(builder)
+    train, validation, test = (_files(builder, expression) for expression in _expressions(builder, data))
+    for part, files in (("validation", validation), ("test", test)):
+        if _overlap(train, files):
+            raise UserError(
+                f"dataset {builder.name!r}: images of data.train are in data.{part} too; choose other parts"
+            )
+    return tuple(RecordSplit(files, parse) for files in (train, validation, test))
+
+
+def classes_of(builder):
+    """Returns the class names of a dataset as a tuple, in the order of the labels."""
+    return tuple(builder.info.features[_keys(builder)[1]].names)
+
+
+def channels_of(builder):
+    """Returns the number of channels of a dataset's images."""
+    return builder.info.features[_keys(builder)[0]].shape[-1]
+
+
+def _keys(builder):
+    """Returns the names of the image and of the label among the dataset's features."""
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    keys = builder.info.supervised_keys or ("image", "label")
+    if len(keys) == 2 and all(isinstance(key, str) and key in features for key in keys):
+        image, label = (features[key] for key in keys)
+        is_image = type(image) is tfds.features.Image and image.tf_dtype == "uint8" and image.shape[-1] in CHANNELS
+        if is_image and type(label) is tfds.features.ClassLabel:
+            return keys
+    raise UserError(
+        f"dataset {builder.name!r} does not classify images: it needs an 8-bit image of "
+        f"{', '.join(map(str, CHANNELS))} channels and a class label, its features are {', '.join(sorted(features))}"
+    )
+
+
+def _parser(builder):
+    import tensorflow_datasets as tfds
+
+    image, label = _keys(builder)
+    features = tfds.decode.PartialDecoding({image: True, label: True}).extract_features(builder.info.features)
+    decoders = {image: tfds.decode.SkipDecoding()}
+
+    def parse(serialised):
+        example = features.deserialize_example(serialised, decoders=decoders)
+        return example[image], example[label]
+
+    return parse
+
+
+def _expressions(builder, data):
+    """Returns the split expressions of training, validation and test."""
+    splits = builder.info.splits
+    train, validation, test = data.train, data.validation, data.test
+    if test is None:
+        test = next((name for name in ("test", "validation") if name in splits), None)
+    if train is None and "train" in splits:
+        boundary = round(splits["train"].num_examples * (1 - data.validation_fraction))
+        train, validation = f"train[:{boundary}]", f"train[{boundary}:]"
+    if train is None or test is None:
+        raise UserError(
+            f"dataset {builder.name!r} has the splits {', '.join(splits)}; say which to use, such as "
+            "data.train=train[:80%] data.validation=train[80%:90%] data.test=train[90%:]"
+        )
+    return train, validation, test
+
+
+def _files(builder, expression):
+    """Returns `(path, skip, take)` of each file of a split expression."""
+    try:
+        instructions = builder.info.splits[expression].file_instructions
+    except (AssertionError, KeyError, ValueError) as error:
+        raise UserError(
+            f"dataset {builder.name!r}: {expression!r} is not a part of it: {str(error).splitlines()[0]}; its splits "
+            f"are {', '.join(builder.info.splits)}, an expression is such as train[20shard:] or train[:80%]"
+        ) from error
+    if not instructions:
+        raise UserError(f"dataset {builder.name!r}: {expression!r} has no images")
+    return [(instruction.filename, instruction.skip, instruction.take) for instruction in instructions]
+
+
+def _overlap(files, other_files):
+    others = {}
+    for path, skip, take in other_files:
+        others.setdefault(path, []).append((skip, skip + take))
+    return any(
+        skip < other_end and other_start < skip + take
+        for path, skip, take in files
+        for other_start, other_end in others.get(path, [])
+    )
+
+
+def _unknown(name):
+    import tensorflow_datasets as tfds
+
+    names = [*OTHER_DATASETS, *tfds.list_builders(with_community_datasets=False)]
+    nearest = difflib.get_close_matches(name.partition(":")[0], names)
+    hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
+    return (
+        f"unknown dataset {name!r}{hint} (known: {', '.join(OTHER_DATASETS)}, and TensorFlow Datasets, see "
+        "https://www.tensorflow.org/datasets/catalog)"
+    )
 
 
 def _download(builder):
@@ -40,7 +185,7 @@ def _download(builder):
     print(f"Downloading {builder.name} to {builder.data_dir}", flush=True)
     try:
         builder.download_and_prepare()
-    except (OSError, tfds.download.DownloadError) as error:
+    except (AssertionError, OSError, tfds.download.DownloadError) as error:  # AssertionError: a manual download.
         raise UserError(
             f"cannot download dataset {builder.name!r} to {builder.data_dir} ({type(error).__name__}); prepare it on "
             f"a machine with a network (tfds.load({builder.name!r}, data_dir=FOLDER)) and give FOLDER with --data-dir"

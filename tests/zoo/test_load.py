@@ -4,8 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from export.load import load_classifier
 from zoo.errors import UserError
+from zoo.load import load_classifier
 
 
 def dense(x, activation="softmax"):
@@ -17,7 +17,13 @@ def inputs():
     return keras.Input((4, 4, 3))
 
 
-def test_the_loaded_model_is_the_saved_one(model, model_file, images):
+@pytest.fixture
+def model_file(saved_run):
+    return saved_run / "model.keras"
+
+
+def test_the_loaded_model_is_the_saved_one(model, model_file):
+    images = np.random.default_rng(0).normal(size=(4, 32, 32, 1)).astype("float32")
     np.testing.assert_array_equal(
         load_classifier(model_file).predict(images, verbose=0), model.predict(images, verbose=0)
     )

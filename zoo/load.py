@@ -1,4 +1,7 @@
-"""Load an image classifier from a `.keras` file, with an error that a user understands where that fails."""
+"""Load an image classifier from a `.keras` file, with an error that a user understands where that fails.
+
+`lambda-export` loads its models here too.
+"""
 
 import json
 import re
@@ -10,7 +13,7 @@ import keras
 import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
 from zoo.errors import UserError
 
-EXPECTED = "--model takes a .keras file, written by model.save(...)"
+EXPECTED = "a model is a .keras file, written by model.save(...)"
 
 
 def load_classifier(path: Path) -> keras.Model:
@@ -28,7 +31,7 @@ def load_classifier(path: Path) -> keras.Model:
     """
     if keras.backend.backend() != "tensorflow":
         raise UserError(
-            f"export needs Keras on TensorFlow, received {keras.backend.backend()}; "
+            f"this command needs Keras on TensorFlow, received {keras.backend.backend()}; "
             "set KERAS_BACKEND=tensorflow (it loads a .keras file of any backend)"
         )
     _check_file(path)

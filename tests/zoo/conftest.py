@@ -1,0 +1,68 @@
+"""Saved classifiers with their records, made once for the tests that load, evaluate and predict."""
+
+import keras
+import numpy as np
+import pytest
+
+import lambda_keras as lk
+from zoo.data import digits
+from zoo.record import Record
+
+
+@pytest.fixture(scope="session")
+def model():
+    """An untrained lambda_resnet_tiny for 32×32 grey images that says different things of different digits."""
+    keras.utils.set_random_seed(0)
+    model = lk.create_model("lambda_resnet_tiny", input_shape=(32, 32, 1), classes=10, batch_norm_momentum=0.0)
+    images, _ = digits.load_arrays()
+    images = images[:64].repeat(4, axis=1).repeat(4, axis=2)
+    model(lk.preprocess_input(images, mean=[0.305], std=[0.376]), training=True)  # the statistics of real activations
+    model.layers[-1].kernel.assign(np.random.default_rng(0).normal(0, 0.5, model.layers[-1].kernel.shape))
+    return model
+
+
+@pytest.fixture(scope="session")
+def record():
+    return Record(
+        model="lambda_resnet_tiny",
+        image_size=32,
+        evaluation_crop=1,
+        interpolation="bicubic",
+        mean=(0.305,),
+        std=(0.376,),
+        channels=1,
+        class_names=tuple("0123456789"),
+        dataset="digits",
+        train_split=None,
+        validation_split=None,
+        test_split=None,
+        validation_fraction=0.1,
+    )
+
+
+@pytest.fixture(scope="session")
+def saved_run(model, record, tmp_path_factory):
+    """A folder with the model's model.keras and record.json. Tests do not write to it."""
+    folder = tmp_path_factory.mktemp("digits")
+    model.save(folder / "model.keras")
+    record.write(folder / "record.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def colour_record(record):
+    changes = {"model": "colours", "image_size": 8, "dataset": "image_folder", "class_names": ("blue", "red")}
+    return record.model_copy(update={**changes, "channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3})
+
+
+@pytest.fixture(scope="session")
+def colour_run(colour_record, tmp_path_factory):
+    """The same of a model that tells red images of any size from blue ones."""
+    folder = tmp_path_factory.mktemp("colours")
+    inputs = keras.Input((None, None, 3))
+    top = keras.layers.Dense(2, activation="softmax")
+    model = keras.Model(inputs, top(keras.layers.GlobalAveragePooling2D()(inputs)))
+    top.set_weights([np.array([[-1, 1], [0, 0], [1, -1]]), np.zeros(2)])
+    model.save(folder / "model.keras")
+    colour_record.write(folder / "record.json")
+    return folder

@@ -1,0 +1,76 @@
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from zoo.data import catalog, idx_files
+from zoo.errors import UserError
+
+NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
+IMAGES = np.random.default_rng(0).integers(0, 256, (25, 28, 28), "uint8")
+LABELS = (np.arange(25) % 10).astype("uint8")
+# Debian's package dataset-fashion-mnist.
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+
+
+def idx(array):
+    header = bytes([0, 0, 8, array.ndim])
+    return header + b"".join(size.to_bytes(4, "big") for size in array.shape) + array.tobytes()
+
+
+@pytest.fixture(params=["", ".gz"])
+def folder(request, tmp_path):
+    """20 training and 5 test images, compressed or not."""
+    for name, array in zip(NAMES, (IMAGES[:20], LABELS[:20], IMAGES[20:], LABELS[20:]), strict=True):
+        content = idx(array)
+        (tmp_path / (name + request.param)).write_bytes(gzip.compress(content) if request.param else content)
+    return tmp_path
+
+
+def test_three_parts_of_the_files(folder):
+    parts = idx_files.load(folder, validation_fraction=0.1, classes=10)
+    assert [part.count for part in parts] == [18, 2, 5]
+    images, labels = zip(*(example for part in parts for example in part.ordered().as_numpy_iterator()), strict=True)
+    np.testing.assert_array_equal(np.stack(images), IMAGES[..., np.newaxis])
+    np.testing.assert_array_equal(labels, LABELS)
+
+
+def test_a_folder_has_them_or_not(folder, tmp_path_factory):
+    assert idx_files.are_in(folder)
+    assert not idx_files.are_in(tmp_path_factory.mktemp("empty"))
+    assert not idx_files.are_in(None)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        (NAMES[3], None, f"no file {NAMES[3]} or {NAMES[3]}.gz in"),
+        (NAMES[0], b"hello", "is not an idx file of unsigned bytes in 3 dimensions"),
+        (NAMES[0], idx(LABELS), "is not an idx file of unsigned bytes in 3 dimensions"),
+        (NAMES[0], idx(IMAGES)[:-1], "has 19599 values, but its header says 19600"),
+        (NAMES[1], idx(LABELS[:19]), "train has 20 images and 19 labels; they must be as many"),
+        (NAMES[3], idx(LABELS[20:] + 100), "the labels of t10k must be below 10, got 104"),
+        (f"{NAMES[0]}.gz", b"hello", "cannot read"),
+        (f"{NAMES[0]}.gz", gzip.compress(idx(IMAGES))[:-100], "cannot read"),
+    ],
+)
+def test_missing_and_damaged_files(name, content, expected, tmp_path):
+    for file, array in zip(NAMES, (IMAGES[:20], LABELS[:20], IMAGES[20:], LABELS[20:]), strict=True):
+        if file != name.removesuffix(".gz"):
+            (tmp_path / file).write_bytes(idx(array))
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+    with pytest.raises(UserError, match=expected):
+        idx_files.load(tmp_path, 0.1, 10)
+
+
+@pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="needs Debian's dataset-fashion-mnist")
+def test_the_real_fashion_mnist(recipe_data):
+    dataset = catalog.load(recipe_data("fashion_mnist", 28), FASHION_MNIST)
+    assert [part.count for part in (dataset.train, dataset.validation, dataset.test)] == [54_000, 6_000, 10_000]
+    parts = [next(part.ordered().batch(part.count).as_numpy_iterator()) for part in (dataset.train, dataset.validation)]
+    images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))
+    assert np.bincount(labels).tolist() == [6000] * 10
+    assert dataset.mean == pytest.approx((images.mean() / 255,), abs=1e-3)
+    assert dataset.std == pytest.approx((images.std() / 255,), abs=1e-3)

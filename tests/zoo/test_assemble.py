@@ -1,0 +1,87 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from zoo import assemble, recipe_file
+from zoo.averages import batch_norms
+from zoo.data import catalog
+from zoo.errors import UserError
+
+SETTINGS = ["data.image_size=16", "training.batch_size=16", "training.synchronized_batch_norm=true"]
+
+
+def build(*overrides):
+    recipe = recipe_file.load("digits", [*SETTINGS, *overrides])
+    dataset = catalog.load(recipe.data)
+    return assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), tf.Variable(0.0))
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    return build("training.precision=mixed_bfloat16")
+
+
+def test_the_model_fits_the_data(trainer):
+    assert trainer.model.input_shape == (None, 16, 16, 1)
+    assert trainer.model.output_shape == (None, 10)
+    assert trainer.model.layers[-1].activation is keras.activations.linear
+    exported = assemble.build_model(trainer.recipe, trainer.dataset)
+    assert exported.layers[-1].activation is keras.activations.softmax
+    assert [variable.path for variable in exported.variables] == [variable.path for variable in trainer.model.variables]
+
+
+def test_the_precision_is_that_of_the_recipe_and_of_nothing_else(trainer):
+    assert trainer.model.layers[1].dtype_policy.name == "mixed_bfloat16"
+    assert trainer.model.output.dtype == "float32"
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_the_precision_is_given_back_after_an_error():
+    with pytest.raises(UserError, match="lambda_resnet_tny"):
+        build("training.precision=mixed_bfloat16", "model.name=lambda_resnet_tny")
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_one_replica_keeps_the_fused_batch_norm(trainer):
+    layers = batch_norms(trainer.model)
+    assert layers
+    assert not any(layer.synchronized for layer in layers)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("model.name=lambda_resnet_tny", "lambda_resnet_tiny"),
+        ("model.overrides.key_dm=3", "model 'lambda_resnet_tiny': .*key_dm"),
+        ("model.overrides.scope_size=4", "model 'lambda_resnet_tiny': .*scope_size"),
+        ("training.batch_size=5000", "batch_size 5000 is more than the 1212 training images"),
+    ],
+)
+def test_a_recipe_that_does_not_fit(override, expected):
+    with pytest.raises(UserError, match=expected):
+        build(override)
+
+
+@pytest.mark.parametrize(("batch_size", "steps"), [(1, 1212), (100, 12), (101, 12), (1212, 1)])
+def test_steps_in_an_epoch(trainer, batch_size, steps):
+    recipe = recipe_file.load("digits", [f"training.batch_size={batch_size}"])
+    assert assemble.steps_per_epoch(recipe, trainer.dataset) == steps
+
+
+def test_the_stream_of_a_later_step_is_the_rest_of_the_whole_one(trainer):
+    whole = list(assemble.training_dataset(trainer, start_step=0).take(5))
+    rest = list(assemble.training_dataset(trainer, start_step=3).take(2))
+    assert whole[0]["image"].shape == (16, 16, 16, 1)
+    for batch, expected in zip(rest, whole[3:], strict=True):
+        assert batch.keys() == {"image", "label", "valid"}
+        for key, value in batch.items():
+            np.testing.assert_array_equal(value, expected[key])
+
+
+def test_the_initial_weights_follow_from_the_seed(trainer):
+    keras.utils.set_random_seed(1234)
+    same, other = build("training.seed=0"), build("training.seed=1")
+    for weight, expected in zip(same.weights, trainer.weights, strict=True):
+        np.testing.assert_array_equal(weight.numpy(), expected.numpy())
+    assert (other.weights[0].numpy() != trainer.weights[0].numpy()).any()

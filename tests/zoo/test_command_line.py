@@ -1,0 +1,52 @@
+import pytest
+
+from zoo.command_line import Parser, print_table, run
+from zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
+
+
+@pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (1, 1)])
+def test_the_status_is_the_commands(returned, status, capsys):
+    assert run("lambda-zoo", lambda: returned) == status
+    assert capsys.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "line"),
+    [
+        (UserError("no such\n  file"), 2, "lambda-zoo: no such file\n"),
+        (NonFiniteLossError("the loss is nan"), 2, "lambda-zoo: the loss is nan\n"),
+        (StoppedError(12), 75, "lambda-zoo: stopped by a signal after step 12; the same command goes on from there\n"),
+        (WorkerLostError("another worker\nis gone"), 75, "lambda-zoo: another worker is gone\n"),
+    ],
+)
+def test_what_is_not_a_bug_becomes_one_line_and_a_status(error, status, line, capsys):
+    def command():
+        raise error
+
+    assert run("lambda-zoo", command) == status
+    assert capsys.readouterr() == ("", line)
+
+
+def test_a_bug_keeps_its_traceback():
+    def command():
+        raise ValueError("a bug")
+
+    with pytest.raises(ValueError, match="a bug"):
+        run("lambda-zoo", command)
+
+
+def test_what_cannot_be_parsed_is_a_users_error():
+    parser = Parser(prog="lambda-zoo train")
+    parser.add_argument("--epochs", type=int)
+    with pytest.raises(UserError, match=r"invalid int value: 'ten' \(see lambda-zoo train --help\)"):
+        parser.parse_args(["--epochs", "ten"])
+
+
+def test_a_table(capsys):
+    print_table(("name", "images"), [("train", "1212"), ("validation", "5")], right=(1,))
+    assert capsys.readouterr().out.splitlines() == [
+        "name        images",
+        "----------  ------",
+        "train         1212",
+        "validation       5",
+    ]

@@ -1,0 +1,119 @@
+"""The packaged recipes: each says what to expect and to type, and those of the paper have the paper's values."""
+
+import pytest
+import yaml
+
+from lambda_keras.applications.registry import get_config
+from zoo import recipe_file
+from zoo.recipe import Data, Training
+
+RECIPES = recipe_file.packaged()
+# LambdaNetworks (arXiv 2102.08602), appendix: depth, image size, RandAugment's magnitude, dropout, stochastic depth and
+# top-1 accuracy of the 350-epoch settings. LambdaResNet-200 is not among them; it takes the values of 270.
+PAPER_350_EPOCHS = """
+50 128 10 0.2 0 77.4
+50 160 10 0.2 0 79.2
+101 160 10 0.3 0 80.8
+101 192 15 0.2 0 81.9
+152 192 15 0.3 0 82.5
+152 224 15 0.3 0.1 83.2
+152 256 15 0.3 0.1 83.8
+152 288 15 0.3 0.1 –
+200 256 15 0.3 0.1 –
+270 256 15 0.3 0.1 84.2
+350 256 15 0.3 0.2 84.4
+350 288 15 0.3 0.2 84.5
+350 320 15 0.3 0.2 84.7
+420 320 15 0.3 0.2 84.9
+"""
+ROWS_350_EPOCHS = [row.split() for row in PAPER_350_EPOCHS.strip().splitlines()]
+ROWS_90_EPOCHS = [("resnet50_cccc", 1, "76.9 %"), ("resnet50_llll", 1, "78.4 %"), ("resnet50_llll_u4", 4, "78.9 %")]
+IMAGENET = {
+    "name": "imagenet2012",
+    "train": "train[20shard:]",
+    "validation": "train[:20shard]",
+    "test": "validation",
+    "crop": "inception",
+    "horizontal_flip": True,
+}
+
+
+def fields(section, names):
+    return {name: getattr(section, name) for name in names}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_the_first_comments_say_what_to_expect_its_source_and_what_to_type(name):
+    comments = RECIPES[name].read_text(encoding="utf-8").partition("\nmodel:")[0].splitlines()
+    assert recipe_file.expected_accuracy(name)
+    assert len(comments) == 3
+    assert all(comment.startswith("# ") for comment in comments)
+    assert f"{comments[2]} ".startswith(f"# lambda-zoo train --recipe {name} ")
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_only_what_differs_from_the_defaults_is_written(name):
+    written = yaml.safe_load(RECIPES[name].read_text(encoding="utf-8"))
+    for section, schema in (("data", Data), ("training", Training)):
+        defaults = {key: field.default for key, field in schema.model_fields.items()}
+        assert not {key for key, value in written[section].items() if value == defaults[key]}
+    config = get_config(written["model"]["name"])
+    overrides = written["model"].get("overrides", {})
+    assert not {key for key, value in overrides.items() if value == getattr(config, key)}
+
+
+@pytest.mark.parametrize("row", ROWS_350_EPOCHS, ids=lambda row: "-".join(row[:2]))
+def test_the_350_epoch_settings_are_the_papers(row):
+    depth, image_size, magnitude, dropout, stochastic_depth, top1 = row
+    name = f"lambda_resnet{depth}_{image_size}"
+    recipe = recipe_file.load(name)
+    assert recipe.model.name == f"lambda_resnet{depth}"
+    overrides = {"stochastic_depth_rate": 0, **recipe.model.overrides}
+    assert overrides["dropout_rate"] == float(dropout)
+    assert overrides["stochastic_depth_rate"] == float(stochastic_depth)
+    assert fields(recipe.data, IMAGENET) == IMAGENET
+    assert recipe.data.image_size == int(image_size)
+    assert (recipe.data.randaugment_layers, recipe.data.randaugment_magnitude) == (2, float(magnitude))
+    training = recipe.training
+    assert (training.epochs, training.warmup_epochs, training.schedule) == (350, 5, "cosine")
+    assert (training.optimizer, training.momentum, training.weight_decay) == ("momentum", 0.9, 4e-5)
+    assert (training.label_smoothing, training.ema_decay) == (0.1, 0.9999)
+    assert training.batch_size in (4096, 2048)
+    assert training.peak_learning_rate == pytest.approx(0.1 * training.batch_size / 256)
+    expected = recipe_file.expected_accuracy(name)
+    assert expected.startswith("unknown" if top1 == "–" else f"{top1} %")
+
+
+@pytest.mark.parametrize(("name", "intra_depth", "top1"), ROWS_90_EPOCHS)
+def test_the_90_epoch_settings_are_the_papers(name, intra_depth, top1):
+    recipe = recipe_file.load(name)
+    assert recipe.model.name == name.removesuffix("_u4")
+    assert recipe.model.overrides.get("intra_depth", 1) == intra_depth
+    assert recipe.model.overrides["batch_norm_momentum"] == 0.9999
+    assert fields(recipe.data, IMAGENET) == IMAGENET
+    assert (recipe.data.image_size, recipe.data.randaugment_layers) == (224, 0)
+    training = recipe.training
+    assert (training.epochs, training.warmup_epochs, training.schedule) == (90, 5, "cosine")
+    assert (training.optimizer, training.momentum, training.weight_decay) == ("momentum", 0.9, 1e-4)
+    assert (training.label_smoothing, training.ema_decay, training.peak_learning_rate) == (0.1, 0.9999, 1.6)
+    assert recipe_file.expected_accuracy(name).startswith(top1)
+
+
+@pytest.mark.parametrize(("name", "top1"), [("mobilenet_v2", "72.7 %"), ("lambda_mobilenet_v2", "73.3 %")])
+def test_the_mobilenet_settings_are_the_papers(name, top1):
+    recipe = recipe_file.load(name)
+    assert recipe.model.name == name
+    assert get_config(name).dropout_rate == 0.2
+    assert fields(recipe.data, IMAGENET) == IMAGENET
+    training = recipe.training
+    assert (training.epochs, training.batch_size, recipe.data.image_size) == (350, 4096, 224)
+    assert (training.optimizer, training.momentum, training.weight_decay) == ("rmsprop", 0.9, 1e-5)
+    assert (training.schedule, training.decay_rate, training.decay_epochs) == ("exponential", 0.99, 3)
+    assert training.peak_learning_rate == 0.1
+    assert recipe_file.expected_accuracy(name).startswith(top1)
+
+
+def test_no_recipe_is_left_out_here():
+    papers = {f"lambda_resnet{row[0]}_{row[1]}" for row in ROWS_350_EPOCHS} | {row[0] for row in ROWS_90_EPOCHS}
+    others = {"mobilenet_v2", "lambda_mobilenet_v2", "digits", "fashion_mnist", "image_folder"}
+    assert set(RECIPES) == papers | others

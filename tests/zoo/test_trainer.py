@@ -1,0 +1,149 @@
+import pathlib
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import lambda_keras as lk
+from tests.zoo.train_some_steps import SETTINGS, STEPS
+from tests.zoo.workers import run_workers
+from zoo import assemble, recipe_file
+from zoo.data import catalog
+from zoo.errors import NonFiniteLossError, UserError
+from zoo.preemption import StopFlag
+from zoo.trainer import IMAGES, UNREADABLE, images_per_pass
+
+SCRIPT = pathlib.Path(__file__).with_name("train_some_steps.py")
+QUICK = ["data.image_size=16", "training.batch_size=16", "training.warmup_epochs=0"]
+
+
+def make_trainer(*overrides, strategy=None):
+    recipe = recipe_file.load("digits", [*QUICK, *overrides])
+    dataset = catalog.load(recipe.data)
+    trainer = assemble.build_trainer(recipe, dataset, strategy or tf.distribute.get_strategy(), StopFlag().raised)
+    trainer.train_dataset = assemble.training_dataset(trainer, start_step=0)
+    return trainer
+
+
+def flat(tensors):
+    return np.concatenate([tensor.numpy().ravel() for tensor in tensors])
+
+
+@pytest.fixture(scope="module")
+def one_device(tmp_path_factory):
+    return run_steps("default", tmp_path_factory)
+
+
+def run_steps(strategy, tmp_path_factory):
+    out = tmp_path_factory.mktemp(strategy) / "worker0.npz"
+    if strategy == "multi_worker":
+        run_workers(SCRIPT, strategy, out.with_name("worker{index}.npz"))
+    else:
+        subprocess.run([sys.executable, SCRIPT, strategy, out], check=True)
+    with np.load(out) as arrays:
+        return dict(arrays)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
+def test_two_replicas_equal_one_device_loss_by_loss(strategy, one_device, tmp_path_factory):
+    two = run_steps(strategy, tmp_path_factory)
+    for setting in SETTINGS:
+        assert two[f"{setting}/step"] == one_device[f"{setting}/step"] == STEPS
+        # Half precision rounds the activations, and each replica's gradient before the sum.
+        tolerance = 1e-3 if setting == "float16" else 1e-6
+        losses = two[f"{setting}/losses"]
+        np.testing.assert_allclose(losses, one_device[f"{setting}/losses"], rtol=tolerance, err_msg=setting)
+        for key in ("weights", "averages", "statistics"):
+            # Single gradients may cancel to nothing, so that the weights are compared as a vector.
+            expected = one_device[f"{setting}/{key}"]
+            error = np.linalg.norm(two[f"{setting}/{key}"] - expected) / np.linalg.norm(expected)
+            assert error < (1e-2 if setting == "float16" else 2e-6), (setting, key)
+
+
+def test_clipping_is_of_the_whole_gradient():
+    trainer = make_trainer("training.optimizer=momentum", "training.momentum=0", "training.gradient_clipping=0.01")
+    before = flat(trainer.weights)
+    trainer.train(tf.constant(1))
+    step = (flat(trainer.weights) - before) / -trainer.recipe.training.learning_rate
+    assert np.linalg.norm(step) == pytest.approx(0.01, rel=1e-3)
+
+
+def test_accumulated_passes_are_one_batch(monkeypatch):
+    # With its moving statistics BatchNorm does not tie the images of a pass together.
+    call = lk.layers.BatchNormalization.call
+    monkeypatch.setattr(lk.layers.BatchNormalization, "call", lambda self, x, **_: call(self, x, training=False))
+
+    def update(*overrides):
+        trainer = make_trainer("training.optimizer=momentum", *overrides)
+        before = flat(trainer.weights)
+        trainer.train(tf.constant(1))
+        return flat(trainer.weights) - before
+
+    np.testing.assert_allclose(update("training.gradient_accumulation=4"), update(), atol=1e-6)
+
+
+def test_a_stream_of_unknown_length_counts_steps_and_means_rightly():
+    trainer = make_trainer()
+    known = trainer.train(tf.constant(3))
+    other = make_trainer()
+    stream = other.train_dataset.filter(lambda batch: True)
+    assert stream.cardinality() == tf.data.UNKNOWN_CARDINALITY
+    other.train_dataset = stream
+    assert other.train(tf.constant(3)) == known
+    assert other.optimizer.iterations.numpy() == trainer.optimizer.iterations.numpy() == 3
+    np.testing.assert_array_equal(flat(other.weights), flat(trainer.weights))
+
+
+def test_unreadable_images_are_counted():
+    trainer = make_trainer()
+
+    def spoil(batch):
+        return {**batch, "valid": tf.range(16) > 2}
+
+    trainer.train_dataset = trainer.train_dataset.map(spoil)
+    trainer.train(tf.constant(2))
+    assert trainer.sums.numpy()[[IMAGES, UNREADABLE]].tolist() == [32, 6]
+
+
+def test_a_loss_that_is_not_finite_ends_the_loop_at_its_step():
+    trainer = make_trainer("training.optimizer=momentum", "training.learning_rate=100")
+    trainer.weights[-1].assign(trainer.weights[-1] * np.nan)
+    with pytest.raises(NonFiniteLossError, match=r"not finite at step 1 \(learning rate 100\)"):
+        trainer.train(tf.constant(5))
+
+
+def test_a_batch_that_cannot_be_shared_equally():
+    training = recipe_file.load("digits", ["training.gradient_accumulation=3"]).training
+    with pytest.raises(UserError, match=r"batch_size 32 must be a multiple of 6, the replicas \(2\) times"):
+        images_per_pass(training, replicas=2)
+
+
+RANDOM = [
+    "data.mixup=0.2",
+    "data.cutmix=1",
+    "model.overrides.dropout_rate=0.2",
+    "model.overrides.stochastic_depth_rate=0.2",
+]
+
+
+@pytest.mark.parametrize(
+    ("precision", "random"),
+    [("float32", []), pytest.param("mixed_bfloat16", RANDOM, marks=pytest.mark.slow)],
+)
+def test_the_whole_step_compiles_with_xla_without_calling_the_host(precision, random):
+    overrides = [f"training.precision={precision}", "training.ema_decay=0.9", "training.gradient_clipping=1", *random]
+    trainer = make_trainer("training.xla=true", *overrides)
+    batch = next(iter(trainer.train_dataset))
+    step = tf.function(trainer.train_on_replica, jit_compile=True)
+    program = step.experimental_get_compiler_ir(batch, tf.constant(0.0))(stage="hlo")
+    assert "convolution(" in program
+    for host in ("infeed", "outfeed", "send(", "recv(", "callback"):
+        assert host not in program
+    loss = trainer.train(tf.constant(1))["loss"]
+    if random:  # XLA draws other random numbers for the same seed.
+        assert np.isfinite(loss)
+    else:
+        assert loss == pytest.approx(make_trainer(*overrides).train(tf.constant(1))["loss"], rel=1e-5)

@@ -1,0 +1,71 @@
+"""Trains a few steps on one device, two logical devices or as one of two workers; run by tests/zoo/test_trainer.py.
+
+    python train_some_steps.py default|mirrored|multi_worker OUT.npz
+
+OUT gets, for each of SETTINGS, the losses, the weights, the averaged weights, BatchNorm's statistics and the step.
+"""
+
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from zoo import assemble, recipe_file
+from zoo import strategy as strategies
+from zoo.data import catalog
+from zoo.preemption import StopFlag
+
+STEPS = 8
+COMMON = [
+    "data.image_size=16",
+    "training.batch_size=32",
+    "training.warmup_epochs=0",
+    "training.synchronized_batch_norm=true",
+    "training.ema_decay=0.9",
+]
+SETTINGS = {
+    "sgd": [
+        "training.optimizer=momentum",
+        "training.learning_rate=0.01",
+        "training.weight_decay=0.01",
+        "training.gradient_clipping=0.5",
+        "training.gradient_accumulation=2",
+    ],
+    "lamb": ["training.optimizer=lamb", "training.learning_rate=0.001", "training.weight_decay=0.01"],
+    "float16": [
+        "training.optimizer=nesterov",
+        "training.learning_rate=0.01",
+        "training.gradient_clipping=0.5",
+        "training.precision=mixed_float16",
+    ],
+}
+
+
+def train(strategy, overrides):
+    """Returns what the module says, as a dictionary of arrays."""
+    recipe = recipe_file.load("digits", COMMON + overrides)
+    trainer = assemble.build_trainer(recipe, catalog.load(recipe.data), strategy, StopFlag().raised)
+    trainer.train_dataset = assemble.training_dataset(trainer, start_step=0)
+    losses = [trainer.train(tf.constant(1))["loss"] for _ in range(STEPS)]
+    flat = {"losses": losses, "weights": values(trainer.weights), "statistics": values(trainer.averages.statistics)}
+    with trainer.averages.in_place_of_weights():
+        flat["averages"] = values(trainer.weights)
+    return {**flat, "step": trainer.step.numpy()}
+
+
+def values(variables):
+    return np.concatenate([variable.numpy().ravel() for variable in variables])
+
+
+def main(name, out):
+    if name == "mirrored":
+        devices = [tf.config.LogicalDeviceConfiguration()] * 2
+        tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
+    strategy = strategies.create(name)
+    assert strategy.num_replicas_in_sync == (1 if name == "default" else 2)
+    results = {setting: train(strategy, overrides) for setting, overrides in SETTINGS.items()}
+    np.savez(out, **{f"{setting}/{key}": value for setting, arrays in results.items() for key, value in arrays.items()})
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,109 @@
+"""From a recipe to a model, a trainer and its stream of images."""
+
+import contextlib
+
+import keras
+
+import lambda_keras as lk
+from zoo import averages
+from zoo.data import input_pipeline
+from zoo.errors import UserError
+from zoo.optimizers import build_optimizer
+from zoo.trainer import Trainer
+
+
+def build_model(recipe, dataset, classifier_activation="softmax"):
+    """Builds the recipe's model for the dataset's images and classes.
+
+    Args:
+        recipe: A `zoo.recipe.Recipe`.
+        dataset: A `zoo.data.splits.Dataset`.
+        classifier_activation: `None` for logits.
+
+    Raises:
+        UserError: The model's name or an override is unknown or does not fit.
+    """
+    size = recipe.data.image_size
+    try:
+        return lk.create_model(
+            recipe.model.name,
+            input_shape=(size, size, dataset.channels),
+            classes=len(dataset.class_names),
+            classifier_activation=classifier_activation,
+            **recipe.model.overrides,
+        )
+    except (TypeError, ValueError) as error:
+        raise UserError(f"model {recipe.model.name!r}: {error}") from error
+
+
+def build_trainer(recipe, dataset, distribution, stopping):
+    """Builds model, optimizer and trainer in the strategy's scope.
+
+    Args:
+        recipe: A `zoo.recipe.Recipe`.
+        dataset: A `zoo.data.splits.Dataset`.
+        distribution: A `tf.distribute.Strategy`.
+        stopping: The variable of a `zoo.preemption.StopFlag`.
+
+    Returns:
+        A `zoo.trainer.Trainer` without its `train_dataset`.
+    """
+    training = recipe.training
+    keras.utils.set_random_seed(training.seed)
+    with distribution.scope(), _precision(training.precision):
+        model = build_model(recipe, dataset, classifier_activation=None)
+        for layer in averages.batch_norms(model):
+            # With one replica there is nothing to synchronise, and the fused kernel to gain.
+            layer.synchronized = training.synchronized_batch_norm and distribution.num_replicas_in_sync > 1
+        optimizer = build_optimizer(training, steps_per_epoch(recipe, dataset), model.trainable_variables)
+    return Trainer(model, optimizer, dataset, recipe, distribution, stopping)
+
+
+def training_dataset(trainer, start_step):
+    """The training stream from a step on, for all replicas.
+
+    Args:
+        trainer: A `zoo.trainer.Trainer`.
+        start_step: Steps that are done already.
+
+    Returns:
+        A distributed dataset for `trainer.train_dataset`.
+    """
+    recipe, dataset = trainer.recipe, trainer.dataset
+
+    def batches_of_worker(context):
+        return input_pipeline.training_batches(
+            dataset.train,
+            dataset,
+            recipe.data,
+            batch_size=trainer.images_per_pass,
+            seed=recipe.training.seed,
+            start=start_step * recipe.training.batch_size,
+            shard=context.input_pipeline_id,
+            num_shards=context.num_input_pipelines,
+        )
+
+    return trainer.strategy.distribute_datasets_from_function(batches_of_worker)
+
+
+def steps_per_epoch(recipe, dataset):
+    """Steps in an epoch; the images of an incomplete batch begin the next one.
+
+    Raises:
+        UserError: A batch is larger than the training part.
+    """
+    images, batch_size = dataset.train.count, recipe.training.batch_size
+    if batch_size > images:
+        raise UserError(f"training.batch_size {batch_size} is more than the {images} training images")
+    return images // batch_size
+
+
+@contextlib.contextmanager
+def _precision(policy):
+    """A dtype policy for the length of a block."""
+    before = keras.config.dtype_policy()
+    keras.config.set_dtype_policy(policy)
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)

@@ -1,0 +1,73 @@
+"""How training images are cropped. Every draw is a function of a seed that the caller gives."""
+
+import tensorflow as tf
+
+AREA = (0.08, 1.0)
+ASPECT_RATIO = (3 / 4, 4 / 3)
+ATTEMPTS = 10
+
+
+def inception_crop(image, seed):
+    """Crops 8 to 100 % of an image's area, with an aspect ratio from 3/4 to 4/3.
+
+    Of "Going Deeper with Convolutions", https://arxiv.org/abs/1409.4842. After ten draws that do not fit into the
+    image it stays whole.
+
+    Args:
+        image: uint8 `[height, width, channels]`.
+        seed: Integers `[2]`.
+
+    Returns:
+        uint8 `[height, width, channels]`, the crop in its own size.
+    """
+    top, left, height, width = tf.unstack(_window(tf.shape(image), seed))
+    return image[top : top + height, left : left + width]
+
+
+def inception_crop_of_jpeg(encoded, channels, seed):
+    """Decodes of a JPEG the part that `inception_crop` would keep.
+
+    Args:
+        encoded: Scalar string, the bytes of the file.
+        channels: Channels of the result.
+        seed: Integers `[2]`.
+
+    Returns:
+        uint8 `[height, width, channels]`, the crop in its own size.
+
+    Raises:
+        tf.errors.InvalidArgumentError: The file is damaged or no JPEG.
+    """
+    window = _window(tf.image.extract_jpeg_shape(encoded), seed)
+    return tf.image.decode_and_crop_jpeg(encoded, window, channels=channels)
+
+
+def pad_and_crop(image, padding, seed):
+    """Pads an image with black on each side, and crops a window of its original size.
+
+    Args:
+        image: uint8 `[height, width, channels]`, its shape known.
+        padding: Pixels on each side.
+        seed: Integers `[2]`.
+
+    Returns:
+        uint8 of the same shape.
+    """
+    padded = tf.pad(image, [[padding, padding], [padding, padding], [0, 0]])
+    return tf.image.stateless_random_crop(padded, image.shape, seed)
+
+
+def _window(shape, seed):
+    """Draws top, left, height and width."""
+    begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
+        shape,
+        tf.zeros([1, 0, 4]),  # No object that must be in the crop.
+        seed,
+        aspect_ratio_range=ASPECT_RATIO,
+        area_range=AREA,
+        max_attempts=ATTEMPTS,
+        # Without an object the image is the object, of which 10 % would have to stay by default.
+        min_object_covered=0.0,
+        use_image_if_no_bounding_boxes=True,
+    )
+    return tf.concat([begin[:2], size[:2]], axis=0)

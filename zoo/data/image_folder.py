@@ -1,0 +1,90 @@
+"""Images in a folder for each class, with the parts of the dataset as folders above or without.
+
+Either `data_dir/<class>/<image>`, or `data_dir/train/<class>/<image>` with `test` and perhaps `validation` beside
+`train`. Where there is no folder of a part, its images are taken from the others: of each class the same share, and
+always the same images, because those are taken whose names have the smallest hashes.
+"""
+
+import hashlib
+import os
+from pathlib import Path
+
+from zoo.data.splits import FileSplit
+from zoo.errors import UserError
+
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+PARTS = ("train", "validation", "test")
+TEST_FRACTION = 0.2
+
+
+def load(data_dir, validation_fraction):
+    """Lists the images of a folder.
+
+    Args:
+        data_dir: The folder.
+        validation_fraction: Share of the training part to hold back for validation, where there is no folder
+            `validation`.
+
+    Returns:
+        The class names (the names of the folders, sorted), and three `zoo.data.splits.FileSplit`: training,
+        validation, test.
+
+    Raises:
+        UserError: There is no such folder, or it is not as described above.
+    """
+    if data_dir is None or not Path(data_dir).is_dir():
+        raise UserError(f"data.name image_folder needs a folder of images, got --data-dir {data_dir}")
+    data_dir = Path(data_dir)
+    if not (data_dir / "train").is_dir():
+        train, validation, test = _classes(data_dir), None, None
+    else:
+        if others := set(_folders(data_dir)) - set(PARTS):
+            raise UserError(f"{data_dir} has the folder {min(others)}; beside train only validation and test may be")
+        train, validation, test = (_classes(data_dir / part) if (data_dir / part).is_dir() else None for part in PARTS)
+    class_names = tuple(train)
+    if len(class_names) < 2:
+        raise UserError(
+            f"{data_dir} must have a folder of images for each of at least 2 classes, got {len(class_names)}"
+        )
+    if empty := [name for name in class_names if not train[name]]:
+        raise UserError(f"class {empty[0]} has no images in {data_dir} (endings {', '.join(ENDINGS)})")
+    for part in (validation, test):
+        if part is not None and (unknown := set(part) - set(class_names)):
+            raise UserError(f"class {min(unknown)} in {data_dir} is not among the classes of train")
+    if test is None:
+        train, test = _hold_out(train, TEST_FRACTION)
+    if validation is None:
+        train, validation = _hold_out(train, validation_fraction)
+    return class_names, tuple(_split(part, class_names) for part in (train, validation, test))
+
+
+def _folders(folder):
+    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _classes(folder):
+    """Returns `{class name: [path of an image]}`, both sorted."""
+    return {name: _images(folder / name) for name in _folders(folder)}
+
+
+def _images(folder):
+    entries = [entry for entry in os.scandir(folder) if entry.name.lower().endswith(ENDINGS) and entry.name[0] != "."]
+    if others := sorted(entry.path for entry in entries if not entry.is_file()):
+        raise UserError(f"{others[0]} is not a file, or a link to a file that is not there")
+    return sorted(folder / entry.name for entry in entries)
+
+
+def _hold_out(classes, fraction):
+    """Takes the share of each class out, and returns the rest and what was taken."""
+    rest, held_out = {}, {}
+    for name, images in classes.items():
+        by_hash = sorted(images, key=lambda image: hashlib.sha256(os.fsencode(image.name)).digest())
+        taken = set(by_hash[: round(len(images) * fraction)])
+        held_out[name] = [image for image in images if image in taken]
+        rest[name] = [image for image in images if image not in taken]
+    return rest, held_out
+
+
+def _split(classes, class_names):
+    images = [(path, class_names.index(name)) for name, paths in classes.items() for path in paths]
+    return FileSplit([path for path, _ in images], [label for _, label in images])

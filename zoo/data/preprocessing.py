@@ -1,0 +1,99 @@
+"""What every image goes through, in training, evaluation and prediction alike: decoding, resizing, normalising."""
+
+import tensorflow as tf
+
+import lambda_keras as lk
+
+
+def decode(encoded, channels):
+    """Decodes a JPEG, PNG, BMP or GIF file (of an animation the first frame).
+
+    Args:
+        encoded: Scalar string, the bytes of the file; a decoded image stays as it is.
+        channels: 1, 3 or 4. Grey becomes RGB and RGB grey where the file has the other; transparency is dropped
+            unless there are 4.
+
+    Returns:
+        uint8 `[height, width, channels]`.
+
+    Raises:
+        tf.errors.InvalidArgumentError: The file is damaged or of another kind.
+    """
+    encoded = tf.convert_to_tensor(encoded)
+    if encoded.dtype != tf.string:
+        return encoded
+    if channels != 1:
+        return _with_shape(tf.io.decode_image(encoded, channels=channels, expand_animations=False), channels)
+    # TensorFlow converts only some kinds of files to grey itself.
+    image = tf.io.decode_image(encoded, channels=0, expand_animations=False)
+    has_colour = tf.shape(image)[-1] >= 3
+    image = tf.cond(has_colour, lambda: tf.image.rgb_to_grayscale(image[..., :3]), lambda: image[..., :1])
+    return _with_shape(image, 1)
+
+
+def evaluation_crop(image, image_size, share, interpolation):
+    """Resizes an image so that `share` of the shorter side becomes `image_size`, and keeps the square in the middle.
+
+    Rounds as timm does, so that weights from there see the images they were measured with. Only what is kept is
+    computed: a long strip of an image would fill the memory.
+
+    Args:
+        image: uint8 `[height, width, channels]` of any size.
+        image_size: Side of the result in pixels.
+        share: The recipe's `evaluation_crop`, above 0 and up to 1.
+        interpolation: `bilinear` or `bicubic`.
+
+    Returns:
+        uint8 `[image_size, image_size, channels]`.
+    """
+    shorter = int(image_size / share)
+    size = tf.shape(image)[:2]
+    resized = tf.maximum(size * shorter // tf.reduce_min(size), shorter)
+    corner = tf.round((resized - image_size) / 2)
+    # What tf.image.resize with antialiasing does, with a translation.
+    squares = tf.raw_ops.ScaleAndTranslate(
+        images=image[tf.newaxis],
+        size=[image_size, image_size],
+        scale=tf.cast(resized / size, tf.float32),
+        translation=-tf.cast(corner, tf.float32),
+        kernel_type={"bilinear": "triangle", "bicubic": "keyscubic"}[interpolation],
+        antialias=True,
+    )
+    return _to_bytes(squares[0])
+
+
+def resize(image, size, interpolation):
+    """Resizes an image, with antialiasing where it becomes smaller.
+
+    Args:
+        image: uint8 `[height, width, channels]`.
+        size: The new height and width.
+        interpolation: `bilinear` or `bicubic`.
+
+    Returns:
+        uint8 `[*size, channels]`.
+    """
+    return _to_bytes(tf.image.resize(image, size, interpolation, antialias=True))
+
+
+def normalise(images, mean, std):
+    """Normalises a batch on the device: `(images / 255 - mean) / std` for each channel.
+
+    Args:
+        images: uint8 `[..., channels]`.
+        mean: Mean of each channel on the scale 0 to 1.
+        std: Standard deviation of each channel on the same scale.
+
+    Returns:
+        float32 of the same shape.
+    """
+    return lk.preprocess_input(images, mean=mean, std=std)
+
+
+def _to_bytes(image):
+    # Bicubic overshoots at edges, hence the clip that saturate_cast does.
+    return tf.saturate_cast(tf.round(image), tf.uint8)
+
+
+def _with_shape(image, channels):
+    return tf.ensure_shape(image, [None, None, channels])

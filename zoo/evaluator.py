@@ -1,0 +1,91 @@
+"""Evaluation under a strategy, with the averaged weights."""
+
+import contextlib
+
+import keras
+import orbit
+import tensorflow as tf
+
+import lambda_keras as lk
+from zoo.data import input_pipeline
+from zoo.errors import StoppedError, UserError
+
+# What a batch counts, in this order, as sums.
+LOSS, CORRECT, IMAGES, STOPPING = range(4)
+
+
+class Evaluator(orbit.AbstractEvaluator):
+    """Measures loss and accuracy of a trainer's model on a split, every image once and none augmented.
+
+    Args:
+        trainer: A `zoo.trainer.Trainer`, whose model, strategy and recipe are used.
+        split: The `zoo.data.splits.Split`.
+        averaged: Whether to take the moving average of the weights where there is one.
+    """
+
+    def __init__(self, trainer, split, averaged=True):
+        self.trainer = trainer
+        self.split = split
+        self.averaged = averaged
+        self._step = tf.function(self._eval_step)
+
+    def evaluate(self, num_steps=-1):
+        """Returns `loss`, with the label smoothing of the training, `accuracy` and the `images` that could be read.
+
+        Args:
+            num_steps: Orbit's; the whole split is evaluated always.
+
+        Raises:
+            StoppedError: A signal asked for it.
+            UserError: None of the images could be read.
+        """
+        trainer = self.trainer
+        strategy = trainer.strategy
+        replicas = strategy.num_replicas_in_sync
+        batches = -(-self.split.count // (replicas * trainer.images_per_pass))
+        iterator = iter(strategy.distribute_datasets_from_function(self._batches_of_worker(batches)))
+        sums = 0.0
+        trainer.averages.share_statistics()
+        with trainer.averages.in_place_of_weights() if self.averaged else contextlib.nullcontext():
+            for _ in range(batches):
+                sums += self._step(iterator).numpy().astype("float64")
+                if sums[STOPPING] > 0:
+                    break
+        if sums[STOPPING] > 0:
+            raise StoppedError(int(trainer.step.numpy()))
+        if not sums[IMAGES]:
+            raise UserError(f"none of {self.split.count} images of {trainer.dataset.name} to evaluate could be read")
+        return {"loss": sums[LOSS] / sums[IMAGES], "accuracy": sums[CORRECT] / sums[IMAGES], "images": sums[IMAGES]}
+
+    def _batches_of_worker(self, batches):
+        def build(context):
+            replicas_here = context.num_replicas_in_sync // context.num_input_pipelines
+            return input_pipeline.evaluation_batches(
+                self.split,
+                self.trainer.dataset,
+                self.trainer.recipe.data,
+                batch_size=self.trainer.images_per_pass,
+                num_batches=batches * replicas_here,
+                shard=context.input_pipeline_id,
+                num_shards=context.num_input_pipelines,
+            )
+
+        return build
+
+    def _eval_step(self, iterator):
+        per_replica = self.trainer.strategy.run(self._on_replica, (next(iterator), self.trainer.stopping))
+        return self.trainer.strategy.reduce("SUM", per_replica, axis=None)
+
+    def _on_replica(self, batch, stopping):
+        dataset = self.trainer.dataset
+        images = lk.preprocess_input(batch["image"], mean=dataset.mean, std=dataset.std)
+        labels = tf.one_hot(batch["label"], len(dataset.class_names))
+        logits = self.trainer.model(images, training=False)
+        smoothing = self.trainer.recipe.training.label_smoothing
+        losses = keras.losses.categorical_crossentropy(labels, logits, from_logits=True, label_smoothing=smoothing)
+        correct = tf.argmax(logits, -1, tf.int32) == batch["label"]
+        valid = tf.cast(batch["valid"], tf.float32)
+        # An untrained model may overflow on the black rows that fill the last batch.
+        losses = tf.where(batch["valid"], losses, 0.0)
+        counts = [losses, tf.cast(correct, tf.float32) * valid, valid]
+        return tf.stack([*(tf.reduce_sum(count) for count in counts), stopping])

@@ -1,0 +1,70 @@
+"""`metrics.csv`: a row after every epoch, which outlives the process."""
+
+import csv
+
+from zoo.run_folder import replacing
+
+COLUMNS = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "seconds",
+    "images_per_second",
+    "unreadable_images",
+)
+
+
+class MetricsLog:
+    """The rows of a run.
+
+    `loss` and `accuracy` are means over the epoch's training steps, on augmented images; `val_loss` and
+    `val_accuracy` are of the validation images after the epoch, of the averaged weights where there are such. Both
+    losses include label smoothing. `learning_rate` is that of the next step. `seconds` is the time of the training
+    steps, without the validation (the first epoch includes the tracing of the graph); in an epoch that was resumed it
+    covers the steps since then, and is empty if there were none. `unreadable_images` were replaced by others.
+
+    Args:
+        path: The CSV file. Rows that it holds are read.
+        epochs: How many of its rows to keep: those of the epochs that the resumed checkpoint has finished.
+
+    Attributes:
+        rows: A dictionary with the keys `COLUMNS` for each epoch.
+    """
+
+    def __init__(self, path, epochs=0):
+        self.path = path
+        self.rows = _read(path)[:epochs] if path.exists() else []
+
+    def add(self, epoch, **values):
+        """Adds a row.
+
+        Args:
+            epoch: Its number, from 1.
+            **values: A number for each other of `COLUMNS`, or `None`; they are rounded to six digits.
+        """
+        rounded = {name: None if value is None else float(f"{value:.6g}") for name, value in values.items()}
+        self.rows.append({"epoch": epoch, **rounded})
+
+    def write(self):
+        """Writes all rows to the file."""
+        with replacing(self.path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.DictWriter(file, COLUMNS)
+            writer.writeheader()
+            writer.writerows(self.rows)
+
+    def best_epoch(self):
+        """The first epoch with the highest validation accuracy."""
+        return max(self.rows, key=lambda row: (row["val_accuracy"], -row["epoch"]))["epoch"]
+
+    def epochs_without_progress(self):
+        """Epochs since the best one."""
+        return self.rows[-1]["epoch"] - self.best_epoch() if self.rows else 0
+
+
+def _read(path):
+    with open(path, newline="", encoding="utf-8") as file:
+        rows = [{name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)]
+    return [{**row, "epoch": int(row["epoch"])} for row in rows]

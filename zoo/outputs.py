@@ -1,0 +1,82 @@
+"""What a training run tells at its beginning, and writes and tells at its end."""
+
+import numpy as np
+import tensorflow as tf
+
+import lambda_keras as lk
+from zoo import plots, run_folder
+from zoo.data import input_pipeline
+from zoo.record import Record
+
+# test.npz holds at most so many bytes of pixels: all of a small test split, an even sample of a large one.
+SAMPLE_BYTES = 64 * 2**20
+
+
+def introduce(trainer, step):
+    """Prints what is about to be trained, on what, and where it starts.
+
+    Args:
+        trainer: A `zoo.trainer.Trainer`.
+        step: Steps that are done already.
+    """
+    dataset, training = trainer.dataset, trainer.recipe.training
+    devices = {device.device_type for device in tf.config.list_logical_devices()}
+    device = next(kind for kind in ("TPU", "GPU", "CPU") if kind in devices)
+    replicas = trainer.strategy.num_replicas_in_sync
+    counts = (f"{getattr(dataset, name).count} {name}" for name in ("train", "validation", "test"))
+    print(f"{dataset.name}: {', '.join(counts)} images")
+    print(f"{trainer.model.name}: {trainer.model.count_params():,} parameters, on {replicas} {device}", flush=True)
+    if step:
+        epoch = step * training.batch_size / dataset.train.count
+        print(f"Going on from the checkpoint of step {step} (epoch {epoch:.2f})")
+
+
+def report(accuracy, images, folder):
+    """Prints the end: the accuracy on the test split, 0..1, how many images it is of, and the folder."""
+    print(f"Test accuracy {accuracy:.2%}: {accuracy * images:.0f} of {images:.0f} images that training never saw")
+    print(f"Wrote {folder}", flush=True)
+
+
+def write(model, dataset, recipe, rows, folder):
+    """Writes the files of a finished run: the model, its record, a sample of the test split and the pictures.
+
+    Args:
+        model: The model to export.
+        dataset: A `zoo.data.splits.Dataset`.
+        recipe: A `zoo.recipe.Recipe`.
+        rows: The rows of `zoo.metrics_log.MetricsLog`.
+        folder: The run folder.
+    """
+    Record.of(recipe, dataset).write(folder / run_folder.RECORD)
+    with run_folder.replacing(folder / run_folder.MODEL) as partial:
+        model.save(partial)
+    with run_folder.replacing(folder / run_folder.CURVES) as partial:
+        plots.curves(rows, partial)
+    images, labels = _sample(dataset, recipe)
+    with run_folder.replacing(folder / run_folder.TEST_SPLIT) as partial:
+        np.savez_compressed(
+            partial,
+            images=images,
+            labels=labels,
+            mean=np.array(dataset.mean, "float32"),
+            std=np.array(dataset.std, "float32"),
+            class_names=np.array(dataset.class_names),
+        )
+    normalised = lk.preprocess_input(images, mean=dataset.mean, std=dataset.std)
+    probabilities = model.predict(normalised, batch_size=32, verbose=0)
+    with run_folder.replacing(folder / run_folder.PREDICTIONS) as partial:
+        plots.predictions(images, labels, probabilities, dataset.class_names, partial)
+
+
+def _sample(dataset, recipe):
+    """Test images, uint8, and int64 labels: all of them or, at even distances, as many as the limit allows."""
+    split, size = dataset.test, recipe.data.image_size
+    limit = max(SAMPLE_BYTES // (size * size * dataset.channels), 1)
+    batches = input_pipeline.evaluation_batches(
+        split, dataset, recipe.data, batch_size=min(limit, 256), num_shards=-(-split.count // limit)
+    )
+    images, labels = [], []
+    for batch in batches.as_numpy_iterator():
+        images.append(batch["image"][batch["valid"]])
+        labels.append(batch["label"][batch["valid"]])
+    return np.concatenate(images), np.concatenate(labels).astype("int64")

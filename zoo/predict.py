@@ -1,0 +1,74 @@
+"""`lambda-zoo predict`: a saved model and image files in, the most probable classes out."""
+
+from pathlib import Path
+
+import numpy as np
+import tensorflow as tf
+
+from zoo.classifier import Classifier
+from zoo.command_line import print_table
+from zoo.data import preprocessing
+from zoo.errors import UserError
+
+BATCH_SIZE = 32
+
+
+def predict(path, images, top=5):
+    """Names the most probable classes of images. All files are read before the first is classified.
+
+    Args:
+        path: The folder of a training run, or a `.keras` file with its `record.json` beside it.
+        images: Paths of JPEG, PNG, BMP or GIF files; of an animation, the first frame counts.
+        top: How many classes to name for each, at most as many as there are.
+
+    Returns:
+        For each image `{"image": path, "predictions": [{"class": name, "probability": p}, …]}`, the most probable
+        class first.
+
+    Raises:
+        UserError: The model or its record is missing or damaged, or an image is missing or cannot be decoded.
+
+    Example:
+        >>> predict("runs/digits", ["seven.png"], top=1)  # doctest: +SKIP
+        [{'image': 'seven.png', 'predictions': [{'class': '7', 'probability': 0.98}]}]
+    """
+    if top < 1:
+        raise UserError(f"--top must be at least 1, got {top}")
+    classifier = Classifier(path)
+    pixels = np.stack([_read(image, classifier.record) for image in images])
+    starts = range(0, len(pixels), BATCH_SIZE)
+    probabilities = np.concatenate([classifier.probabilities(pixels[start : start + BATCH_SIZE]) for start in starts])
+    return [
+        {"image": str(image), "predictions": _most_probable(row, classifier.record.class_names, top)}
+        for image, row in zip(images, probabilities, strict=True)
+    ]
+
+
+def print_predictions(predictions):
+    """Prints what `predict` returns as a table; an image's name stands before its most probable class."""
+    rows = [
+        (prediction["image"] if rank == 0 else "", row["class"], f"{row['probability']:.2%}")
+        for prediction in predictions
+        for rank, row in enumerate(prediction["predictions"])
+    ]
+    print_table(("image", "class", "probability"), rows, right=(2,))
+
+
+def _read(path, record):
+    """The image as the record says that it is evaluated, uint8 [image_size, image_size, channels]."""
+    try:
+        encoded = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        image = preprocessing.decode(encoded, record.channels)
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(f"cannot decode {path}: it is damaged, or not a JPEG, PNG, BMP or GIF file") from error
+    image = preprocessing.evaluation_crop(image, record.image_size, record.evaluation_crop, record.interpolation)
+    return image.numpy()
+
+
+def _most_probable(probabilities, class_names, top):
+    # Stable, so that of equal ones the first class comes first.
+    order = np.argsort(-probabilities, kind="stable")[:top]
+    return [{"class": class_names[label], "probability": float(probabilities[label])} for label in order]

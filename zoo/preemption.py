@@ -1,0 +1,48 @@
+"""SIGTERM and Ctrl-C: a flag that the running graph reads, so that training stops after the step it is in."""
+
+import os
+import signal
+import threading
+
+import tensorflow as tf
+
+SIGNALS = (signal.SIGTERM, signal.SIGINT)
+
+
+class StopFlag:
+    """A flag that signals raise, for use in a `with` block in the main thread.
+
+    Python runs a signal's handler only when the main thread comes back from TensorFlow, which is after a whole loop of
+    steps. The interpreter's wake-up file is written at once, so a thread waits for that.
+
+    Attributes:
+        raised: A float32 variable, 0 or 1, that graphs may read at any time.
+    """
+
+    def __init__(self):
+        with tf.device("CPU:0"):
+            self.raised = tf.Variable(0.0, trainable=False)
+
+    def __enter__(self):
+        """Takes the signals over."""
+        self._reading, self._writing = os.pipe()
+        os.set_blocking(self._writing, False)
+        self._handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
+        self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._thread = threading.Thread(target=self._wait, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        """Gives the signals back."""
+        signal.set_wakeup_fd(self._wakeup)
+        for number, handler in self._handlers.items():
+            signal.signal(number, handler)
+        os.close(self._writing)
+        self._thread.join()
+        os.close(self._reading)
+
+    def _wait(self):
+        while data := os.read(self._reading, 1):
+            if data[0] in SIGNALS:
+                self.raised.assign(1.0)

@@ -1,0 +1,57 @@
+"""What a training shows while it runs: a bar on a terminal, a line an epoch elsewhere."""
+
+import sys
+
+from tqdm import tqdm
+
+
+class Progress:
+    """Images done of all, images a second, the time left and the newest loss.
+
+    Args:
+        images: Images of the whole training.
+        done: Images that an earlier process has done.
+        show: Whether to show anything; only one of several workers does.
+    """
+
+    def __init__(self, images, done=0, show=True):
+        self._show = show
+        self._bar = tqdm(
+            total=images,
+            initial=done,
+            unit="image",
+            unit_scale=True,
+            smoothing=0.1,
+            file=sys.stdout,
+            # A bar in a file is noise.
+            disable=not (show and sys.stdout.isatty()),
+        )
+
+    def update(self, images, output):
+        """Moves the bar.
+
+        Args:
+            images: Images done by now.
+            output: What `zoo.trainer.Trainer` returns after a loop.
+        """
+        self._bar.set_postfix(loss=f"{output['loss']:.3f}", accuracy=f"{output['accuracy']:.2%}", refresh=False)
+        self._bar.update(images - self._bar.n)
+
+    def epoch(self, row, epochs):
+        """Writes the line of an epoch, from a row of `zoo.metrics_log.MetricsLog`."""
+        if self._show:
+            rate = row["images_per_second"]
+            line = (
+                f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
+                f"validation loss {row['val_loss']:.4f}  accuracy {row['val_accuracy']:.2%}"
+            )
+            if rate:
+                line += f"  {rate:.0f} images/s"
+            if row["unreadable_images"]:
+                line += f"  {row['unreadable_images']:.0f} images could not be read"
+            tqdm.write(line, file=sys.stdout)
+            sys.stdout.flush()
+
+    def close(self):
+        """Ends the bar."""
+        self._bar.close()

@@ -1,0 +1,41 @@
+"""Random numbers of dropout and stochastic depth as a function of the step, so that a resumed run draws the same.
+
+Keras keeps the state of its seed generators in variables that are in no checkpoint, and that all replicas share.
+"""
+
+import functools
+
+import tensorflow as tf
+
+
+def derive_seeds(model, seed, passes):
+    """Makes every seed generator of a model a function of the seed, its place in the model, the pass and the replica.
+
+    Args:
+        model: A Keras model. Its own states of seed generators are no longer used.
+        seed: The recipe's seed.
+        passes: An integer variable that counts the forward passes of the training.
+    """
+    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "seed_generator")]
+    for place, layer in enumerate(layers):
+        layer.seed_generator.next = functools.partial(_next, seed, place + 1, passes)
+
+
+def pass_seed(seed, place, passes):
+    """The seed of one random choice in one forward pass on one replica.
+
+    Args:
+        seed: The recipe's seed.
+        place: A number that tells this choice from the others of a pass.
+        passes: The number of the pass.
+
+    Returns:
+        An int32 tensor `[2]` for TensorFlow's stateless functions. Call it in a replica context.
+    """
+    replica = tf.distribute.get_replica_context().replica_id_in_sync_group
+    folded = tf.random.experimental.stateless_fold_in([seed, place], passes)
+    return tf.random.experimental.stateless_fold_in(folded, replica)
+
+
+def _next(seed, place, passes, ordered=True):
+    return pass_seed(seed, place, passes)

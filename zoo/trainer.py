@@ -1,0 +1,233 @@
+"""The training step, the same under every strategy, in the loop of Orbit.
+
+A batch is shared out among the replicas, and a replica works its share off in `gradient_accumulation` passes. All
+gradients are of the sum of the losses divided by the size of the whole batch, so their sum over passes and replicas is
+the gradient of the mean, whatever the number of either.
+"""
+
+import math
+
+import keras
+import orbit
+import tensorflow as tf
+
+import lambda_keras as lk
+from zoo import optimizers, randomness
+from zoo.averages import Averages
+from zoo.data import mixing
+from zoo.errors import NonFiniteLossError, StoppedError, UserError
+
+# What a pass counts, in this order, as sums.
+LOSS, CORRECT, IMAGES, UNREADABLE, STOPPING = range(5)
+# The place of mixup's random choices among those of a pass; dropout layers have those from 1 on.
+MIXING = 0
+
+
+class Trainer(orbit.StandardTrainer):
+    """Trains a model by the steps of a recipe.
+
+    Set `train_dataset` to a distributed dataset of `batch_shape` before training; its position is that of `step`.
+
+    Args:
+        model: A model that returns logits, made in the strategy's scope.
+        optimizer: From `zoo.optimizers.build_optimizer`, made there too.
+        dataset: A `zoo.data.splits.Dataset`, for mean, standard deviation and classes.
+        recipe: A `zoo.recipe.Recipe`.
+        strategy: A `tf.distribute.Strategy`.
+        stopping: The variable of a `zoo.preemption.StopFlag`.
+
+    Attributes:
+        step: Steps done, an int64 variable.
+        passes: Forward passes done, `gradient_accumulation` a step.
+        averages: Its `zoo.averages.Averages`.
+        sums: float64 variable of the sums `LOSS` … `STOPPING` since `start_epoch`.
+        images_per_pass: Images that a replica takes at a time.
+
+    Raises:
+        UserError: The batch cannot be shared out equally.
+    """
+
+    def __init__(self, model, optimizer, dataset, recipe, strategy, stopping):
+        super().__init__(train_dataset=None)
+        self.model = model
+        self.optimizer = optimizer
+        self.dataset = dataset
+        self.recipe = recipe
+        self.strategy = strategy
+        self.stopping = stopping
+        self.images_per_pass = images_per_pass(recipe.training, strategy.num_replicas_in_sync)
+        with strategy.scope():
+            self.step = orbit.utils.create_global_step()
+            self.passes = orbit.utils.create_global_step()
+        with tf.device("CPU:0"):
+            self.sums = tf.Variable(tf.zeros(5, tf.float64), trainable=False)
+            self._interrupted = tf.Variable(False, trainable=False)
+        self.averages = Averages(model, optimizer, strategy)
+        self.weights = [variable.value for variable in model.trainable_variables]
+        self._decayed = [optimizers.decays(variable, recipe.training) for variable in model.trainable_variables]
+        randomness.derive_seeds(model, recipe.training.seed, self.passes)
+        if recipe.training.gradient_accumulation > 1:
+            with strategy.scope():
+                self._accumulators = [self._make_accumulator(weight) for weight in self.weights]
+        self._train_on_replica = self.train_on_replica
+        if recipe.training.xla:
+            self._train_on_replica = tf.function(self.train_on_replica, jit_compile=True)
+
+    @property
+    def learning_rate(self):
+        """The learning rate of the next step."""
+        return float(optimizers.inner_optimizer(self.optimizer).learning_rate)
+
+    def start_epoch(self):
+        """Sets the sums to zero."""
+        self.sums.assign(tf.zeros_like(self.sums))
+
+    def create_train_loop_fn(self):
+        """Orbit's loop of steps, which also ends when a signal came or the loss is not finite."""
+
+        @tf.function
+        def loop(iterator, num_steps):
+            last = self.step + tf.cast(num_steps, tf.int64)
+            while self.step < last and not self._interrupted:
+                self.train_step(iterator)
+
+        return loop
+
+    def train_loop_begin(self):
+        """Remembers the sums, for the means of the loop."""
+        self._sums_before = self.sums.numpy()
+
+    def train_step(self, iterator):
+        """One step on all replicas; called in a graph."""
+        passes = self.recipe.training.gradient_accumulation
+        if passes == 1:
+            sums = self._run(self._train_on_replica, next(iterator), self.stopping)
+            self.passes.assign_add(1)
+        else:
+            sums = tf.zeros(5)
+            for _ in tf.range(passes):
+                sums += self._run(self._accumulate_on_replica, next(iterator), self.stopping)
+                self.passes.assign_add(1)
+            self.strategy.run(self._apply_accumulated)
+        self.step.assign_add(1)
+        self.sums.assign_add(tf.cast(sums, tf.float64))
+        self._interrupted.assign(tf.logical_or(sums[STOPPING] > 0, ~tf.math.is_finite(sums[LOSS])))
+
+    def train_loop_end(self):
+        """Returns the loop's means, or ends the training.
+
+        Raises:
+            StoppedError: A signal asked for it; all workers get here after the same step.
+            NonFiniteLossError: The loss is infinite or not a number.
+        """
+        sums = self.sums.numpy() - self._sums_before
+        if not math.isfinite(sums[LOSS]):
+            raise NonFiniteLossError(
+                f"the loss is not finite at step {self.step.numpy()} (learning rate {self.learning_rate:.3g}); "
+                "lower training.learning_rate or raise training.warmup_epochs"
+            )
+        if sums[STOPPING] > 0:
+            raise StoppedError(int(self.step.numpy()))
+        return {
+            "loss": sums[LOSS] / sums[IMAGES],
+            "accuracy": sums[CORRECT] / sums[IMAGES],
+            "learning_rate": self.learning_rate,
+        }
+
+    def train_on_replica(self, batch, stopping):
+        """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole."""
+        gradients, sums = self._gradients(batch, stopping)
+        self._apply(gradients)
+        return sums
+
+    def _accumulate_on_replica(self, batch, stopping):
+        gradients, sums = self._gradients(batch, stopping)
+        for accumulator, gradient in zip(self._accumulators, gradients, strict=True):
+            accumulator.assign_add(gradient)
+        return sums
+
+    def _apply_accumulated(self):
+        self._apply([tf.identity(accumulator) for accumulator in self._accumulators])
+        for accumulator in self._accumulators:
+            accumulator.assign(tf.zeros_like(accumulator))
+
+    def _gradients(self, batch, stopping):
+        """The gradients of a replica's pass, times the loss scale if there is one, and what it counts."""
+        training, data = self.recipe.training, self.recipe.data
+        images = lk.preprocess_input(batch["image"], mean=self.dataset.mean, std=self.dataset.std)
+        labels = tf.one_hot(batch["label"], len(self.dataset.class_names))
+        if data.mixup or data.cutmix:
+            seed = randomness.pass_seed(training.seed, MIXING, self.passes)
+            images, labels = mixing.mix(images, labels, data, seed)
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            losses = keras.losses.categorical_crossentropy(
+                labels, logits, from_logits=True, label_smoothing=training.label_smoothing
+            )
+            loss = tf.reduce_sum(losses) / training.batch_size
+            loss = self.optimizer.scale_loss(loss)
+        # Position tables are gathered, which makes their gradients sparse.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)]
+        correct = tf.argmax(logits, -1) == tf.argmax(labels, -1)
+        counts = [correct, tf.ones_like(correct), ~batch["valid"]]
+        sums = [tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts), stopping]
+        return gradients, tf.stack(sums)
+
+    def _apply(self, gradients):
+        """Adds the weight decay, clips the whole batch's gradient and updates the weights, on one replica."""
+        training = self.recipe.training
+        replicas = self.strategy.num_replicas_in_sync
+        scale = self.optimizer.scale_loss(1.0)
+        # Clipping is of the sum over replicas, and whether a gradient is finite must be decided by all alike. The
+        # optimizer sums over the replicas once more, hence the division at the end.
+        reduce_first = training.gradient_clipping is not None or training.precision == "mixed_float16"
+        if reduce_first and replicas > 1:
+            context = tf.distribute.get_replica_context()
+            gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
+        else:
+            reduce_first = False
+        share = 1.0 if reduce_first else 1.0 / replicas
+        if training.optimizer in optimizers.REGULARISED and training.weight_decay:
+            decay = training.weight_decay * share * scale
+            gradients = [
+                gradient + decay * weight if decayed else gradient
+                for gradient, weight, decayed in zip(gradients, self.weights, self._decayed, strict=True)
+            ]
+        if training.gradient_clipping is not None:
+            gradients, _ = tf.clip_by_global_norm(gradients, training.gradient_clipping * scale)
+        if reduce_first:
+            gradients = [gradient / replicas for gradient in gradients]
+        self.optimizer.apply(gradients, self.model.trainable_variables)
+
+    def _run(self, function, *arguments):
+        """Runs a function on all replicas and sums what it returns."""
+        return self.strategy.reduce("SUM", self.strategy.run(function, arguments), axis=None)
+
+    @staticmethod
+    def _make_accumulator(weight):
+        # Each replica has its own sum; the optimizer adds them up.
+        return tf.Variable(
+            tf.zeros_like(weight),
+            trainable=False,
+            synchronization=tf.VariableSynchronization.ON_READ,
+            aggregation=tf.VariableAggregation.SUM,
+        )
+
+
+def images_per_pass(training, replicas):
+    """Images that a replica takes at a time.
+
+    Args:
+        training: A `zoo.recipe.Training`.
+        replicas: Number of replicas.
+
+    Raises:
+        UserError: The batch cannot be shared out equally.
+    """
+    shares = replicas * training.gradient_accumulation
+    if training.batch_size % shares:
+        raise UserError(
+            f"training.batch_size {training.batch_size} must be a multiple of {shares}, the replicas ({replicas}) "
+            f"times training.gradient_accumulation ({training.gradient_accumulation})"
+        )
+    return training.batch_size // shares
