@@ -17,9 +17,10 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from benchmarks.timing import interleaved_medians, write_csv
-from zoo import assemble, recipe_file
+from zoo import recipe_file
 from zoo.data import catalog
-from zoo.preemption import StopFlag
+from zoo.training import assemble
+from zoo.training.preemption import StopFlag
 
 # Model, image size, batch size and steps in a measurement.
 CASES = (("lambda_resnet_tiny", 32, 64, 20), ("lambda_resnet50", 128, 8, 4))

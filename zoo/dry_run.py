@@ -5,12 +5,13 @@ import dataclasses
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo import assemble, averages, memory, recipe_file
+from zoo import memory, recipe_file
 from zoo.data import catalog, idx_files, tfds
 from zoo.data.known_sizes import add_known_splits
 from zoo.data.splits import Dataset
 from zoo.errors import UserError
-from zoo.trainer import images_per_pass
+from zoo.training import assemble, averages
+from zoo.training.trainer import images_per_pass
 
 GIGA = 1e9
 

@@ -43,7 +43,7 @@ def estimate(trainer, images):
     """Tells the memory that a replica needs.
 
     Args:
-        trainer: A `zoo.trainer.Trainer`; what it was made with is all that counts, nothing is run.
+        trainer: A `zoo.training.trainer.Trainer`; what it was made with is all that counts, nothing is run.
         images: Images that a replica takes at a time.
 
     Returns:

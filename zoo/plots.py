@@ -21,7 +21,7 @@ def curves(rows, path):
     """Draws loss, accuracy and learning rate by epoch.
 
     Args:
-        rows: One dictionary an epoch, as of `zoo.metrics_log.MetricsLog`.
+        rows: One dictionary an epoch, as of `zoo.training.metrics_log.MetricsLog`.
         path: The PNG file.
     """
     epochs = [row["epoch"] for row in rows]

@@ -8,17 +8,18 @@ import keras
 import orbit
 import tensorflow as tf
 
-from zoo import assemble, outputs, run_folder
-from zoo.checkpoints import Checkpoints
+from zoo import run_folder
 from zoo.data import catalog
 from zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
-from zoo.evaluator import Evaluator
-from zoo.metrics_log import MetricsLog
-from zoo.position_images import position_table_images
-from zoo.preemption import StopFlag
-from zoo.progress import Progress
 from zoo.strategy import is_chief
-from zoo.trainer import CORRECT, IMAGES, LOSS, UNREADABLE
+from zoo.training import assemble, outputs
+from zoo.training.checkpoints import Checkpoints
+from zoo.training.evaluator import Evaluator
+from zoo.training.metrics_log import MetricsLog
+from zoo.training.position_images import position_table_images
+from zoo.training.preemption import StopFlag
+from zoo.training.progress import Progress
+from zoo.training.trainer import CORRECT, IMAGES, LOSS, UNREADABLE
 
 # What collectives end in when a worker of the training is gone.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)

@@ -3,8 +3,9 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo import assemble, memory, recipe_file
+from zoo import memory, recipe_file
 from zoo.data import catalog
+from zoo.training import assemble
 
 FLOAT32 = 4
 

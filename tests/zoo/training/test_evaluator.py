@@ -5,10 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import assemble, recipe_file
+from zoo import recipe_file
 from zoo.data import catalog, splits
 from zoo.errors import StoppedError, UserError
-from zoo.evaluator import Evaluator
+from zoo.training import assemble
+from zoo.training.evaluator import Evaluator
 
 # At this size the digits are not resized. 135 validation images fill the last batch of 32 by a quarter.
 SETTINGS = [
@@ -123,9 +124,9 @@ import keras
 import tensorflow as tf
 from zoo import recipe_file, strategy
 from zoo.data import catalog
-from zoo.evaluator import Evaluator
-from zoo.optimizers import build_optimizer
-from zoo.trainer import Trainer
+from zoo.training.evaluator import Evaluator
+from zoo.training.optimizers import build_optimizer
+from zoo.training.trainer import Trainer
 
 devices = [tf.config.LogicalDeviceConfiguration()] * 3
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)

@@ -1,4 +1,4 @@
-"""Trains a few steps on one device, two logical devices or as one of two workers; run by tests/zoo/test_trainer.py.
+"""Trains a few steps on one device, on two logical devices or as one of two workers; run by test_trainer.py.
 
     python train_some_steps.py default|mirrored|multi_worker OUT.npz
 
@@ -10,10 +10,11 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from zoo import assemble, recipe_file
+from zoo import recipe_file
 from zoo import strategy as strategies
 from zoo.data import catalog
-from zoo.preemption import StopFlag
+from zoo.training import assemble
+from zoo.training.preemption import StopFlag
 
 STEPS = 8
 COMMON = [

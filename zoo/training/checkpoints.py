@@ -20,7 +20,7 @@ class Checkpoints(tf.train.CheckpointManager):
     """TensorFlow's manager, which also survives damaged and unwritable files.
 
     Args:
-        trainer: A `zoo.trainer.Trainer`.
+        trainer: A `zoo.training.trainer.Trainer`.
         folder: The folder of the checkpoints, which all workers can read.
         interval: Steps between two checkpoints.
         is_chief: Whether this worker's files are the ones to keep. The others must take part in saving, so they write

@@ -2,7 +2,7 @@
 
 import keras
 
-from zoo import schedules
+from zoo.training import schedules
 
 # Their weight decay is L2 regularisation, part of the gradient, as in the paper and its ResNets. Keras' `weight_decay`
 # is decoupled: with momentum 0.9 it would have to be ten times as large for the same effect.

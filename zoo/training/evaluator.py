@@ -18,7 +18,7 @@ class Evaluator(orbit.AbstractEvaluator):
     """Measures loss and accuracy of a trainer's model on a split, every image once and none augmented.
 
     Args:
-        trainer: A `zoo.trainer.Trainer`, whose model, strategy and recipe are used.
+        trainer: A `zoo.training.trainer.Trainer`, whose model, strategy and recipe are used.
         split: The `zoo.data.splits.Split`.
         averaged: Whether to take the moving average of the weights where there is one.
     """

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import assemble, recipe_file
-from zoo.averages import batch_norms
+from zoo import recipe_file
 from zoo.data import catalog
 from zoo.errors import UserError
+from zoo.training import assemble
+from zoo.training.averages import batch_norms
 
 SETTINGS = ["data.image_size=16", "training.batch_size=16", "training.synchronized_batch_norm=true"]
 

@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 from tests.conftest import ROOT
-from tests.zoo.workers import free_ports
+from tests.zoo.training.workers import free_ports
 
 SCRIPT = pathlib.Path(__file__).with_name("train_and_die.py")
 # 2 epochs of 9 steps; everything that has a state.

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from zoo.metrics_log import COLUMNS, MetricsLog
+from zoo.training.metrics_log import COLUMNS, MetricsLog
 
 
 def add(log, *accuracies, **values):

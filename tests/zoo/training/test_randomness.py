@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.randomness import derive_seeds, pass_seed
+from zoo.training.randomness import derive_seeds, pass_seed
 
 
 def on_replica(monkeypatch, replica):

@@ -1,4 +1,4 @@
-"""`lambda-zoo train`, which gets a signal once, at a given step; run by tests/zoo/test_faults.py.
+"""`lambda-zoo train`, which gets a signal once, at a given step; run by test_faults.py.
 
     python train_and_die.py STEP SIGNAL MARK ARGUMENTS…
 
@@ -13,7 +13,7 @@ import signal
 import sys
 
 import zoo.cli
-from zoo.trainer import Trainer
+from zoo.training.trainer import Trainer
 
 
 def main(step, name, mark, *arguments):

@@ -12,10 +12,10 @@ import orbit
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo import optimizers, randomness
-from zoo.averages import Averages
 from zoo.data import mixing
 from zoo.errors import NonFiniteLossError, StoppedError, UserError
+from zoo.training import optimizers, randomness
+from zoo.training.averages import Averages
 
 # What a pass counts, in this order, as sums.
 LOSS, CORRECT, IMAGES, UNREADABLE, STOPPING = range(5)
@@ -30,16 +30,16 @@ class Trainer(orbit.StandardTrainer):
 
     Args:
         model: A model that returns logits, made in the strategy's scope.
-        optimizer: From `zoo.optimizers.build_optimizer`, made there too.
+        optimizer: From `zoo.training.optimizers.build_optimizer`, made there too.
         dataset: A `zoo.data.splits.Dataset`, for mean, standard deviation and classes.
         recipe: A `zoo.recipe.Recipe`.
         strategy: A `tf.distribute.Strategy`.
-        stopping: The variable of a `zoo.preemption.StopFlag`.
+        stopping: The variable of a `zoo.training.preemption.StopFlag`.
 
     Attributes:
         step: Steps done, an int64 variable.
         passes: Forward passes done, `gradient_accumulation` a step.
-        averages: Its `zoo.averages.Averages`.
+        averages: Its `zoo.training.averages.Averages`.
         sums: float64 variable of the sums `LOSS` … `STOPPING` since `start_epoch`.
         images_per_pass: Images that a replica takes at a time.
 

@@ -5,11 +5,11 @@ import contextlib
 import keras
 
 import lambda_keras as lk
-from zoo import averages
 from zoo.data import input_pipeline
 from zoo.errors import UserError
-from zoo.optimizers import build_optimizer
-from zoo.trainer import Trainer
+from zoo.training import averages
+from zoo.training.optimizers import build_optimizer
+from zoo.training.trainer import Trainer
 
 
 def build_model(recipe, dataset, classifier_activation="softmax"):
@@ -43,10 +43,10 @@ def build_trainer(recipe, dataset, distribution, stopping):
         recipe: A `zoo.recipe.Recipe`.
         dataset: A `zoo.data.splits.Dataset`.
         distribution: A `tf.distribute.Strategy`.
-        stopping: The variable of a `zoo.preemption.StopFlag`.
+        stopping: The variable of a `zoo.training.preemption.StopFlag`.
 
     Returns:
-        A `zoo.trainer.Trainer` without its `train_dataset`.
+        A `zoo.training.trainer.Trainer` without its `train_dataset`.
     """
     training = recipe.training
     keras.utils.set_random_seed(training.seed)
@@ -63,7 +63,7 @@ def training_dataset(trainer, start_step):
     """The training stream from a step on, for all replicas.
 
     Args:
-        trainer: A `zoo.trainer.Trainer`.
+        trainer: A `zoo.training.trainer.Trainer`.
         start_step: Steps that are done already.
 
     Returns:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from zoo.recipe import Training
-from zoo.schedules import build_schedule
+from zoo.training.schedules import build_schedule
 
 PEAK = 0.4
 EPOCHS = 6

@@ -16,7 +16,7 @@ def introduce(trainer, step):
     """Prints what is about to be trained, on what, and where it starts.
 
     Args:
-        trainer: A `zoo.trainer.Trainer`.
+        trainer: A `zoo.training.trainer.Trainer`.
         step: Steps that are done already.
     """
     dataset, training = trainer.dataset, trainer.recipe.training
@@ -44,7 +44,7 @@ def write(model, dataset, recipe, rows, folder):
         model: The model to export.
         dataset: A `zoo.data.splits.Dataset`.
         recipe: A `zoo.recipe.Recipe`.
-        rows: The rows of `zoo.metrics_log.MetricsLog`.
+        rows: The rows of `zoo.training.metrics_log.MetricsLog`.
         folder: The run folder.
     """
     Record.of(recipe, dataset).write(folder / run_folder.RECORD)

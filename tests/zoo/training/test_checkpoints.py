@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tests.zoo.test_trainer import flat, make_trainer
-from zoo.checkpoints import KEEP, Checkpoints
+from tests.zoo.training.test_trainer import flat, make_trainer
 from zoo.errors import UserError
+from zoo.training.checkpoints import KEEP, Checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -102,8 +102,8 @@ def test_where_no_checkpoint_can_be_read_it_is_an_error(checkpoints, trainer, tm
 FULL_DISK = """
 import resource, sys, signal
 import tensorflow as tf
-from tests.zoo.test_trainer import make_trainer
-from zoo.checkpoints import Checkpoints
+from tests.zoo.training.test_trainer import make_trainer
+from zoo.training.checkpoints import Checkpoints
 from zoo.errors import UserError
 trainer = make_trainer()
 checkpoints = Checkpoints(trainer, sys.argv[1], interval=1)

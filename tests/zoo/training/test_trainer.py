@@ -7,13 +7,14 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from tests.zoo.train_some_steps import SETTINGS, STEPS
-from tests.zoo.workers import run_workers
-from zoo import assemble, recipe_file
+from tests.zoo.training.train_some_steps import SETTINGS, STEPS
+from tests.zoo.training.workers import run_workers
+from zoo import recipe_file
 from zoo.data import catalog
 from zoo.errors import NonFiniteLossError, UserError
-from zoo.preemption import StopFlag
-from zoo.trainer import IMAGES, UNREADABLE, images_per_pass
+from zoo.training import assemble
+from zoo.training.preemption import StopFlag
+from zoo.training.trainer import IMAGES, UNREADABLE, images_per_pass
 
 SCRIPT = pathlib.Path(__file__).with_name("train_some_steps.py")
 QUICK = ["data.image_size=16", "training.batch_size=16", "training.warmup_epochs=0"]

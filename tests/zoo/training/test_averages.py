@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo.averages import Averages, batch_norms
-from zoo.optimizers import build_optimizer
 from zoo.recipe import Training
+from zoo.training.averages import Averages, batch_norms
+from zoo.training.optimizers import build_optimizer
 
 DECAY = 0.75
 STEPS = 5
@@ -109,8 +109,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 import lambda_keras as lk
-from zoo.averages import Averages
-from zoo.optimizers import build_optimizer
+from zoo.training.averages import Averages
+from zoo.training.optimizers import build_optimizer
 from zoo.recipe import Training
 
 devices = [tf.config.LogicalDeviceConfiguration()] * 3

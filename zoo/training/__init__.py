@@ -1,0 +1,1 @@
+"""The training loop and its parts; `zoo.train` is the command that runs it."""
