@@ -56,7 +56,7 @@ lint: .venv/.lint
 	$(BIN)/ruff format --check .
 
 test: $(TEST_EXTRAS) lint
-	$(BIN)/python -m pytest $(MARKS)
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(MARKS)
 
 tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
