@@ -119,6 +119,7 @@ class Trainer(orbit.StandardTrainer):
         Raises:
             StoppedError: A signal asked for it; all workers get here after the same step.
             NonFiniteLossError: The loss is infinite or not a number.
+            UserError: No image of the loop could be read.
         """
         sums = self.sums.numpy() - self._sums_before
         if not math.isfinite(sums[LOSS]):
@@ -128,6 +129,11 @@ class Trainer(orbit.StandardTrainer):
             )
         if sums[STOPPING] > 0:
             raise StoppedError(int(self.step.numpy()))
+        if sums[UNREADABLE] == sums[IMAGES]:
+            raise UserError(
+                f"none of the {sums[IMAGES]:.0f} training images up to step {self.step.numpy()} could be read; "
+                "look at them with lambda-zoo inspect-data"
+            )
         return {
             "loss": sums[LOSS] / sums[IMAGES],
             "accuracy": sums[CORRECT] / sums[IMAGES],

@@ -46,8 +46,8 @@ def pixels(split):
 def as_tensorflow_datasets_reads(data_dir, expression):
     """The same by the public reader of TensorFlow Datasets, in the order of the files."""
     builder = tensorflow_datasets.builder("shapes", data_dir=data_dir)
-    return [(example["image"].tobytes(), int(example["label"])) for example in
-            tensorflow_datasets.as_numpy(builder.as_dataset(split=expression))]  # fmt: skip
+    examples = tensorflow_datasets.as_numpy(builder.as_dataset(split=expression))
+    return [(example["image"].tobytes(), int(example["label"])) for example in examples]
 
 
 def test_split_expressions_by_shard_and_by_count(recipe_data, data_dir):

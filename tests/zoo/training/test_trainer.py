@@ -57,11 +57,12 @@ def test_two_replicas_equal_one_device_loss_by_loss(strategy, one_device, tmp_pa
         tolerance = 1e-3 if setting == "float16" else 1e-6
         losses = two[f"{setting}/losses"]
         np.testing.assert_allclose(losses, one_device[f"{setting}/losses"], rtol=tolerance, err_msg=setting)
-        for key in ("weights", "averages", "statistics"):
-            # Single gradients may cancel to nothing, so that the weights are compared as a vector.
+        # Single gradients may cancel to nothing, so the weights are compared as a vector. Activations behind lambda
+        # layers are large and square what rounding leaves of a difference.
+        for key, tolerance in {"weights": 2e-6, "averages": 2e-6, "statistics": 1e-4}.items():
             expected = one_device[f"{setting}/{key}"]
             error = np.linalg.norm(two[f"{setting}/{key}"] - expected) / np.linalg.norm(expected)
-            assert error < (1e-2 if setting == "float16" else 2e-6), (setting, key)
+            assert error < (1e-2 if setting == "float16" else tolerance), (setting, key)
 
 
 def test_clipping_is_of_the_whole_gradient():
@@ -107,6 +108,13 @@ def test_unreadable_images_are_counted():
     trainer.train_dataset = trainer.train_dataset.map(spoil)
     trainer.train(tf.constant(2))
     assert trainer.sums.numpy()[[IMAGES, UNREADABLE]].tolist() == [32, 6]
+
+
+def test_nothing_but_unreadable_images_ends_the_loop():
+    trainer = make_trainer()
+    trainer.train_dataset = trainer.train_dataset.map(lambda batch: {**batch, "valid": tf.zeros(16, tf.bool)})
+    with pytest.raises(UserError, match="none of the 32 training images up to step 2 could be read"):
+        trainer.train(tf.constant(2))
 
 
 def test_a_loss_that_is_not_finite_ends_the_loop_at_its_step():
