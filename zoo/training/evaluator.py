@@ -73,7 +73,7 @@ class Evaluator(orbit.AbstractEvaluator):
         return build
 
     def _eval_step(self, iterator):
-        per_replica = self.trainer.strategy.run(self._on_replica, (next(iterator), self.trainer.stopping))
+        per_replica = self.trainer.strategy.run(self._on_replica, (next(iterator), self.trainer.stopping.read_value()))
         return self.trainer.strategy.reduce("SUM", per_replica, axis=None)
 
     def _on_replica(self, batch, stopping):

@@ -26,7 +26,7 @@ MIXING = 0
 class Trainer(orbit.StandardTrainer):
     """Trains a model by the steps of a recipe.
 
-    Set `train_dataset` to a distributed dataset of `batch_shape` before training; its position is that of `step`.
+    Set `train_dataset` before training: a distributed dataset, of which each replica takes `images_per_pass` images.
 
     Args:
         model: A model that returns logits, made in the strategy's scope.
@@ -101,12 +101,12 @@ class Trainer(orbit.StandardTrainer):
         """One step on all replicas; called in a graph."""
         passes = self.recipe.training.gradient_accumulation
         if passes == 1:
-            sums = self._run(self._train_on_replica, next(iterator), self.stopping)
+            sums = self._run(self._train_on_replica, next(iterator))
             self.passes.assign_add(1)
         else:
             sums = tf.zeros(5)
             for _ in tf.range(passes):
-                sums += self._run(self._accumulate_on_replica, next(iterator), self.stopping)
+                sums += self._run(self._accumulate_on_replica, next(iterator))
                 self.passes.assign_add(1)
             self.strategy.run(self._apply_accumulated)
         self.step.assign_add(1)
@@ -205,9 +205,11 @@ class Trainer(orbit.StandardTrainer):
             gradients = [gradient / replicas for gradient in gradients]
         self.optimizer.apply(gradients, self.model.trainable_variables)
 
-    def _run(self, function, *arguments):
-        """Runs a function on all replicas and sums what it returns."""
-        return self.strategy.reduce("SUM", self.strategy.run(function, arguments), axis=None)
+    def _run(self, function, batch):
+        """Runs a function of a batch and the flag on all replicas, and sums what it returns."""
+        # The flag is read here, on the host, because a TPU cannot.
+        per_replica = self.strategy.run(function, (batch, self.stopping.read_value()))
+        return self.strategy.reduce("SUM", per_replica, axis=None)
 
     @staticmethod
     def _make_accumulator(weight):
