@@ -32,7 +32,8 @@ SETTINGS = {
         "training.gradient_clipping=0.5",
         "training.gradient_accumulation=2",
     ],
-    "lamb": ["training.optimizer=lamb", "training.learning_rate=0.001", "training.weight_decay=0.01"],
+    # Small steps: LAMB divides a gradient by its size, so that one of nothing but rounding counts as much as others.
+    "lamb": ["training.optimizer=lamb", "training.learning_rate=0.0001", "training.weight_decay=0.01"],
     "float16": [
         "training.optimizer=nesterov",
         "training.learning_rate=0.01",
