@@ -24,15 +24,16 @@ COMMON = [
     "training.synchronized_batch_norm=true",
     "training.ema_decay=0.9",
 ]
+# Small steps, because every step multiplies what rounding leaves of a difference. LAMB even divides a gradient by its
+# size, so that one of nothing but rounding counts as much as others.
 SETTINGS = {
     "sgd": [
         "training.optimizer=momentum",
-        "training.learning_rate=0.01",
+        "training.learning_rate=0.003",
         "training.weight_decay=0.01",
         "training.gradient_clipping=0.5",
         "training.gradient_accumulation=2",
     ],
-    # Small steps: LAMB divides a gradient by its size, so that one of nothing but rounding counts as much as others.
     "lamb": ["training.optimizer=lamb", "training.learning_rate=0.0001", "training.weight_decay=0.01"],
     "float16": [
         "training.optimizer=nesterov",
