@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+import lambda_keras as lk
 from zoo import run_folder
-from zoo.data import preprocessing
 from zoo.errors import UserError
 from zoo.load import load_classifier
 from zoo.record import Record
@@ -79,5 +79,5 @@ class Classifier:
         return probabilities
 
     def _classify_images(self, images):
-        images = preprocessing.normalise(images, self.record.mean, self.record.std)
+        images = lk.preprocess_input(images, mean=self.record.mean, std=self.record.std)
         return tf.cast(self.model(images, training=False), tf.float32)

@@ -3,6 +3,7 @@
 import contextlib
 import io
 import time
+from pathlib import Path
 
 import keras
 import orbit
@@ -66,7 +67,7 @@ def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=Tr
             run_folder.start(out, recipe, overwrite)
         # The others read the folder once it is there.
         _mean_over_replicas(strategy, 0)
-        run = _Run(trainer, model, run_folder.Path(out), verbose and is_chief(strategy))
+        run = _Run(trainer, model, Path(out), verbose and is_chief(strategy))
         try:
             run.train()
             return run.finish()
@@ -135,6 +136,10 @@ class _Run:
     def step(self):
         return int(self.trainer.step.numpy())
 
+    @property
+    def keeps_best(self):
+        return self.recipe.training.early_stopping_epochs is not None
+
     def train(self):
         """Trains the epochs that are left, or until early stopping; leaves a checkpoint of the last step done."""
         if self.verbose:
@@ -174,13 +179,12 @@ class _Run:
         """Evaluates on the test split, writes the files of a finished run and returns the accuracy."""
         trainer = self.trainer
         best = self.folder / run_folder.BEST_WEIGHTS
-        keeps_best = self.recipe.training.early_stopping_epochs is not None
-        if keeps_best:
+        if self.keeps_best:
             trainer.model.load_weights(best)
             self.model.load_weights(best)
         else:
             self._export_weights()
-        test = Evaluator(trainer, self.dataset.test, averaged=not keeps_best).evaluate()
+        test = Evaluator(trainer, self.dataset.test, averaged=not self.keeps_best).evaluate()
         if self.is_chief:
             outputs.write(self.model, self.dataset, self.recipe, self.log.rows, self.folder)
         if self.verbose:
@@ -203,8 +207,7 @@ class _Run:
             images_per_second=images / seconds if images else None,
             unreadable_images=sums[UNREADABLE],
         )
-        keeps_best = self.recipe.training.early_stopping_epochs is not None
-        if keeps_best and self.log.epochs_without_progress() == 0:
+        if self.keeps_best and self.log.epochs_without_progress() == 0:
             self._export_weights()
             if self.is_chief:
                 with run_folder.replacing(self.folder / run_folder.BEST_WEIGHTS) as partial:
@@ -223,7 +226,7 @@ class _Run:
 
     def _stops_early(self):
         patience = self.recipe.training.early_stopping_epochs
-        return patience is not None and self.log.epochs_without_progress() >= patience
+        return self.keeps_best and self.log.epochs_without_progress() >= patience
 
     def _steps_of_loop(self, step):
         """Steps until the next look at the loss or the next checkpoint."""

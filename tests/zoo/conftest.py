@@ -1,5 +1,7 @@
 """Saved classifiers with their records, made once for the tests that load, evaluate and predict."""
 
+import pathlib
+
 import keras
 import numpy as np
 import pytest
@@ -65,4 +67,13 @@ def colour_run(colour_record, tmp_path_factory):
     top.set_weights([np.array([[-1, 1], [0, 0], [1, -1]]), np.zeros(2)])
     model.save(folder / "model.keras")
     colour_record.write(folder / "record.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def fashion_mnist_folder():
+    """The real Fashion-MNIST as Debian's package installs it; `.ci/run` does so, elsewhere the test is skipped."""
+    folder = pathlib.Path("/usr/share/datasets/fashion-mnist")
+    if not folder.is_dir():
+        pytest.skip("needs Debian's package dataset-fashion-mnist")
     return folder

@@ -1,5 +1,4 @@
 import csv
-import pathlib
 
 import keras
 import numpy as np
@@ -14,7 +13,6 @@ from zoo.errors import UserError
 from zoo.record import Record
 from zoo.train import train
 
-FASHION_MNIST = pathlib.Path("/usr/share/datasets/fashion-mnist")
 QUICK = [
     "training.epochs=2",
     "training.warmup_epochs=0.5",
@@ -171,11 +169,10 @@ def test_a_recipe_that_does_not_fit(override, expected, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="needs Debian's package dataset-fashion-mnist")
-def test_the_fashion_mnist_recipe_reaches_88_percent_in_2_epochs(tmp_path):
+def test_the_fashion_mnist_recipe_reaches_88_percent_in_2_epochs(tmp_path, fashion_mnist_folder):
     recipe = recipe_file.load("fashion_mnist")
     assert (recipe.model.name, recipe.training.epochs) == ("lambda_resnet_tiny", 2)
-    assert train(recipe, tmp_path, FASHION_MNIST) >= 0.88
+    assert train(recipe, tmp_path, fashion_mnist_folder) >= 0.88
 
 
 @pytest.mark.slow

@@ -1,8 +1,6 @@
-"""What every image goes through, in training, evaluation and prediction alike: decoding, resizing, normalising."""
+"""What every image goes through, in training, evaluation and prediction alike: decoding and resizing."""
 
 import tensorflow as tf
-
-import lambda_keras as lk
 
 
 def decode(encoded, channels):
@@ -74,20 +72,6 @@ def resize(image, size, interpolation):
         uint8 `[*size, channels]`.
     """
     return _to_bytes(tf.image.resize(image, size, interpolation, antialias=True))
-
-
-def normalise(images, mean, std):
-    """Normalises a batch on the device: `(images / 255 - mean) / std` for each channel.
-
-    Args:
-        images: uint8 `[..., channels]`.
-        mean: Mean of each channel on the scale 0 to 1.
-        std: Standard deviation of each channel on the same scale.
-
-    Returns:
-        float32 of the same shape.
-    """
-    return lk.preprocess_input(images, mean=mean, std=std)
 
 
 def _to_bytes(image):

@@ -79,6 +79,8 @@ class Checkpoints(tf.train.CheckpointManager):
         for path in paths:
             try:
                 self.checkpoint.restore(path).assert_consumed()
+                # As the manager itself does: this step is saved, and not again over its only copy.
+                self._last_checkpoint_step = int(self._trainer.step.numpy())
                 return path
             except DAMAGED as error:
                 print(

@@ -2,11 +2,9 @@
 
 import contextlib
 
-import keras
 import orbit
 import tensorflow as tf
 
-import lambda_keras as lk
 from zoo.data import input_pipeline
 from zoo.errors import StoppedError, UserError
 
@@ -77,12 +75,9 @@ class Evaluator(orbit.AbstractEvaluator):
         return self.trainer.strategy.reduce("SUM", per_replica, axis=None)
 
     def _on_replica(self, batch, stopping):
-        dataset = self.trainer.dataset
-        images = lk.preprocess_input(batch["image"], mean=dataset.mean, std=dataset.std)
-        labels = tf.one_hot(batch["label"], len(dataset.class_names))
+        images, labels = self.trainer.normalised(batch)
         logits = self.trainer.model(images, training=False)
-        smoothing = self.trainer.recipe.training.label_smoothing
-        losses = keras.losses.categorical_crossentropy(labels, logits, from_logits=True, label_smoothing=smoothing)
+        losses = self.trainer.losses(labels, logits)
         correct = tf.argmax(logits, -1, tf.int32) == batch["label"]
         valid = tf.cast(batch["valid"], tf.float32)
         # An untrained model may overflow on the black rows that fill the last batch.

@@ -140,6 +140,16 @@ class Trainer(orbit.StandardTrainer):
             "learning_rate": self.learning_rate,
         }
 
+    def normalised(self, batch):
+        """The images of a batch as the model takes them, and their labels one-hot."""
+        images = lk.preprocess_input(batch["image"], mean=self.dataset.mean, std=self.dataset.std)
+        return images, tf.one_hot(batch["label"], len(self.dataset.class_names))
+
+    def losses(self, labels, logits):
+        """The loss of each image, with the recipe's label smoothing."""
+        smoothing = self.recipe.training.label_smoothing
+        return keras.losses.categorical_crossentropy(labels, logits, from_logits=True, label_smoothing=smoothing)
+
     def train_on_replica(self, batch, stopping):
         """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole."""
         gradients, sums = self._gradients(batch, stopping)
@@ -160,16 +170,13 @@ class Trainer(orbit.StandardTrainer):
     def _gradients(self, batch, stopping):
         """The gradients of a replica's pass, times the loss scale if there is one, and what it counts."""
         training, data = self.recipe.training, self.recipe.data
-        images = lk.preprocess_input(batch["image"], mean=self.dataset.mean, std=self.dataset.std)
-        labels = tf.one_hot(batch["label"], len(self.dataset.class_names))
+        images, labels = self.normalised(batch)
         if data.mixup or data.cutmix:
             seed = randomness.pass_seed(training.seed, MIXING, self.passes)
             images, labels = mixing.mix(images, labels, data, seed)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            losses = keras.losses.categorical_crossentropy(
-                labels, logits, from_logits=True, label_smoothing=training.label_smoothing
-            )
+            losses = self.losses(labels, logits)
             loss = tf.reduce_sum(losses) / training.batch_size
             loss = self.optimizer.scale_loss(loss)
         # Position tables are gathered, which makes their gradients sparse.
@@ -186,12 +193,12 @@ class Trainer(orbit.StandardTrainer):
         scale = self.optimizer.scale_loss(1.0)
         # Clipping is of the sum over replicas, and whether a gradient is finite must be decided by all alike. The
         # optimizer sums over the replicas once more, hence the division at the end.
-        reduce_first = training.gradient_clipping is not None or training.precision == "mixed_float16"
-        if reduce_first and replicas > 1:
+        reduce_first = replicas > 1 and (
+            training.gradient_clipping is not None or training.precision == "mixed_float16"
+        )
+        if reduce_first:
             context = tf.distribute.get_replica_context()
             gradients = context.all_reduce(tf.distribute.ReduceOp.SUM, gradients)
-        else:
-            reduce_first = False
         share = 1.0 if reduce_first else 1.0 / replicas
         if training.optimizer in optimizers.REGULARISED and training.weight_decay:
             decay = training.weight_decay * share * scale

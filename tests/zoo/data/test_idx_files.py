@@ -1,5 +1,4 @@
 import gzip
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3
 IMAGES = np.random.default_rng(0).integers(0, 256, (25, 28, 28), "uint8")
 LABELS = (np.arange(25) % 10).astype("uint8")
 # Debian's package dataset-fashion-mnist.
-FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 
 
 def idx(array):
@@ -65,9 +63,8 @@ def test_missing_and_damaged_files(name, content, expected, tmp_path):
         idx_files.load(tmp_path, 0.1, 10)
 
 
-@pytest.mark.skipif(not FASHION_MNIST.is_dir(), reason="needs Debian's dataset-fashion-mnist")
-def test_the_real_fashion_mnist(recipe_data):
-    dataset = catalog.load(recipe_data("fashion_mnist", 28), FASHION_MNIST)
+def test_the_real_fashion_mnist(recipe_data, fashion_mnist_folder):
+    dataset = catalog.load(recipe_data("fashion_mnist", 28), fashion_mnist_folder)
     assert [part.count for part in (dataset.train, dataset.validation, dataset.test)] == [54_000, 6_000, 10_000]
     parts = [next(part.ordered().batch(part.count).as_numpy_iterator()) for part in (dataset.train, dataset.validation)]
     images, labels = (np.concatenate(column) for column in zip(*parts, strict=True))

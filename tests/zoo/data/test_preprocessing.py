@@ -3,6 +3,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import lambda_keras as lk
 from zoo.data import preprocessing
 
 
@@ -104,4 +105,4 @@ def test_what_is_no_image_is_an_error(content):
 def test_normalise_against_numpy(photo):
     mean, std = (0.4, 0.5, 0.6), (0.1, 0.2, 0.3)
     expected = (photo(0).astype("float32") / 255 - np.float32(mean)) / np.float32(std)
-    np.testing.assert_allclose(preprocessing.normalise(tf.constant(photo(0)), mean, std), expected, rtol=1e-5)
+    np.testing.assert_allclose(lk.preprocess_input(tf.constant(photo(0)), mean=mean, std=std), expected, rtol=1e-5)

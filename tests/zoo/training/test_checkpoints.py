@@ -66,6 +66,16 @@ def test_the_newest_are_kept(checkpoints, trainer, tmp_path):
     assert len(list(tmp_path.glob("*.index"))) == KEEP
 
 
+def test_what_was_restored_is_not_written_again(checkpoints, trainer, tmp_path):
+    save(checkpoints, trainer, 1)
+    step = int(trainer.step.numpy())
+    written = data_file(checkpoints, 0).stat().st_mtime_ns
+    restored = Checkpoints(trainer, tmp_path, interval=1)
+    restored.restore_or_initialize()
+    assert restored.save(checkpoint_number=step, check_interval=False) is None
+    assert data_file(checkpoints, 0).stat().st_mtime_ns == written
+
+
 def test_without_a_checkpoint_nothing_is_restored(checkpoints):
     assert checkpoints.restore_or_initialize() is None
     assert checkpoints.describe_latest() == "there is no checkpoint yet"
