@@ -1,4 +1,4 @@
-"""Times the lambda layer against lucidrains' torch implementation and against the paper's order in TensorFlow.
+"""Times the lambda layer against two in torch, lucidrains' and timm's, and against the paper's order in TensorFlow.
 
     python -m benchmarks.peers
 
@@ -9,12 +9,14 @@ float32, batch 8, on the CPU; each framework with its own threads, eager in torc
 import numpy as np
 import tensorflow as tf
 import torch
-from lambda_networks import LambdaLayer as TorchLambdaLayer
+from lambda_networks import LambdaLayer as LucidrainsLambdaLayer
 
 from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.layers import LambdaLayer
 from lambda_keras.layers.contraction import Plan
+from tests.golden.without_torchvision import import_timm
 
+TimmLambdaLayer = import_timm().layers.lambda_layer.LambdaLayer
 BATCH = 8
 # side of the map and channels, as in stages c5 and c4 at 224 pixels
 SHAPES = ((7, 512), (14, 256))
@@ -64,14 +66,18 @@ def main():
         images = np.random.default_rng(0).normal(size=(BATCH, side, side, channels)).astype("float32")
         for scope in SCOPES:
             for training in (False, True):
-                peer = TorchLambdaLayer(channels, dim_k=16, heads=4, **({"r": scope} if scope else {"n": side}))
+                lucidrains = LucidrainsLambdaLayer(
+                    channels, dim_k=16, heads=4, **({"r": scope} if scope else {"n": side})
+                )
+                timm = TimmLambdaLayer(channels, dim_head=16, num_heads=4, r=scope, feat_size=(side, side))
                 paper = LambdaLayer(scope_size=scope)
                 paper.plan = lambda *_, **__: Plan("lambda_first")  # all queries at once
                 seconds = interleaved_medians(
                     {
                         "lambda_keras": keras_step(LambdaLayer(scope_size=scope), images, training),
                         "paper's order in TensorFlow": keras_step(paper, images, training),
-                        "lucidrains, torch": torch_step(peer, images, training),
+                        "lucidrains, torch": torch_step(lucidrains, images, training),
+                        "timm, torch": torch_step(timm, images, training),
                     },
                     rounds=15,
                 )

@@ -11,6 +11,7 @@ import pathlib
 import re
 
 from benchmarks.timing import RESULTS
+from lambda_keras.weights import catalog
 
 ROOT = pathlib.Path(__file__).parent.parent
 
@@ -22,35 +23,45 @@ def read(path):
 
 
 def models_table():
-    """Every model, with the paper's accuracy at the same image size in a column of its own."""
+    """Every model; the paper's accuracy at the same image size and that of weights have columns of their own."""
     paper = {(row["model"], row["image_size"]): row["paper_top1"] for row in read(ROOT / "zoo" / "results.csv")}
     lines = [
-        "| model | image size | parameters (M) | multiply-adds (G) | top-1 in the paper (%) | weights |",
-        "|---|---|---|---|---|---|",
+        "| model | image size | parameters (M) | multiply-adds (G) | top-1 in the paper (%) | weights "
+        "| top-1 of the weights, as published (%) |",
+        "|---|---|---|---|---|---|---|",
     ]
     for row in read(RESULTS / "models.csv"):
         parameters, multiply_adds = int(row["parameters"]) / 1e6, int(row["multiply_adds"]) / 1e9
         top1 = paper.get((row["model"], row["image_size"])) or "–"
         lines.append(
             f"| `{row['model']}` | {row['image_size']} | {parameters:.2f} | {multiply_adds:.3g} | {top1} | "
-            "architecture only |"
+            f"{_weights(row['model'])} |"
         )
     return "\n".join(lines)
+
+
+def _weights(model):
+    """Two cells: the tags of a model's weights and their published accuracy, or that there are none."""
+    records = [catalog.find(model, tag) for tag in catalog.tags(model)]
+    if not records:
+        return "architecture only | –"
+    tags = ", ".join(f"`{record.tag}`" for record in records)
+    return f"{tags} | " + ", ".join(str(metric.value) for record in records for metric in record.metrics)
 
 
 def peers_table():
     """Time of other implementations over ours."""
     rows = read(RESULTS / "peers.csv")
     lines = [
-        "| map | scope | mode | paper's order in TensorFlow ÷ ours | lucidrains (torch) ÷ ours |",
-        "|---|---|---|---|---|",
+        "| map | scope | mode | paper's order in TensorFlow ÷ ours | lucidrains (torch) ÷ ours | timm (torch) ÷ ours |",
+        "|---|---|---|---|---|---|",
     ]
     problems = dict.fromkeys((row["side"], row["scope_size"], row["mode"]) for row in rows)
     for side, scope, mode in problems:
         ratios = [
             row["ratio_to_ours"] for row in rows if (row["side"], row["scope_size"], row["mode"]) == (side, scope, mode)
         ]
-        lines.append(f"| {side}×{side} | {scope} | {mode} | {ratios[1]} | {ratios[2]} |")
+        lines.append(f"| {side}×{side} | {scope} | {mode} | {' | '.join(ratios[1:])} |")
     return "\n".join(lines)
 
 

@@ -1,10 +1,13 @@
 """LambdaNetworks for Keras 3: the lambda layer, the LambdaResNet family and what goes with them."""
 
-from lambda_keras import applications, layers
+from lambda_keras import applications, layers, weights
 from lambda_keras.applications import (
     LambdaMobileNetV2,
+    LambdaResNet26RPT256,
+    LambdaResNet26T,
     LambdaResNet50,
     LambdaResNet50C4,
+    LambdaResNet50TS,
     LambdaResNet101,
     LambdaResNet101C4,
     LambdaResNet152,
@@ -32,11 +35,15 @@ from lambda_keras.applications import (
 )
 from lambda_keras.multiply_adds import count_multiply_adds
 from lambda_keras.version import __version__
+from lambda_keras.weights import export_to_timm, from_pretrained, load_weights, save_pretrained, warm_start
 
 __all__ = [
     "LambdaMobileNetV2",
+    "LambdaResNet26RPT256",
+    "LambdaResNet26T",
     "LambdaResNet50",
     "LambdaResNet50C4",
+    "LambdaResNet50TS",
     "LambdaResNet101",
     "LambdaResNet101C4",
     "LambdaResNet152",
@@ -62,7 +69,13 @@ __all__ = [
     "count_multiply_adds",
     "create_model",
     "decode_predictions",
+    "export_to_timm",
+    "from_pretrained",
     "layers",
     "list_models",
+    "load_weights",
     "preprocess_input",
+    "save_pretrained",
+    "warm_start",
+    "weights",
 ]

@@ -38,7 +38,7 @@ def test_the_wheel_holds_the_three_rooms_with_their_data_and_nothing_else(wheel)
     assert sorted(tracked) == sorted(name for name in names if ".dist-info" not in name)
 
 
-def test_the_core_needs_four_packages_and_no_more(wheel):
+def test_the_core_needs_six_packages_and_no_more(wheel):
     archive = zipfile.ZipFile(wheel)
     metadata = archive.read(next(name for name in archive.namelist() if name.endswith("METADATA"))).decode()
     required = [line.split(": ")[1] for line in metadata.splitlines() if line.startswith("Requires-Dist")]
@@ -48,6 +48,8 @@ def test_the_core_needs_four_packages_and_no_more(wheel):
         "tensorflow",
         "numpy",
         "safetensors",
+        "huggingface_hub",
+        "pooch",
     }
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from lambda_keras.weights.replacing import replacing
 from zoo import plots, run_folder
 from zoo.classifier import Classifier
 from zoo.command_line import print_table
 from zoo.data import catalog, input_pipeline
 from zoo.errors import UserError
 from zoo.evaluation_report import report
-from zoo.run_folder import replacing
 
 FIGURES = "evaluation.json"
 CLASSES = "per_class.csv"
@@ -26,7 +26,7 @@ WORST_CLASSES = 20
 
 
 def evaluate(
-    path,
+    source,
     data_dir=None,
     dataset=None,
     split="test",
@@ -34,21 +34,24 @@ def evaluate(
     evaluation_crop=None,
     batch_size=64,
     out=None,
+    weights=None,
 ):
     """Evaluates a saved model, prints the result and writes it to a folder.
 
     The folder gets `evaluation.json` (what was evaluated, and the figures), `per_class.csv` (the table of classes) and
-    `confusion_matrix.png`. Images are cropped and resized as the record beside the model says, and never augmented.
+    `confusion_matrix.png`. Images are cropped and resized as the model's record says, and never augmented.
 
     Args:
-        path: The folder of a training run, or a `.keras` file with its `record.json` beside it.
+        source: A run folder, a file, a shared folder or a name, as `zoo.model_source.find` takes it.
         data_dir: Folder of the data, as of `zoo.data.catalog.load`.
-        dataset: Name of a dataset with the same classes; by default the one that the model was trained on.
+        dataset: Name of a dataset with the same classes; by default the one that the model was trained on, which the
+            record of a shared model does not tell.
         split: Which part of it: `train`, `validation` or `test`.
         image_size: Side of the images in pixels, if not the record's.
         evaluation_crop: Share of the side that the central crop keeps, if not the record's.
         batch_size: Images that are classified at a time.
-        out: The folder to write; by default `evaluation` beside the model.
+        out: The folder to write; by default `evaluation` beside the model, or in `runs/<its name>`.
+        weights: For a registered model, the weights, as of `zoo.model_source.find`.
 
     Returns:
         A `zoo.evaluation_report.EvaluationReport`.
@@ -59,8 +62,13 @@ def evaluate(
     """
     if batch_size < 1:
         raise UserError(f"--batch-size must be at least 1, got {batch_size}")
-    classifier = Classifier(path, image_size)
+    classifier = Classifier(source, image_size, weights)
     record = classifier.record
+    if (dataset or record.dataset) is None:
+        raise UserError(
+            f"it is not known on which images {classifier.name} was trained; give a dataset of the same classes with "
+            "--dataset"
+        )
     changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in changes.items() if value is not None}
     # The record's split expressions are of its own dataset.
@@ -69,9 +77,9 @@ def evaluate(
     images = catalog.load(data, data_dir)
     _check_dataset(images, record)
     part = getattr(images, split)
-    out = _make_folder(out or classifier.file.with_name(run_folder.EVALUATION))
+    out = _make_folder(out or classifier.folder / run_folder.EVALUATION)
 
-    print(f"{classifier.file} ({record.model}) on {data.name}, {split}: {part.count} images")
+    print(f"{classifier.name} ({record.model}) on {data.name}, {split}: {part.count} images")
     for name, value in changes.items():
         print(f"{name} {value} instead of the record's {getattr(record, name)}")
     batches = input_pipeline.evaluation_batches(part, images, data, batch_size=batch_size)
@@ -81,7 +89,7 @@ def evaluate(
     result = report(probabilities, labels, record.class_names)
 
     evaluated = {
-        "file": str(classifier.file),
+        "source": classifier.name,
         "model": record.model,
         "dataset": data.name,
         "split": split,

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from zoo import plots, run_folder
+from lambda_keras.weights.replacing import replacing
+from zoo import plots
 from zoo.data import catalog, input_pipeline
 from zoo.errors import UserError
 
@@ -38,7 +39,7 @@ def inspect_data(recipe, out="data.png", data_dir=None):
     batch = next(batches.as_numpy_iterator())
     names = [dataset.class_names[label] for label in batch["label"]]
     try:
-        with run_folder.replacing(out) as partial:
+        with replacing(out) as partial:
             plots.contact_sheet(batch["image"], names, batch["valid"], COLUMNS, partial)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error

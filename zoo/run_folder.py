@@ -1,10 +1,9 @@
 """The folder a training run leaves behind, in which no file is ever half written."""
 
-import contextlib
-import os
 import shutil
 from pathlib import Path
 
+from lambda_keras.weights.replacing import replacing
 from zoo import recipe_file
 from zoo.errors import UserError
 
@@ -82,31 +81,3 @@ def start(path, recipe, overwrite=False):
     except OSError as error:
         raise UserError(f"cannot write a run to {folder}: {error.strerror}; give another folder with --out") from error
     return folder
-
-
-@contextlib.contextmanager
-def replacing(path):
-    """Gives a path beside `path` to write to, and renames it to `path` when the block ends without an error.
-
-    Args:
-        path: The file to make or replace.
-
-    Yields:
-        The path to write to, with the same ending. It is removed if the block fails.
-
-    Example:
-        >>> import pathlib, tempfile
-        >>> file = pathlib.Path(tempfile.mkdtemp(), "metrics.csv")
-        >>> with replacing(file) as partial:
-        ...     _ = partial.write_text("epoch,loss")
-        >>> file.read_text()
-        'epoch,loss'
-    """
-    path = Path(path)
-    # Keras and NumPy go by the ending, and that of weights has two parts.
-    partial = path.with_name(f".partial.{path.name}")
-    try:
-        yield partial
-        os.replace(partial, path)
-    finally:
-        partial.unlink(missing_ok=True)

@@ -9,6 +9,7 @@ import keras
 import orbit
 import tensorflow as tf
 
+from lambda_keras.weights.replacing import replacing
 from zoo import run_folder
 from zoo.data import catalog
 from zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
@@ -210,7 +211,7 @@ class _Run:
         if self.keeps_best and self.log.epochs_without_progress() == 0:
             self._export_weights()
             if self.is_chief:
-                with run_folder.replacing(self.folder / run_folder.BEST_WEIGHTS) as partial:
+                with replacing(self.folder / run_folder.BEST_WEIGHTS) as partial:
                     self.model.save_weights(partial)
         if self.is_chief:
             self.log.write()

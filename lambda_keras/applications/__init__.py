@@ -26,11 +26,15 @@ from lambda_keras.applications.lambda_resnet import (
 )
 from lambda_keras.applications.mobilenet_v2 import LambdaMobileNetV2, MobileNetV2
 from lambda_keras.applications.registry import create_model, get_config, list_models
+from lambda_keras.applications.timm_lambda_resnet import LambdaResNet26RPT256, LambdaResNet26T, LambdaResNet50TS
 
 __all__ = [
     "LambdaMobileNetV2",
+    "LambdaResNet26RPT256",
+    "LambdaResNet26T",
     "LambdaResNet50",
     "LambdaResNet50C4",
+    "LambdaResNet50TS",
     "LambdaResNet101",
     "LambdaResNet101C4",
     "LambdaResNet152",

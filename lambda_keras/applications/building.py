@@ -1,6 +1,6 @@
 """What the builders of all architectures share: convolutions, inputs, head and the arguments around them."""
 
-import pathlib
+import sys
 
 import keras
 
@@ -9,7 +9,11 @@ from lambda_keras.layers import BatchNormalization
 ARGUMENTS = """
     Args:
         include_top: Whether the model ends in a classifier.
-        weights: `None` (random) or the path of a `.weights.h5` file that this model saved.
+        weights: `None` (random); `"imagenet"` or a tag of published weights; `"hf://owner/repository[@revision]"`; or a
+            path: a `.safetensors`, `.weights.h5` or `.keras` file, a folder of `save_pretrained` or the prefix of a
+            TensorFlow checkpoint. Published weights follow the model: with other classes the classifier stays random,
+            with another image size global position tables are resized, with other channels the first convolution is
+            adapted, and what was done is printed on stderr. A file must fit exactly.
         input_tensor: A Keras tensor to use as the input.
         input_shape: `(height, width, channels)`; by default the size in the model table. `(None, None, 3)` takes
             any size where the scope is local, at the price of the faster orders of contraction.
@@ -18,6 +22,8 @@ ARGUMENTS = """
         classifier_activation: Activation of the classifier; `None` returns logits.
         name: Name of the model; by default the registry's.
         features_only: Return the maps of the stages, a dict with keys `"c2"` to `"c5"`, instead of a prediction.
+        warm_start: `None` or `"resnet_rs"`: all but the lambda layers starts from the ResNet-RS of the same depth,
+            which was trained on ImageNet. That is no pretrained lambda model; see `lambda_keras.warm_start`.
         **overrides: Fields of the configuration that differ, such as `key_dim`, `num_heads`, `intra_depth`,
             `scope_size`, `stochastic_depth_rate` or `dropout_rate`.
 
@@ -28,7 +34,7 @@ ARGUMENTS = """
         A functional `keras.Model`; its output is float32 `[batch, classes]` with the top.
 
     Raises:
-        ValueError: An argument is unknown or does not fit.
+        ValueError: An argument is unknown or does not fit, or the weights cannot be had or do not fit (`WeightsError`).
         FileNotFoundError: The weights file does not exist.
 """
 
@@ -125,6 +131,7 @@ def build_model(
     classifier_activation="softmax",
     name=None,
     features_only=False,
+    warm_start=None,
 ):
     """Builds a model: input, the trunk of an architecture, head, weights.
 
@@ -158,17 +165,24 @@ def build_model(
         x = keras.layers.GlobalMaxPooling2D(data_format="channels_last", name="max_pool")(x)
     sources = keras.utils.get_source_inputs(inputs)
     model = keras.Model(sources[0] if len(sources) == 1 else sources, x, name=name or config.name)
-    if weights is not None:
-        _load(model, weights)
+    if weights is not None or warm_start is not None:
+        _fill(model, weights, warm_start, config.name)
     return model
 
 
-def _load(model, weights):
-    if not str(weights).endswith(".weights.h5"):
+def _fill(model, weights, warm_start, architecture):
+    """Loads weights; where the user asked for another head, size or channels than theirs, says what became of them."""
+    if weights is not None and warm_start is not None:
         raise ValueError(
-            f"`weights` of {model.name} must be None or the path of a .weights.h5 file: no weights were published "
-            f"for this architecture. Received: weights={weights!r}"
+            f"`weights` and `warm_start` exclude each other. Received: weights={weights!r}, warm_start={warm_start!r}"
         )
-    if not pathlib.Path(weights).is_file():
-        raise FileNotFoundError(f"No weights file at {weights!r}: give the path of a file that exists.")
-    model.load_weights(weights)
+    # Most models are built without weights, and `lambda_keras.weights` imports this module's neighbours.
+    from lambda_keras.weights import loader, resnet_rs
+
+    if warm_start is not None:
+        report = resnet_rs.warm_start(model, warm_start)
+    else:
+        published = loader.is_published(weights)
+        report = loader.load_weights(model, weights, adapt=published, architecture=architecture)
+    if report.adapted or report.random:
+        print(report, file=sys.stderr)

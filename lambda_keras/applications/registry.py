@@ -22,17 +22,26 @@ def register(builder, configs):
         _MODELS[config.name] = (builder, config)
 
 
-def list_models(filter="*"):
+def list_models(filter="*", pretrained=False):
     """Names of the models that `create_model` makes, in the order of the registry.
 
     Args:
         filter: A shell pattern.
+        pretrained: Whether to leave out the models of which no weights are published.
 
     Example:
         >>> lk.list_models("lambda_resnet*_c4")[0]
         'lambda_resnet50_c4'
+        >>> lk.list_models(pretrained=True)
+        ['lambda_resnet26t', 'lambda_resnet26rpt_256', 'lambda_resnet50ts']
     """
-    return fnmatch.filter(_MODELS, filter)
+    names = fnmatch.filter(_MODELS, filter)
+    if not pretrained:
+        return names
+    # Not above: it imports this module.
+    from lambda_keras.weights import catalog
+
+    return [name for name in names if catalog.tags(name)]
 
 
 def get_config(name):

@@ -23,7 +23,8 @@ class ResNetConfig:
         squeeze_excitation_stages: Stages whose convolutional blocks end in squeeze-and-excitation.
         image_size: Side of the images of the default input, in pixels.
         stem: `"vanilla"` (7×7 and max pool), `"resnet_rs"` (ResNet-D's three 3×3 convolutions, then a strided
-            one instead of the pool) or `"small"` (one 3×3 convolution without stride).
+            one instead of the pool), `"tiered"` (timm's: three 3×3 convolutions of growing width and max pool) or
+            `"small"` (one 3×3 convolution without stride).
         stem_width: Channels that leave the stem.
         stage_widths: Channels of the middle of a bottleneck, for each stage; four times as many leave it.
         pooled_shortcut: Whether a strided shortcut averages before its 1×1 convolution (ResNet-D).
@@ -31,6 +32,9 @@ class ResNetConfig:
         key_dim: Their key depth.
         intra_depth: Their intra-depth.
         scope_size: Their scope; `None` is global.
+        use_position_bias: Whether their position lambdas have a bias.
+        lambda_pool_size: Side of the average pool after a strided lambda layer: 3, the paper's, or 2.
+        normalize_lambda: Whether normalisation and activation follow a lambda layer and its pool.
         activation: Name of the activation.
         dropout_rate: Dropout before the classifier.
         stochastic_depth_rate: Rate of the last block; it grows linearly from the first.
@@ -52,6 +56,9 @@ class ResNetConfig:
     key_dim: int = 16
     intra_depth: int = 1
     scope_size: int | tuple | None = 23
+    use_position_bias: bool = False
+    lambda_pool_size: int = 3
+    normalize_lambda: bool = False
     activation: str = "relu"
     dropout_rate: float = 0.0
     stochastic_depth_rate: float = 0.0
@@ -107,9 +114,24 @@ build_resnet = functools.partial(build_model, _trunk)
 
 
 def _vanilla_stem(blocks, x, width):
-    x = blocks.normalize(blocks.convolution(x, width, 7, 2, name="stem_conv"), name="stem")
-    x = keras.layers.ZeroPadding2D(1, data_format="channels_last", name="stem_pool_pad")(x)
-    # Zeros are neutral here: the activation before has none below.
+    return _stem_pool(blocks, blocks.normalize(blocks.convolution(x, width, 7, 2, name="stem_conv"), name="stem"))
+
+
+def _tiered_stem(blocks, x, width):
+    for number, (filters, strides) in enumerate(((3 * width // 8, 2), (width // 2, 1), (width, 1)), 1):
+        name = f"stem{number}"
+        x = blocks.normalize(blocks.convolution(x, filters, 3, strides, name=f"{name}_conv"), name=name)
+    return _stem_pool(blocks, x)
+
+
+def _stem_pool(blocks, x):
+    """3×3 max pool with stride 2, padded by the same on all sides with what cannot be a maximum."""
+    if blocks.config.activation == "relu":
+        # No activation is below zero.
+        x = keras.layers.ZeroPadding2D(1, data_format="channels_last", name="stem_pool_pad")(x)
+    else:
+        # The edge once more: each window that sees the copy sees the edge itself.
+        x = keras.ops.pad(x, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="symmetric")
     return keras.layers.MaxPooling2D(3, 2, data_format="channels_last", name="stem_pool")(x)
 
 
@@ -124,7 +146,7 @@ def _small_stem(blocks, x, width):
     return blocks.normalize(blocks.convolution(x, width, 3, name="stem_conv"), name="stem")
 
 
-STEMS = {"vanilla": _vanilla_stem, "resnet_rs": _resnet_rs_stem, "small": _small_stem}
+STEMS = {"vanilla": _vanilla_stem, "resnet_rs": _resnet_rs_stem, "tiered": _tiered_stem, "small": _small_stem}
 
 
 def _bottleneck(blocks, x, *, width, strides, is_lambda, has_squeeze_excitation, drop_rate, has_projection, name):
@@ -135,8 +157,14 @@ def _bottleneck(blocks, x, *, width, strides, is_lambda, has_squeeze_excitation,
         x = _lambda_layer(blocks.config, x, f"{name}_lambda")
         if strides > 1:
             x = keras.layers.AveragePooling2D(
-                3, strides, padding="same", data_format="channels_last", name=f"{name}_pool"
+                blocks.config.lambda_pool_size,
+                strides,
+                padding="same",
+                data_format="channels_last",
+                name=f"{name}_pool",
             )(x)
+        if blocks.config.normalize_lambda:
+            x = blocks.normalize(x, name=f"{name}_lambda")
     else:
         x = blocks.convolution(x, width, 3, strides, name=f"{name}_conv2")
         x = blocks.normalize(x, name=f"{name}_conv2")
@@ -169,6 +197,7 @@ def _lambda_layer(config, x, name):
         key_dim=config.key_dim,
         intra_depth=config.intra_depth,
         scope_size=config.scope_size,
+        use_position_bias=config.use_position_bias,
         batch_norm_momentum=config.batch_norm_momentum,
         batch_norm_epsilon=config.batch_norm_epsilon,
         name=name,

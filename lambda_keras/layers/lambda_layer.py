@@ -44,6 +44,8 @@ class LambdaLayer(keras.layers.Layer):
             are global in any case.
         use_content: Whether the lambdas have a content part.
         use_position: Whether the lambdas have a position part.
+        use_position_bias: Whether each position lambda gets a learned bias `[key_dim]`, the same for all positions
+            and values. The paper has none; the published checkpoints of timm do.
         key_normalization: `"softmax"`, `"l2"` or `"none"`, over the context positions.
         query_softmax: Whether queries are soft-maxed over the key depth (an ablation of the paper).
         use_batch_norm: Whether queries and values are batch-normalised.
@@ -90,6 +92,7 @@ class LambdaLayer(keras.layers.Layer):
         scope_size=23,
         use_content=True,
         use_position=True,
+        use_position_bias=False,
         key_normalization="softmax",
         query_softmax=False,
         use_batch_norm=True,
@@ -115,6 +118,8 @@ class LambdaLayer(keras.layers.Layer):
             )
         if not (use_content or use_position):
             raise ValueError("`use_content` and `use_position` cannot both be False. Received: False, False")
+        if use_position_bias and not use_position:
+            raise ValueError("`use_position_bias` needs `use_position=True`. Received: use_position=False")
         if position_embedding is not None:
             if not use_position:
                 raise ValueError("`position_embedding` needs `use_position=True`. Received: use_position=False")
@@ -132,6 +137,7 @@ class LambdaLayer(keras.layers.Layer):
         self.scope_size = check_scope_size(scope_size)
         self.use_content = use_content
         self.use_position = use_position
+        self.use_position_bias = use_position_bias
         self.key_normalization = key_normalization
         self.query_softmax = query_softmax
         self.use_batch_norm = use_batch_norm
@@ -177,6 +183,8 @@ class LambdaLayer(keras.layers.Layer):
             if not self.position_embedding.built:
                 self.position_embedding.build(inputs_shape, context_shape)
             self.position_embedding.check_grids(tuple(inputs_shape[1:-1]), tuple(context_shape[1:-1]))
+        if self.use_position_bias:
+            self.position_bias = self.add_weight(name="position_bias", shape=(self.key_dim,), initializer="zeros")
         self.built = True
 
     def _projection(self, name, width, deviation, channels):
@@ -241,9 +249,19 @@ class LambdaLayer(keras.layers.Layer):
         outputs = contraction.contract(
             queries, keys, values, table, query_grid, context_grid, plan, self.key_normalization, mask
         )
+        if self.use_position_bias:
+            outputs = outputs + self._apply_position_bias(queries, mask)
         shape = (-1, *query_grid) if known else ops.shape(inputs)[:-1]
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
+
+    def _apply_position_bias(self, queries, mask):
+        """The bias of the position lambdas applied to queries [b, n, h, k]: [b, n, h, 1], since all values share it."""
+        product = ops.matmul(queries, ops.cast(self.position_bias, queries.dtype)[:, None])
+        if mask is None:
+            return product
+        # A query that sees nothing has no lambda.
+        return product * ops.cast(ops.any(mask, axis=1), product.dtype)[:, None, None]
 
     def compute_output_spec(self, inputs, context=None, mask=None, training=None):
         """Checks what `call` checks, so that a functional model fails where it is made."""
@@ -358,6 +376,7 @@ class LambdaLayer(keras.layers.Layer):
             "scope_size": self.scope_size,
             "use_content": self.use_content,
             "use_position": self.use_position,
+            "use_position_bias": self.use_position_bias,
             "key_normalization": self.key_normalization,
             "query_softmax": self.query_softmax,
             "use_batch_norm": self.use_batch_norm,

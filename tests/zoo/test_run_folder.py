@@ -1,4 +1,3 @@
-import keras
 import pytest
 
 from zoo import recipe_file, run_folder
@@ -96,36 +95,3 @@ def test_a_folder_that_cannot_be_made(tmp_path, recipe):
     (tmp_path / "file").write_text("")
     with pytest.raises(UserError, match=r"cannot write a run to .*file.*--out"):
         run_folder.start(tmp_path / "file" / "folder", recipe)
-
-
-def test_replacing_shows_the_new_file_only_when_it_is_whole(tmp_path):
-    path = tmp_path / "model.keras"
-    path.write_text("old")
-    with run_folder.replacing(path) as partial:
-        partial.write_text("new")
-        assert path.read_text() == "old"
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_replacing_keeps_the_old_file_when_the_block_fails(tmp_path):
-    path = tmp_path / "model.keras"
-    path.write_text("old")
-
-    def fail_halfway():
-        with run_folder.replacing(path) as partial:
-            partial.write_text("half")
-            raise OSError("disk")
-
-    with pytest.raises(OSError, match="disk"):
-        fail_halfway()
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize(("name", "save"), [("model.keras", "save"), ("best.weights.h5", "save_weights")])
-def test_replacing_gives_the_ending_that_keras_asks_for(tmp_path, name, save):
-    model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])
-    with run_folder.replacing(tmp_path / name) as partial:
-        getattr(model, save)(partial)
-    assert [file.name for file in tmp_path.iterdir()] == [name]

@@ -2,7 +2,7 @@
 
 import csv
 
-from zoo.run_folder import replacing
+from lambda_keras.weights.replacing import replacing
 
 COLUMNS = (
     "epoch",

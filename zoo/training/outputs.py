@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 import lambda_keras as lk
+from lambda_keras.weights.replacing import replacing
 from zoo import plots, run_folder
 from zoo.data import input_pipeline
 from zoo.record import Record
@@ -48,12 +49,12 @@ def write(model, dataset, recipe, rows, folder):
         folder: The run folder.
     """
     Record.of(recipe, dataset).write(folder / run_folder.RECORD)
-    with run_folder.replacing(folder / run_folder.MODEL) as partial:
+    with replacing(folder / run_folder.MODEL) as partial:
         model.save(partial)
-    with run_folder.replacing(folder / run_folder.CURVES) as partial:
+    with replacing(folder / run_folder.CURVES) as partial:
         plots.curves(rows, partial)
     images, labels = _sample(dataset, recipe)
-    with run_folder.replacing(folder / run_folder.TEST_SPLIT) as partial:
+    with replacing(folder / run_folder.TEST_SPLIT) as partial:
         np.savez_compressed(
             partial,
             images=images,
@@ -64,7 +65,7 @@ def write(model, dataset, recipe, rows, folder):
         )
     normalised = lk.preprocess_input(images, mean=dataset.mean, std=dataset.std)
     probabilities = model.predict(normalised, batch_size=32, verbose=0)
-    with run_folder.replacing(folder / run_folder.PREDICTIONS) as partial:
+    with replacing(folder / run_folder.PREDICTIONS) as partial:
         plots.predictions(images, labels, probabilities, dataset.class_names, partial)
 
 

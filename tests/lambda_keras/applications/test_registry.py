@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import lambda_keras as lk
+from lambda_keras.weights import catalog
 
 DEPTHS = (50, 101, 152, 200, 270, 350, 420)
 
@@ -19,10 +20,20 @@ def test_every_model_of_the_design_is_listed():
         "mobilenet_v2",
         "lambda_mobilenet_v2",
         "lambda_resnet_tiny",
+        "lambda_resnet26t",
+        "lambda_resnet26rpt_256",
+        "lambda_resnet50ts",
     ]
     assert set(names) <= set(lk.list_models())
     assert lk.list_models("resnet50_*l") == [f"resnet50_{pattern}" for pattern in ["cccl", "ccll", "clll", "llll"]]
     assert lk.list_models("nothing*") == []
+
+
+def test_models_with_published_weights():
+    published = {record.model for record in catalog.records() if record.format == "timm"}
+    assert lk.list_models(pretrained=True) == [name for name in lk.list_models() if name in published] != []
+    assert lk.list_models("*50*", pretrained=True) == ["lambda_resnet50ts"]
+    assert lk.list_models("resnet_rs*", pretrained=True) == [], "weights of a warm start are none of the model"
 
 
 def test_functions_have_the_signature_of_keras_applications():
@@ -88,7 +99,7 @@ BAD = {
     "pooling": (("lambda_resnet_tiny",), {"include_top": False, "pooling": "mean"}, "'avg' or 'max'"),
     "classes": (("lambda_resnet_tiny",), {"classes": 0}, "at least 1"),
     "shape": (("lambda_resnet_tiny",), {"input_shape": (32, 32)}, "height, width, channels"),
-    "weights": (("lambda_resnet50",), {"weights": "imagenet", "input_shape": (32, 32, 3)}, "no weights were published"),
+    "weights": (("lambda_resnet50",), {"weights": "imagenet", "input_shape": (32, 32, 3)}, "architecture only"),
     "blocks": (("lambda_resnet_tiny",), {"lambda_blocks": ((), (), (9,), ())}, "between 1 and its 2"),
     "stages": (("lambda_resnet_tiny",), {"squeeze_excitation_stages": ("c6",)}, "among"),
     "even scope": (("lambda_resnet_tiny",), {"scope_size": 8}, "odd"),

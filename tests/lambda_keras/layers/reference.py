@@ -76,6 +76,8 @@ def lambda_layer(layer, inputs, context=None, mask=None, training=False):
         if not seen.any():
             continue
         position_lambda = np.einsum("mku,muv->kv", embeddings[query, seen], values[b, seen])
+        if layer.use_position_bias:
+            position_lambda += np.asarray(layer.position_bias, "float64")[:, None]
         content_lambda = np.zeros((k, v))
         if layer.use_content:
             content_keys = normalized_keys(keys[b, seen], layer.key_normalization)

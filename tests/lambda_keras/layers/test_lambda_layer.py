@@ -39,6 +39,7 @@ OPTIONS = {
     "scope past the edge": {"scope_size": 31},
     "intra-depth": {"scope_size": 3, "intra_depth": 2},
     "intra-depth, global": {"scope_size": None, "intra_depth": 3},
+    "position bias": {"scope_size": 3, "use_position_bias": True, "intra_depth": 2},
     "content only": {"use_position": False},
     "position only": {"use_content": False},
     "l2 keys": {"key_normalization": "l2"},

@@ -1,0 +1,107 @@
+"""From tensors with names to the variables of a model: all of them, or an error before the first one changes."""
+
+import numpy as np
+
+from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.report import LoadReport
+
+# A message names so many tensors, and counts the others.
+NAMED = 5
+# What `transfer.adapt` can carry over: a part of the variables' names, and why they differ.
+ADAPTABLE = {
+    "predictions/": "another number of classes, or no classifier",
+    "stem_conv/": "images of other channels",
+    "stem1_conv/": "images of other channels",
+    "position_embedding/table": "another image size under a global scope (another local scope fits nothing)",
+}
+
+
+def variables_by_name(model):
+    """The variables of a model that weights fill, by name.
+
+    A name is the variable's path, such as `c4_block3_lambda/query_projection/kernel`. It outlives saving, reloading
+    and cloning, since the layers of this package's models all have names of their own.
+
+    Args:
+        model: A built `keras.Model`.
+
+    Returns:
+        A dict from names to `keras.Variable`s, in the order of the layers.
+
+    Raises:
+        WeightsError: Two variables have the same name.
+    """
+    variables = {variable.path: variable for variable in model.weights}
+    if len(variables) < len(model.weights):
+        paths = [variable.path for variable in model.weights]
+        twice = next(path for path in paths if paths.count(path) > 1)
+        raise WeightsError(f"{model.name} has two variables named {twice!r}: give its layers names of their own.")
+    return variables
+
+
+def assign(model, tensors, source, *, adapted=None, random=(), unused=()):
+    """Fills each variable of a model with the tensor of its name.
+
+    Args:
+        model: A built `keras.Model`.
+        tensors: A mapping from names, as of `variables_by_name`, to arrays.
+        source: Where the tensors are from, for messages.
+        adapted: What was done to the tensors that are not as the source had them, by name.
+        random: Names of the variables that may stay as they are.
+        unused: Names of tensors of the source that were left out, for the report.
+
+    Returns:
+        A `LoadReport`.
+
+    Raises:
+        WeightsError: A variable has no tensor, a tensor has no variable, or shapes or kinds of numbers differ. No
+            variable has changed then.
+    """
+    variables = variables_by_name(model)
+    problems = [
+        *(f"nothing for {name} {list(variables[name].shape)}" for name in variables if name not in {*tensors, *random}),
+        *(f"{name} {list(tensors[name].shape)} fits no variable" for name in tensors if name not in variables),
+        *(problem for name in tensors if name in variables for problem in _mismatches(name, tensors[name], variables)),
+    ]
+    if problems:
+        named = "; ".join(problems[:NAMED])
+        more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+        raise WeightsError(f"{source} does not fit {model.name}: {named}{more}. {_likely_cause(variables, tensors)}")
+    for name, tensor in tensors.items():
+        variables[name].assign(tensor)
+    adapted = adapted or {}
+    return LoadReport(
+        source,
+        loaded=tuple(name for name in variables if name in tensors and name not in adapted),
+        adapted=adapted,
+        random=tuple(name for name in variables if name not in tensors),
+        unused=tuple(unused),
+    )
+
+
+def _mismatches(name, tensor, variables):
+    received, expected = tuple(tensor.shape), tuple(variables[name].shape)
+    if received != expected:
+        yield f"{name} has shape {list(received)}, the model's has {list(expected)}"
+    elif not (np.issubdtype(tensor.dtype, np.floating) or tensor.dtype.name == "bfloat16"):
+        yield f"{name} holds {tensor.dtype}, not floating-point numbers"
+
+
+def _likely_cause(variables, tensors):
+    """A sentence about what makes the difference, from the names that differ."""
+    different = {
+        name
+        for name in {*variables, *tensors}
+        if name not in variables or name not in tensors or tuple(variables[name].shape) != tuple(tensors[name].shape)
+    }
+    causes = [next((cause for part, cause in ADAPTABLE.items() if part in name), None) for name in sorted(different)]
+    if all(causes):
+        return (
+            f"The model has {' and '.join(dict.fromkeys(causes))}. "
+            "`lambda_keras.load_weights(model, weights, adapt=True)` adapts to these."
+        )
+    if not set(variables) & set(tensors):
+        return "No name is known: the file is of another model, or of another library."
+    return (
+        "It is the file of another model or of another configuration; `lambda_keras.create_model` must make the same."
+    )

@@ -1,0 +1,93 @@
+"""The catalog of published weights: `catalog.json`, one row a file, by model and tag."""
+
+import functools
+import json
+import pathlib
+
+from lambda_keras.applications.registry import get_config
+from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.weights_record import FORMATS, WARM_START_FORMATS, parse
+
+
+@functools.cache
+def records():
+    """All rows of the catalog.
+
+    Returns:
+        A tuple of `WeightsRecord`s.
+
+    Raises:
+        WeightsError: A row is malformed; the message has its name.
+    """
+    return parse(json.loads(pathlib.Path(__file__).with_name("catalog.json").read_text("utf-8")))
+
+
+def tags(model):
+    """Tags of the weights that fit a model of the registry; empty if none were published.
+
+    Example:
+        >>> tags("lambda_resnet50ts")
+        ('a1h_in1k',)
+    """
+    return tuple(record.tag for record in records() if record.model == model and record.format in FORMATS)
+
+
+def find(model, tag):
+    """The row of a model's weights.
+
+    Args:
+        model: Name of a model in the registry.
+        tag: One of `tags(model)`, or `"imagenet"` for the first that was trained on it.
+
+    Returns:
+        A `WeightsRecord`.
+
+    Raises:
+        WeightsError: There are no such weights; the message names those that there are.
+
+    Example:
+        >>> find("lambda_resnet50ts", "imagenet").name
+        'lambda_resnet50ts.a1h_in1k'
+    """
+    candidates = [record for record in records() if record.model == model and record.format in FORMATS]
+    for record in candidates:
+        if tag in (record.tag, record.dataset):
+            return record
+    if candidates:
+        raise WeightsError(f"{model} has no weights {tag!r}. There are: {', '.join(_words(candidates))}.")
+    others = sorted({record.model for record in records() if record.format in FORMATS})
+    advice = "`lambda_keras.weights.warm_start` fills a part of it. " if warm_starts(model) else ""
+    raise WeightsError(
+        f"{model} is an architecture only: no weights of it are published, so there is no {tag!r}. {advice}"
+        f"Models with weights: {', '.join(others)}."
+    )
+
+
+def warm_starts(model):
+    """The rows whose weights fill the part of a model that is not lambda layers: ResNet-RS of the same depth.
+
+    Args:
+        model: Name of a model in the registry.
+
+    Returns:
+        A tuple of `WeightsRecord`s, smallest images first; empty if the model is not built like a ResNet-RS.
+
+    Raises:
+        ValueError: No model has this name.
+
+    Example:
+        >>> [record.file for record in warm_starts("lambda_resnet101")]
+        ['resnet-rs-101-i160.h5', 'resnet-rs-101-i192.h5']
+    """
+
+    def skeleton(name):
+        config = get_config(name)
+        return getattr(config, "stem", None), getattr(config, "blocks", None)
+
+    candidates = [record for record in records() if record.format in WARM_START_FORMATS]
+    return tuple(record for record in candidates if skeleton(record.model) == skeleton(model))
+
+
+def _words(candidates):
+    """What `find` takes for these records, once each."""
+    return dict.fromkeys(word for record in candidates for word in (record.dataset, record.tag))

@@ -1,0 +1,8 @@
+"""The error of everything that loads weights."""
+
+
+class WeightsError(ValueError):
+    """Weights cannot be had, do not fit or are damaged; the message says which, and what to do.
+
+    Where it is raised, no variable of the model has changed.
+    """

@@ -1,0 +1,30 @@
+"""HDF5 files as plain data: only what lies in the file itself is read."""
+
+
+def member(group, name):
+    """What a group itself holds under a name.
+
+    A link may lead to any other file of the machine, and a data set may keep its values in one.
+
+    Args:
+        group: An open `h5py.Group`.
+        name: A name, with slashes for groups within groups.
+
+    Returns:
+        An `h5py.Group` or `h5py.Dataset`.
+
+    Raises:
+        ValueError: There is no such name, or it leads out of its place, or its values are in other files.
+    """
+    import h5py
+
+    for part in name.split("/"):
+        # Not `part in group` nor `group.get`: they follow the link to see what is there.
+        if not group.id.links.exists(part.encode()):
+            raise ValueError(f"nothing is named {name!r} in {group.name!r}")
+        if group.id.links.get_info(part.encode()).type != h5py.h5l.TYPE_HARD:
+            raise ValueError(f"{name!r} is a link out of its place")
+        group = group[part]
+    if isinstance(group, h5py.Dataset) and (group.external or group.is_virtual):
+        raise ValueError(f"the values of {name!r} are not in the file")
+    return group

@@ -1,0 +1,105 @@
+"""`load_weights`: from a tag, a path or a Hub repository to the variables of a model, all of them or an error."""
+
+import pathlib
+
+from lambda_keras.applications import registry
+from lambda_keras.weights import catalog, fetch, files, pretrained, transfer
+from lambda_keras.weights.assignment import assign
+from lambda_keras.weights.hub_name import is_hub_name, split_hub_name
+from lambda_keras.weights.pickles import SUFFIXES
+from lambda_keras.weights.preprocessor import Preprocessor
+
+# What a file's name ends in, also of the kinds that are refused.
+ENDINGS = (".safetensors", ".h5", ".hdf5", ".keras", ".index", *SUFFIXES)
+
+
+def load_weights(model, weights, adapt=False, architecture=None):
+    """Fills a model with weights. Either each variable is filled as said, or nothing has changed.
+
+    Args:
+        model: A model of this package, or one that was made from it and kept its layers' names.
+        weights: `"imagenet"` or a tag, such as `"c1_in1k"` or `"lambda_resnet26t.c1_in1k"`;
+            `"hf://owner/repository[@revision]"`; or a path: a folder of `save_pretrained`, a `.safetensors`,
+            `.weights.h5` or `.keras` file, or the prefix of a TensorFlow checkpoint.
+        adapt: Whether the model may differ from the weights in what `lambda_keras.weights.transfer.adapt` knows how to
+            carry over: the classifier, the image size of global scopes, the channels of the images.
+        architecture: The registry's name of the model, for tags; by default the model's name.
+
+    Returns:
+        A `LoadReport`; its `str` is a table of what was loaded, adapted and left as it was.
+
+    Raises:
+        FileNotFoundError: There is no file at the path.
+        WeightsError: The weights are unknown, cannot be fetched, are damaged or do not fit. No variable has changed.
+
+    Example:
+        >>> model = lk.create_model("lambda_resnet26t", classes=10)
+        >>> print(lk.load_weights(model, "imagenet", adapt=True))
+    """
+    path, source = locate(weights, architecture or model.name)
+    tensors = files.read_tensors(path, model)
+    if not adapt:
+        return assign(model, tensors, source)
+    return assign(model, source=source, **vars(transfer.adapt(model, tensors)))
+
+
+def is_published(weights):
+    """Whether `weights` names something that was published, not a path."""
+    return isinstance(weights, str) and (is_hub_name(weights) or not _is_path(weights))
+
+
+def locate(weights, architecture):
+    """Finds the file of some weights, fetches it if need be and verifies what has a hash.
+
+    Args:
+        weights: As of `load_weights`.
+        architecture: The registry's name of the model.
+
+    Returns:
+        The path of a weights file, and what to call it in messages.
+
+    Raises:
+        WeightsError: There are no such weights, or they cannot be fetched, or do not have their hash.
+    """
+    if not is_published(weights):
+        path = pathlib.Path(weights)
+        return (pretrained.weights_file(path) if path.is_dir() else path), str(path)
+    if is_hub_name(weights):
+        repository, revision = split_hub_name(weights)
+        return fetch.fetch_from_hub(repository, pretrained.WEIGHTS, revision), weights
+    # Both `c1_in1k` and, as the tables print it, `lambda_resnet26t.c1_in1k`.
+    name, _, tag = weights.rpartition(".")
+    record = catalog.find(name or architecture, tag)
+    return fetch.fetch(record), record.name
+
+
+def preprocessor_of(source):
+    """How a model wants its images.
+
+    Args:
+        source: A registered model, such as `"lambda_resnet50ts"`, or one with a tag, such as
+            `"lambda_resnet50ts.a1h_in1k"`: what goes with those weights, or, where none were published, ImageNet's
+            normalisation at the model's default size. Or a folder of `save_pretrained`, or `"hf://owner/repository"`.
+
+    Returns:
+        A `Preprocessor`.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        WeightsError: There are no such weights, or the folder is damaged.
+        ValueError: There is no such model.
+    """
+    if is_hub_name(source) or _is_path(source):
+        return pretrained.read_preprocessor(source)[0]
+    architecture, _, tag = source.partition(".")
+    config = registry.get_config(architecture)
+    tags = catalog.tags(architecture)
+    if not (tag or tags):
+        return Preprocessor(image_size=config.image_size)
+    return catalog.find(architecture, tag or tags[0]).preprocessor
+
+
+def _is_path(weights):
+    """A tag has neither a folder nor the ending of a file; nor may a shared model or a checkpoint in this folder."""
+    beside = (f"{weights}.index", f"{weights}/{pretrained.CONFIG}")
+    return "/" in weights or weights.endswith(ENDINGS) or any(pathlib.Path(path).is_file() for path in beside)

@@ -1,0 +1,77 @@
+"""How a model wants its images: the record that goes with published weights and with shared models."""
+
+import dataclasses
+import json
+import math
+
+from lambda_keras.weights.errors import WeightsError
+
+INTERPOLATIONS = ("nearest", "bilinear", "bicubic")
+
+
+@dataclasses.dataclass(frozen=True)
+class Preprocessor:
+    """What is done to an image before a model sees it.
+
+    The image is resized so that its shorter side is `image_size / evaluation_crop`, the middle of `image_size` is cut
+    out, and each channel is normalised by `lambda_keras.preprocess_input`.
+
+    Attributes:
+        image_size: Side of the model's images in pixels.
+        evaluation_crop: Share of the side that the central crop keeps (timm's `crop_pct`).
+        interpolation: How images are resized: `"nearest"`, `"bilinear"` or `"bicubic"`.
+        mean: Mean of each channel on the scale 0 to 1.
+        std: Standard deviation of each channel on the same scale.
+
+    Raises:
+        WeightsError: A value is of another kind or out of bounds.
+
+    Example:
+        >>> Preprocessor(image_size=256, evaluation_crop=0.94, interpolation="bicubic").mean
+        (0.485, 0.456, 0.406)
+    """
+
+    image_size: int
+    evaluation_crop: float = 0.875
+    interpolation: str = "bicubic"
+    mean: tuple = (0.485, 0.456, 0.406)
+    std: tuple = (0.229, 0.224, 0.225)
+
+    def __post_init__(self):
+        """Refuses what no image can be prepared with."""
+        for field in ("mean", "std"):
+            object.__setattr__(self, field, tuple(getattr(self, field)))
+        wrong = next((name for name, is_right in self._checks() if not is_right), None)
+        if wrong:
+            raise WeightsError(f"A preprocessor cannot have {wrong}={getattr(self, wrong)!r}: see its docstring.")
+
+    def _checks(self):
+        yield "image_size", type(self.image_size) is int and self.image_size > 0
+        yield "evaluation_crop", _is_number(self.evaluation_crop) and 0 < self.evaluation_crop <= 1
+        yield "interpolation", self.interpolation in INTERPOLATIONS
+        yield "mean", bool(self.mean) and all(map(_is_number, self.mean))
+        yield "std", len(self.std) == len(self.mean) and all(_is_number(x) and x > 0 for x in self.std)
+
+    def to_json(self):
+        """The preprocessor as the text of a `preprocessor.json`."""
+        return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
+
+    @classmethod
+    def from_json(cls, text, source):
+        """Reads what `to_json` wrote.
+
+        Args:
+            text: The text.
+            source: Where it is from, for messages.
+
+        Raises:
+            WeightsError: It is damaged, or has other keys or values.
+        """
+        try:
+            return cls(**json.loads(text))
+        except (TypeError, ValueError) as error:
+            raise WeightsError(f"{source} is damaged: {error}") from error
+
+
+def _is_number(value):
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)

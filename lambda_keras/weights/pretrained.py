@@ -1,0 +1,207 @@
+"""Models to share: a folder, or a repository of the Hub, from which a model comes back without its author's code."""
+
+import hashlib
+import json
+import pathlib
+
+import keras
+
+from lambda_keras.version import __version__
+from lambda_keras.weights import fetch, files, model_card
+from lambda_keras.weights.assignment import assign, variables_by_name
+from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.hub_name import is_hub_name, split_hub_name
+from lambda_keras.weights.preprocessor import Preprocessor
+from lambda_keras.weights.replacing import replacing
+
+CONFIG = "config.json"
+# Also the name of timm's file on the Hub.
+WEIGHTS = "model.safetensors"
+PREPROCESSOR = "preprocessor.json"
+CARD = "README.md"
+FORMAT = 1
+
+
+def save_pretrained(model, folder, preprocessor=None, class_names=None, description="", license=None):
+    """Writes a model to a folder that can be shared as it is, such as by `hf upload`.
+
+    The folder gets `config.json` (the model's layers, the names of its classes and the hashes of the other files),
+    `model.safetensors`, `preprocessor.json` and a model card, `README.md`.
+
+    Args:
+        model: A functional `keras.Model` of layers of Keras and of this package.
+        folder: The folder; made if it is missing. A model that it holds is replaced.
+        preprocessor: A `lambda_keras.weights.Preprocessor`; by default ImageNet's at the size of the model's input.
+        class_names: The name of each class, in order.
+        description: A text for the model card: data, training, figures, limits.
+        license: Licence of the weights, as an identifier of the Hub such as `"apache-2.0"`.
+
+    Raises:
+        WeightsError: The model has layers of other packages, or an argument does not fit it.
+
+    Example:
+        >>> lk.save_pretrained(model, "flowers", class_names=["daisy", "rose"], license="apache-2.0")
+        >>> same = lk.from_pretrained("flowers")
+    """
+    folder = pathlib.Path(folder)
+    preprocessor = preprocessor or _default_preprocessor(model)
+    if class_names is not None and len(class_names) != model.output_shape[-1]:
+        raise WeightsError(
+            f"`class_names` needs a name for each of the {model.output_shape[-1]} outputs. Received: {len(class_names)}"
+        )
+    if len(preprocessor.mean) != model.input_shape[-1]:
+        raise WeightsError(
+            f"`preprocessor` needs a mean and a standard deviation for each of the {model.input_shape[-1]} channels. "
+            f"Received: mean={preprocessor.mean}"
+        )
+    # The same layers, not compiled: how it was trained may need the author's own functions.
+    layers = keras.saving.serialize_keras_object(keras.Model(model.input, model.output, name=model.name))
+    _check_origin(layers, model.name)
+
+    folder.mkdir(parents=True, exist_ok=True)
+    tensors = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables_by_name(model).items()}
+    files.write_safetensors(tensors, folder / WEIGHTS, {"format": "lambda_keras"})
+    _write(folder / PREPROCESSOR, preprocessor.to_json())
+    config = {
+        "library": "lambda_keras",
+        "library_version": __version__,
+        "format": FORMAT,
+        "class_names": None if class_names is None else list(class_names),
+        "files": {name: _describe(folder / name) for name in (WEIGHTS, PREPROCESSOR)},
+        "model": layers,
+    }
+    _write(folder / CARD, model_card.render(model, preprocessor, class_names, description, license))
+    # Last, since it holds the hashes: a folder whose writing was interrupted does not load.
+    _write(folder / CONFIG, json.dumps(config, indent=1) + "\n")
+
+
+def from_pretrained(source):
+    """Makes the model that `save_pretrained` wrote, compiled for nothing.
+
+    Args:
+        source: The folder, or `hf://owner/repository[@revision]`.
+
+    Returns:
+        A functional `keras.Model`.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        WeightsError: It is damaged, cannot be fetched, or has layers of other packages.
+    """
+    get = _getter(source)
+    config = _read_config(get, source)
+    _check_origin(config["model"], source)
+    try:
+        model = keras.saving.deserialize_keras_object(config["model"], safe_mode=True)
+    # Whatever Keras stumbles over: the text comes from the network.
+    except Exception as error:
+        raise WeightsError(f"{source} has a {CONFIG} from which Keras makes no model: {error}") from error
+    if not isinstance(model, keras.Model):
+        raise WeightsError(f"{source} has a {CONFIG} from which Keras makes {type(model).__name__}, not a model.")
+    path = _verified(get, config, WEIGHTS, source)
+    assign(model, files.read_tensors(path, model), str(source))
+    return model
+
+
+def read_preprocessor(source):
+    """The `Preprocessor` of a shared model, and the names of its classes or `None`.
+
+    Args:
+        source: The folder, or `hf://owner/repository[@revision]`.
+    """
+    get = _getter(source)
+    config = _read_config(get, source)
+    path = _verified(get, config, PREPROCESSOR, source)
+    return Preprocessor.from_json(path.read_text(encoding="utf-8"), path), config["class_names"]
+
+
+def weights_file(folder):
+    """The verified weights of a folder that `save_pretrained` wrote."""
+    get = _getter(folder)
+    return _verified(get, _read_config(get, folder), WEIGHTS, folder)
+
+
+def _getter(source):
+    """A function from the name of a file to its path: in a folder, or fetched from the Hub."""
+    if is_hub_name(source):
+        repository, revision = split_hub_name(source)
+        return lambda name: fetch.fetch_from_hub(repository, name, revision)
+    folder = pathlib.Path(source)
+
+    def get(name):
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"No {name} in '{folder}': give a folder that `save_pretrained` wrote.")
+        return folder / name
+
+    return get
+
+
+def _read_config(get, source):
+    path = get(CONFIG)
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+        library, version = config["library"], config["format"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{source} has a {CONFIG} that `save_pretrained` did not write, or that is damaged. Weights of timm load "
+            "into a model of `create_model`, by `lambda_keras.load_weights`."
+        ) from error
+    needed = {"model", "files", "class_names"}
+    if (library, version) != ("lambda_keras", FORMAT) or not needed <= set(config):
+        raise WeightsError(
+            f"{source} has a {CONFIG} of library {library!r}, format {version!r}; this version reads 'lambda_keras', "
+            f"format {FORMAT}"
+        )
+    return config
+
+
+def _verified(get, config, name, source):
+    path = get(name)
+    described, found = config["files"].get(name), _describe(path)
+    if found != described:
+        raise WeightsError(
+            f"{name} of {source} is not the file that its {CONFIG} describes: expected {described}, found {found}. Get "
+            "both again."
+        )
+    return path
+
+
+def _describe(path):
+    return {"sha256": hashlib.sha256(path.read_bytes()).hexdigest(), "bytes": path.stat().st_size}
+
+
+def _check_origin(config, source):
+    """Refuses layers, activations and other objects of a model's config that are neither Keras' nor ours."""
+    if isinstance(config, dict):
+        module = config.get("module")
+        if "class_name" in config and module is not None and module.split(".")[0] not in ("keras", "lambda_keras"):
+            raise WeightsError(
+                f"{source} uses {module}.{config['class_name']}, which is neither of Keras nor of lambda_keras: "
+                "whoever loads the model would need its code. Replace it."
+            )
+        # A registered name comes without a module.
+        package, separator, _ = str(config.get("registered_name") or "").partition(">")
+        if separator and package != "lambda_keras":
+            raise WeightsError(
+                f"{source} uses {config['registered_name']}, which is registered by neither Keras nor lambda_keras: "
+                "whoever loads the model would need its code. Replace it."
+            )
+        config = list(config.values())
+    if isinstance(config, (list, tuple)):
+        for part in config:
+            _check_origin(part, source)
+
+
+def _default_preprocessor(model):
+    side, channels = model.input_shape[1], model.input_shape[-1]
+    if side is None or channels != 3:
+        raise WeightsError(
+            "`preprocessor` is needed for a model that takes every size, or images that are not RGB. Received: None, "
+            f"for inputs {model.input_shape}"
+        )
+    return Preprocessor(image_size=side)
+
+
+def _write(path, text):
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
