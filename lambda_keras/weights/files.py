@@ -4,13 +4,11 @@ import io
 import pathlib
 import zipfile
 
-import numpy as np
-
 from lambda_keras.weights import hdf5, timm
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.pickles import refuse_pickle
-from lambda_keras.weights.replacing import replacing
+from lambda_keras.weights.safetensors_file import read_safetensors, write_safetensors  # noqa: F401
 
 FORMATS = (
     ".safetensors (of this package or of timm), .weights.h5, .keras, or the prefix of a TensorFlow checkpoint, such as "
@@ -63,32 +61,6 @@ def _reading(read, path, *arguments):
     except Exception as error:
         reason = str(error).strip().splitlines() or [type(error).__name__]
         raise WeightsError(f"'{path}' is damaged, or not what its name says: {reason[0]}. Get it again.") from error
-
-
-def read_safetensors(path):
-    """The tensors of a `.safetensors` file by their names there.
-
-    Raises:
-        Exception: Of the library's own, if the file is damaged.
-    """
-    import safetensors.numpy
-
-    return safetensors.numpy.load_file(path)
-
-
-def write_safetensors(tensors, path, metadata=None):
-    """Writes tensors to a `.safetensors` file, beside it and then in its place.
-
-    Args:
-        tensors: A dict from names to arrays.
-        path: The file.
-        metadata: A dict of strings.
-    """
-    import safetensors.numpy
-
-    with replacing(path) as partial:
-        tensors = {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()}
-        safetensors.numpy.save_file(tensors, partial, metadata)
 
 
 def _read_keras(path, model):

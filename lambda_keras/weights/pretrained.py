@@ -13,6 +13,7 @@ from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.hub_name import is_hub_name, split_hub_name
 from lambda_keras.weights.preprocessor import Preprocessor
 from lambda_keras.weights.replacing import replacing
+from lambda_keras.weights.safetensors_file import write_safetensors
 
 CONFIG = "config.json"
 # Also the name of timm's file on the Hub.
@@ -59,8 +60,8 @@ def save_pretrained(model, folder, preprocessor=None, class_names=None, descript
     _check_origin(layers, model.name)
 
     folder.mkdir(parents=True, exist_ok=True)
-    tensors = {name: keras.ops.convert_to_numpy(variable) for name, variable in variables_by_name(model).items()}
-    files.write_safetensors(tensors, folder / WEIGHTS, {"format": "lambda_keras"})
+    tensors = {name: variable.numpy() for name, variable in variables_by_name(model).items()}
+    write_safetensors(tensors, folder / WEIGHTS, {"format": "lambda_keras"})
     _write(folder / PREPROCESSOR, preprocessor.to_json())
     config = {
         "library": "lambda_keras",

@@ -1,15 +1,13 @@
 """Weights between this package's models and timm's, tensor by tensor in both directions; complete or an error."""
 
 import itertools
-import os
-import pathlib
 import re
 
 import numpy as np
-import safetensors.numpy
 
 from lambda_keras.weights.assignment import NAMED, variables_by_name
 from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.safetensors_file import write_safetensors
 from lambda_keras.weights.timm_pairs import pairs_of_lambda, pairs_of_model
 
 
@@ -35,7 +33,7 @@ def from_timm(model, tensors):
         WeightsError: A tensor is missing, unknown or of another layout, or `model` has what timm's models have not.
 
     Example:
-        >>> tensors = safetensors.numpy.load_file("model.safetensors")
+        >>> tensors = read_safetensors("model.safetensors")
         >>> assign(model, from_timm(model, tensors), "model.safetensors")
     """
     variables = variables_by_name(model)
@@ -72,14 +70,7 @@ def export_to_timm(model, path):
         >>> export_to_timm(model, "model.safetensors")
         >>> timm.create_model("lambda_resnet26t", checkpoint_path="model.safetensors")  # where torch is
     """
-    tensors = to_timm(model)
-    path = pathlib.Path(path)
-    unfinished = path.with_name(f"{path.name}.unfinished")
-    try:
-        safetensors.numpy.save_file(tensors, unfinished, metadata={"format": "pt"})
-        os.replace(unfinished, path)
-    finally:
-        unfinished.unlink(missing_ok=True)
+    write_safetensors(to_timm(model), path, {"format": "pt"})
 
 
 def lambda_layer_from_timm(layer, tensors):

@@ -1,7 +1,5 @@
 """Preprocessing and the names of the classes."""
 
-import hashlib
-import json
 import shutil
 
 import numpy as np
@@ -44,23 +42,6 @@ def test_channels_must_match():
 def test_decoding_wants_imagenet_probabilities():
     with pytest.raises(ValueError, match="1000"):
         lk.decode_predictions(np.zeros((1, 10)))
-
-
-@pytest.fixture
-def class_index(tmp_path, monkeypatch):
-    """A class index as Keras' is, where the cache keeps it, offline."""
-    folder = tmp_path / imagenet.CLASS_INDEX.name
-    folder.mkdir()
-    # In the order of the file's keys, 10 comes before 2.
-    index = {str(label): [f"n{label:08}", f"class_{label}"] for label in sorted(range(1000), key=str)}
-    (folder / imagenet.CLASS_INDEX.file).write_text(json.dumps(index))
-    digest = hashlib.md5((folder / imagenet.CLASS_INDEX.file).read_bytes()).hexdigest()
-    monkeypatch.setattr(imagenet.CLASS_INDEX, "md5", digest)
-    monkeypatch.setenv("LAMBDA_KERAS_CACHE", str(tmp_path))
-    monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
-    imagenet.class_names.cache_clear()
-    yield folder
-    imagenet.class_names.cache_clear()
 
 
 def test_class_names_are_in_the_order_of_the_labels(class_index):

@@ -7,7 +7,8 @@ import pytest
 from huggingface_hub import constants
 
 import lambda_keras as lk
-from lambda_keras.weights import Preprocessor, WeightsError, catalog, fetch, files, loader
+from lambda_keras.weights import Preprocessor, WeightsError, catalog, fetch, loader
+from lambda_keras.weights.safetensors_file import write_safetensors
 from tests.lambda_keras.weights.conftest import IMAGES, TINY, randomize, values
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -73,7 +74,7 @@ def test_without_a_classifier_nothing_needs_to_be_said(published, capsys):
 @pytest.fixture
 def path(author, tmp_path):
     """The author's weights as a file."""
-    files.write_safetensors(values(author), tmp_path / "author.safetensors")
+    write_safetensors(values(author), tmp_path / "author.safetensors")
     return tmp_path / "author.safetensors"
 
 
@@ -141,6 +142,16 @@ def test_pickles_are_refused_by_their_name(name):
 def test_weights_and_warm_start_exclude_each_other():
     with pytest.raises(ValueError, match="exclude each other"):
         lk.create_model("lambda_resnet50", weights="x.safetensors", warm_start="resnet_rs", input_shape=(32, 32, 3))
+
+
+@pytest.mark.parametrize(
+    ("warm_start", "message"), [("resnet_rs", r"resnet-rs-50-i160\.h5"), ("imagenet", "'resnet_rs'")]
+)
+def test_a_builder_takes_a_warm_start_or_raises(monkeypatch, tmp_path, warm_start, message):
+    monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
+    monkeypatch.setenv("LAMBDA_KERAS_CACHE", str(tmp_path))
+    with pytest.raises(WeightsError, match=message):
+        lk.create_model("lambda_resnet50", warm_start=warm_start, input_shape=(32, 32, 3))
 
 
 def test_the_record_says_how_images_are_prepared(tmp_path, author):
