@@ -50,7 +50,14 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _add_model(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--model", type=Path, required=True, metavar="FILE.keras", help="the trained model")
+    parser.add_argument(
+        "--model",
+        required=True,
+        metavar="MODEL",
+        help="the trained model: a .keras file, a folder of a run or of save_pretrained, "
+        "hf://owner/repository[@revision], or a name of `lambda-zoo models`, such as lambda_resnet50ts",
+    )
+    parser.add_argument("--weights", metavar="WEIGHTS", help="of a model that is a name: a tag, a path or hf://…")
 
 
 # TensorFlow takes seconds to import: each command imports what it needs, so that --help is quick.
@@ -58,30 +65,33 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
 
 def _saved_model(options: argparse.Namespace) -> int:
     from export.saved_model import export_saved_model
-    from zoo.load import load_classifier
+    from zoo import model_source
 
-    print(f"wrote {export_saved_model(load_classifier(options.model), options.out)}")
+    model = model_source.find(options.model, options.weights).load()
+    print(f"wrote {export_saved_model(model, options.out)}")
     return 0
 
 
 def _tflite(options: argparse.Namespace) -> int:
     from export.tflite import export_tflite
-    from zoo.load import load_classifier
+    from zoo import model_source
 
-    print(f"wrote {export_tflite(load_classifier(options.model), options.out)}")
+    model = model_source.find(options.model, options.weights).load()
+    print(f"wrote {export_tflite(model, options.out)}")
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
     from export.labelled_images import load_labelled_images
     from export.verify import LARGEST_DIFFERENCE, find_artifact, table, verify
-    from zoo.load import load_classifier
+    from zoo import model_source
 
     artifacts = [find_artifact(path) for path in options.artifacts]
-    model = load_classifier(options.model)
+    source = model_source.find(options.model, options.weights)
+    model = source.load()
     data = load_labelled_images(options.data, model)
     accuracy, results = verify(model, data, artifacts)
-    print(table(options.model, accuracy, artifacts, results))
+    print(table(source.name, accuracy, artifacts, results))
     print(f"{len(data.images)} images; each artifact ran in a fresh process without keras and lambda_keras.")
     print(f"largest difference of a probability allowed: {LARGEST_DIFFERENCE:.0e}")
     return 0 if all(result.passed for result in results) else 1

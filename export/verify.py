@@ -133,10 +133,11 @@ def _run_artifact(artifact: Artifact, images_path: Path) -> np.ndarray:
     return np.load(output, allow_pickle=False)
 
 
-def table(model_path: Path, accuracy: float, artifacts: list[Artifact], results: list[Comparison]) -> str:
-    """The result for people: a row for the model, then one for each artifact."""
+def table(model_name: str, accuracy: float, artifacts: list[Artifact], results: list[Comparison]) -> str:
+    """The result for people: a row for the model, which may have no file, then one for each artifact."""
     header = "artifact", "size", "largest difference", "mean difference", "top-1 agreement", "accuracy", "verdict"
-    rows = [header, (str(model_path), _size(model_path), "-", "-", "-", f"{accuracy:.2%}", "-")]
+    size = _size(Path(model_name)) if Path(model_name).exists() else "-"
+    rows = [header, (model_name, size, "-", "-", "-", f"{accuracy:.2%}", "-")]
     for artifact, result in zip(artifacts, results, strict=True):
         differences = f"{result.largest_difference:.1e}", f"{result.mean_difference:.1e}"
         shares = f"{result.agreement:.2%}", f"{result.accuracy:.2%}"

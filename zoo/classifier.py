@@ -1,26 +1,24 @@
-"""A saved model with the record beside it: what `evaluate` and `predict` share."""
-
-from pathlib import Path
+"""A model with the record that goes with it: what `evaluate` and `predict` share."""
 
 import numpy as np
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo import run_folder
+from zoo import model_source
 from zoo.errors import UserError
-from zoo.load import load_classifier
-from zoo.record import Record
 
 
 class Classifier:
-    """A classifier of uint8 images, loaded from a file.
+    """A classifier of uint8 images, loaded together with the record that says how it wants them.
 
     Args:
-        path: The folder of a training run, or a `.keras` file with its `record.json` beside it.
+        source: What `zoo.model_source.find` takes: a run folder, a file, a shared folder or a name.
         image_size: Side of the images that it will be given, by default the record's.
+        weights: For a registered model, the weights, as of `zoo.model_source.find`.
 
     Attributes:
-        file: The `.keras` file.
+        name: What the model is called in messages.
+        folder: Where what is measured of it goes, if not told otherwise.
         record: Its `zoo.record.Record`.
         model: The `keras.Model`, which takes normalised images and returns probabilities.
 
@@ -34,25 +32,25 @@ class Classifier:
         (2, 10)
     """
 
-    def __init__(self, path, image_size=None):
-        path = Path(path)
-        self.file = path / run_folder.MODEL if path.is_dir() else path
-        self.model = load_classifier(self.file)
-        record_file = self.file.with_name(run_folder.RECORD)
-        self.record = Record.read(record_file)
+    def __init__(self, source, image_size=None, weights=None):
+        source = model_source.find(source, weights)
+        self.name, self.folder, self.record = source.name, source.folder, source.record()
+        if image_size is not None:
+            self.record.data(image_size=image_size)  # Checks the bounds.
+        self.model = source.load(image_size)
         *sides, channels = self.model.input_shape[1:]
         classes = self.model.output_shape[-1]
         if (self.record.channels, len(self.record.class_names)) != (channels, classes):
             raise UserError(
-                f"{record_file} is of another model: it has {self.record.channels} channels and "
-                f"{len(self.record.class_names)} classes, {self.file.name} has {channels} and {classes}; copy the "
-                "record of this model"
+                f"the record of {self.name} is of another model: it has {self.record.channels} channels and "
+                f"{len(self.record.class_names)} classes, the model has {channels} and {classes}; copy the record of "
+                "this model"
             )
         image_size = image_size or self.record.image_size
         if any(side not in (None, image_size) for side in sides):
             raise UserError(
-                f"{self.file} takes images of {sides[0]}x{sides[1]} only, got {image_size}x{image_size}; a model that "
-                "is made with input_shape=(None, None, channels) takes every size"
+                f"the record of {self.name} is of another model: its images are {image_size}x{image_size}, the model "
+                f"takes {sides[0]}x{sides[1]}; copy the record of this model, or give its size with --image-size"
             )
 
         self._classify = tf.function(self._classify_images)
@@ -73,7 +71,7 @@ class Classifier:
         probabilities = self._classify(images).numpy()[valid]
         if not np.isfinite(probabilities).all():
             raise UserError(
-                f"{self.file} returns probabilities that are not finite: its training diverged, or it was not trained; "
+                f"{self.name} returns probabilities that are not finite: its training diverged, or it was not trained; "
                 "train it again"
             )
         return probabilities

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from zoo.command_line import Parser, print_table, run
-from zoo.errors import UserError
+from zoo.weights import command as weights_command
 
 
 def main(argv=None):
@@ -16,8 +16,8 @@ def main(argv=None):
         argv: The arguments; those of the process by default.
 
     Returns:
-        The exit status: 0; 2 after a line on stderr about what the user can put right; 75 where the same command goes
-        on with a training that was stopped.
+        The exit status: 0; 1 where `weights verify` found bad weights; 2 after a line on stderr about what the user can
+        put right; 75 where the same command goes on with a training that was stopped.
 
     Example:
         >>> status = main(["recipes"])
@@ -25,7 +25,8 @@ def main(argv=None):
 
     def command():
         arguments = _parse(argv)
-        arguments.run(arguments)
+        _quiet_tensorflow()
+        return arguments.run(arguments)
 
     return run("lambda-zoo", command)
 
@@ -86,21 +87,29 @@ def _parser():
     recipes = commands.add_parser("recipes", help="list the recipes")
     recipes.set_defaults(run=_recipes)
 
-    models = commands.add_parser("models", help="list the models")
+    models = commands.add_parser("models", help="list the models and the weights that there are of them")
     models.add_argument("pattern", nargs="?", default="*", help="such as 'lambda_*' (default: all)")
+    models.add_argument("--pretrained", action="store_true", help="only models with published weights")
     models.set_defaults(run=_models)
+
+    weights_command.add_parser(commands)
     return parser
 
 
 def _add_model(parser):
-    parser.add_argument("model", metavar="MODEL", help="folder of a run, or a .keras file with record.json beside it")
+    parser.add_argument(
+        "model",
+        metavar="MODEL",
+        help="folder of a run or of save_pretrained, .keras file with record.json beside it, "
+        "hf://owner/repository[@revision], or a name of `lambda-zoo models`, such as lambda_resnet50ts",
+    )
+    parser.add_argument("--weights", metavar="WEIGHTS", help="of a model that is a name: a tag, a path or hf://…")
 
 
 def _train(arguments):
     from zoo import recipe_file
 
     recipe = recipe_file.load(arguments.recipe, arguments.overrides)
-    _quiet_tensorflow()
     if arguments.dry_run:
         from zoo.dry_run import dry_run
 
@@ -117,7 +126,6 @@ def _train(arguments):
 
 
 def _evaluate(arguments):
-    _quiet_tensorflow()
     from zoo.evaluate import evaluate
 
     evaluate(
@@ -129,14 +137,14 @@ def _evaluate(arguments):
         evaluation_crop=arguments.evaluation_crop,
         batch_size=arguments.batch_size,
         out=arguments.out,
+        weights=arguments.weights,
     )
 
 
 def _predict(arguments):
-    _quiet_tensorflow()
     from zoo import predict
 
-    predictions = predict.predict(arguments.model, arguments.images, arguments.top)
+    predictions = predict.predict(arguments.model, arguments.images, arguments.top, arguments.weights)
     if arguments.json:
         print(json.dumps(predictions, indent=2, ensure_ascii=False))
     else:
@@ -147,7 +155,6 @@ def _inspect_data(arguments):
     from zoo import recipe_file
 
     recipe = recipe_file.load(arguments.recipe, arguments.overrides)
-    _quiet_tensorflow()
     from zoo.inspect_data import inspect_data
 
     inspect_data(recipe, arguments.out, arguments.data_dir)
@@ -165,13 +172,9 @@ def _recipes(arguments):
 
 
 def _models(arguments):
-    _quiet_tensorflow()
-    import lambda_keras as lk
+    from zoo import models_table
 
-    names = lk.list_models(arguments.pattern)
-    if not names:
-        raise UserError(f"no model matches {arguments.pattern!r}; `lambda-zoo models` lists all")
-    print("\n".join(names))
+    models_table.print_models(arguments.pattern, arguments.pretrained)
 
 
 def _quiet_tensorflow():

@@ -1,5 +1,7 @@
 """The errors that end a command in one line."""
 
+import contextlib
+
 
 class UserError(ValueError):
     """Something the user typed, wrote or pointed at is wrong; the message says what, and what is allowed.
@@ -31,3 +33,20 @@ class StoppedError(TryAgainError):
 
 class WorkerLostError(TryAgainError):
     """Another worker of the training is gone."""
+
+
+@contextlib.contextmanager
+def errors_of_weights():
+    """Makes a `UserError` of what `lambda_keras` raises where weights are missing, damaged or do not fit.
+
+    Example:
+        >>> with errors_of_weights():  # doctest: +SKIP
+        ...     lk.load_weights(model, "model.safetensors")
+    """
+    # Not above: it imports Keras, which `--help` does not need.
+    from lambda_keras.weights import WeightsError
+
+    try:
+        yield
+    except (WeightsError, FileNotFoundError) as error:
+        raise UserError(error) from error

@@ -1,7 +1,4 @@
-"""Load an image classifier from a `.keras` file, with an error that a user understands where that fails.
-
-`lambda-export` loads its models here too.
-"""
+"""Load an image classifier from a `.keras` file, with an error that a user understands where that fails."""
 
 import json
 import re
@@ -29,11 +26,7 @@ def load_classifier(path: Path) -> keras.Model:
         UserError: There is no such file, it is not a Keras model, it needs code that is not here, or it is
             not an image classifier that ends in softmax.
     """
-    if keras.backend.backend() != "tensorflow":
-        raise UserError(
-            f"this command needs Keras on TensorFlow, received {keras.backend.backend()}; "
-            "set KERAS_BACKEND=tensorflow (it loads a .keras file of any backend)"
-        )
+    check_backend()
     _check_file(path)
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
@@ -44,8 +37,17 @@ def load_classifier(path: Path) -> keras.Model:
         if reason is None:
             raise
         raise UserError(f"{path} {reason}") from error
-    _check_model(model, path)
+    check_classifier(model, path)
     return model
+
+
+def check_backend() -> None:
+    """Raises a `UserError` unless Keras runs on TensorFlow, whose functions evaluation and export make of a model."""
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"this command needs Keras on TensorFlow, received {keras.backend.backend()}; "
+            "set KERAS_BACKEND=tensorflow (it loads a .keras file of any backend)"
+        )
 
 
 def _check_file(path: Path) -> None:
@@ -69,18 +71,27 @@ def _unknown_code(message: str) -> str | None:
     return None
 
 
-def _check_model(model: keras.Model, path: Path) -> None:
+def check_classifier(model: keras.Model, name: Path | str) -> None:
+    """Checks that a model classifies images.
+
+    Args:
+        model: The model.
+        name: What to call it in messages.
+
+    Raises:
+        UserError: It does not take one image tensor, or does not return probabilities.
+    """
     inputs = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
     outputs = [tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or []]
     if [len(shape) for shape in inputs] != [4] or [len(shape) for shape in outputs] != [2]:
         raise UserError(
-            f"{path} is not an image classifier: expected one input [batch, height, width, channels] and "
+            f"{name} is not an image classifier: expected one input [batch, height, width, channels] and "
             f"one output [batch, classes], received inputs {inputs} and outputs {outputs}"
         )
     top = model.layers[-1]
     activation = getattr(top, "activation", None)
     if activation is not keras.activations.softmax and not isinstance(top, keras.layers.Softmax):
         raise UserError(
-            f"{path} does not end in softmax, its last layer {top.name!r} has activation "
+            f"{name} does not end in softmax, its last layer {top.name!r} has activation "
             f"{getattr(activation, '__name__', None)}; build it with classifier_activation='softmax'"
         )

@@ -1,10 +1,14 @@
 """`lambda-zoo predict`: a saved model and image files in, the most probable classes out."""
 
+import re
+import sys
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
+from lambda_keras.applications import imagenet
+from lambda_keras.weights import WeightsError
 from zoo.classifier import Classifier
 from zoo.command_line import print_table
 from zoo.data import preprocessing
@@ -13,17 +17,18 @@ from zoo.errors import UserError
 BATCH_SIZE = 32
 
 
-def predict(path, images, top=5):
+def predict(source, images, top=5, weights=None):
     """Names the most probable classes of images. All files are read before the first is classified.
 
     Args:
-        path: The folder of a training run, or a `.keras` file with its `record.json` beside it.
+        source: A run folder, a file, a shared folder or a name, as `zoo.model_source.find` takes it.
         images: Paths of JPEG, PNG, BMP or GIF files; of an animation, the first frame counts.
         top: How many classes to name for each, at most as many as there are.
+        weights: For a registered model, the weights, as of `zoo.model_source.find`.
 
     Returns:
         For each image `{"image": path, "predictions": [{"class": name, "probability": p}, …]}`, the most probable
-        class first.
+        class first. Where the classes are WordNet ids of ImageNet, a prediction has the readable `"name"` too.
 
     Raises:
         UserError: The model or its record is missing or damaged, or an image is missing or cannot be decoded.
@@ -34,12 +39,13 @@ def predict(path, images, top=5):
     """
     if top < 1:
         raise UserError(f"--top must be at least 1, got {top}")
-    classifier = Classifier(path)
+    classifier = Classifier(source, weights=weights)
     pixels = np.stack([_read(image, classifier.record) for image in images])
     starts = range(0, len(pixels), BATCH_SIZE)
     probabilities = np.concatenate([classifier.probabilities(pixels[start : start + BATCH_SIZE]) for start in starts])
+    classes = _classes(classifier.record.class_names)
     return [
-        {"image": str(image), "predictions": _most_probable(row, classifier.record.class_names, top)}
+        {"image": str(image), "predictions": _most_probable(row, classes, top)}
         for image, row in zip(images, probabilities, strict=True)
     ]
 
@@ -47,7 +53,11 @@ def predict(path, images, top=5):
 def print_predictions(predictions):
     """Prints what `predict` returns as a table; an image's name stands before its most probable class."""
     rows = [
-        (prediction["image"] if rank == 0 else "", row["class"], f"{row['probability']:.2%}")
+        (
+            prediction["image"] if rank == 0 else "",
+            f"{row['class']} {row['name']}" if "name" in row else row["class"],
+            f"{row['probability']:.2%}",
+        )
         for prediction in predictions
         for rank, row in enumerate(prediction["predictions"])
     ]
@@ -68,7 +78,20 @@ def _read(path, record):
     return image.numpy()
 
 
-def _most_probable(probabilities, class_names, top):
+def _classes(class_names):
+    """What tells a class in a prediction: its name, or a WordNet id and the name that ImageNet has for it."""
+    if not all(re.fullmatch(r"n\d{8}", name) for name in class_names):
+        return [{"class": name} for name in class_names]
+    try:
+        words = dict(imagenet.class_names())
+    except WeightsError as error:
+        # A run on ImageNet has its ids without a download.
+        print(f"The classes have their ids alone: {error}", file=sys.stderr)
+        words = {}
+    return [{"class": name, "name": words[name]} if name in words else {"class": name} for name in class_names]
+
+
+def _most_probable(probabilities, classes, top):
     # Stable, so that of equal ones the first class comes first.
     order = np.argsort(-probabilities, kind="stable")[:top]
-    return [{"class": class_names[label], "probability": float(probabilities[label])} for label in order]
+    return [{**classes[label], "probability": float(probabilities[label])} for label in order]

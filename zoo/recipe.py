@@ -18,17 +18,30 @@ class Model(_Section):
     Attributes:
         name: A name of `lambda_keras.list_models()`.
         overrides: Keywords of `lambda_keras.create_model` that differ from the model's own configuration.
+        weights: Weights to start from, as `lambda_keras.load_weights` takes them: `imagenet`, a tag, a path or
+            `hf://owner/repository[@revision]`. A classifier of other classes starts at random. By default all does.
+        warm_start: `resnet_rs` to start from a ResNet-RS of the same depth, all but the lambda layers.
     """
 
     name: str
     overrides: dict[str, Any] = Field(default_factory=dict)
+    weights: str | None = None
+    warm_start: Literal["resnet_rs"] | None = None
 
     @field_validator("overrides")
     @classmethod
     def _leave_the_data_alone(cls, overrides):
         if taken := {"input_shape", "classes", "classifier_activation"} & set(overrides):
             raise ValueError(f"{', '.join(sorted(taken))} must be left out: the data and the training decide")
+        if taken := {"weights", "warm_start"} & set(overrides):
+            raise ValueError(f"{', '.join(sorted(taken))} must be left out: it is a key beside overrides")
         return overrides
+
+    @model_validator(mode="after")
+    def _has_one_start(self):
+        if self.weights is not None and self.warm_start is not None:
+            raise ValueError(f"weights and warm_start exclude each other, got {self.weights} and {self.warm_start}")
+        return self
 
 
 class Data(_Section):

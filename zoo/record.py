@@ -1,12 +1,13 @@
 """`record.json`: how a saved model wants its images, and which data it was trained on."""
 
+import dataclasses
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
+from lambda_keras.weights.replacing import replacing
 from zoo.errors import UserError
 from zoo.recipe import Data
-from zoo.run_folder import replacing
 
 
 class Record(BaseModel):
@@ -21,7 +22,7 @@ class Record(BaseModel):
         std: Standard deviation of each channel on the same scale.
         channels: Channels of an image.
         class_names: The name of each label, in order.
-        dataset: The dataset's name, as in the recipe.
+        dataset: The dataset's name, as in the recipe; `None` for a shared model, which does not tell it.
         train_split: Split expression of the training part; `None` for the dataset's default, here and below.
         validation_split: The same of the validation part.
         test_split: The same of the test part.
@@ -44,7 +45,7 @@ class Record(BaseModel):
     std: tuple[PositiveFloat, ...]
     channels: PositiveInt
     class_names: tuple[str, ...] = Field(min_length=1)
-    dataset: str
+    dataset: str | None
     train_split: str | None
     validation_split: str | None
     test_split: str | None
@@ -81,11 +82,43 @@ class Record(BaseModel):
             validation_fraction=data.validation_fraction,
         )
 
+    @classmethod
+    def of_preprocessor(cls, preprocessor, model, class_names, dataset=None, test_split=None):
+        """Makes the record of a model that was not trained here.
+
+        Args:
+            preprocessor: The `lambda_keras.weights.Preprocessor` that goes with its weights.
+            model: The model's name.
+            class_names: The name of each label, in order.
+            dataset: The dataset's name, if known.
+            test_split: Split expression of the images on which it is evaluated, if not the dataset's default.
+
+        Raises:
+            UserError: A value is outside the bounds that `zoo.recipe.Data` sets, or of another kind.
+        """
+        try:
+            record = cls(
+                **dataclasses.asdict(preprocessor),
+                model=model,
+                channels=len(preprocessor.mean),
+                class_names=class_names,
+                dataset=dataset,
+                train_split=None,
+                validation_split=None,
+                test_split=test_split,
+                validation_fraction=Data.model_fields["validation_fraction"].default,
+            )
+        except ValidationError as error:
+            raise UserError(f"the record of {model}: {_explain(error)}") from error
+        record.data()  # Checks the bounds, which are the recipe's.
+        return record
+
     def data(self, **changes):
         """Returns the `zoo.recipe.Data` with which the catalog and the input pipeline give the images of evaluation.
 
         Args:
-            **changes: Fields of `zoo.recipe.Data` that differ from the record.
+            **changes: Fields of `zoo.recipe.Data` that differ from the record; `name` must be among them where the
+                record has no dataset, before images are loaded.
 
         Raises:
             UserError: A value is outside the bounds that `zoo.recipe.Data` sets.
@@ -95,7 +128,7 @@ class Record(BaseModel):
             64
         """
         values = {
-            "name": self.dataset,
+            "name": self.dataset or "unknown",
             "train": self.train_split,
             "validation": self.validation_split,
             "test": self.test_split,

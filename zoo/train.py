@@ -60,8 +60,9 @@ def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=Tr
     if not overwrite:
         run_folder.check(out, recipe)
     dataset = catalog.load(recipe.data, data_dir)
+    is_new = overwrite or tf.train.latest_checkpoint(Path(out, run_folder.CHECKPOINTS)) is None
     with StopFlag() as stop:
-        trainer = assemble.build_trainer(recipe, dataset, strategy, stop.raised)
+        trainer = assemble.build_trainer(recipe, dataset, strategy, stop.raised, is_new)
         # Built before the folder is touched: whatever can fail for the user's sake should fail there.
         model = assemble.build_model(recipe, dataset)
         if is_chief(strategy):

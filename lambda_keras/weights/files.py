@@ -8,7 +8,7 @@ from lambda_keras.weights import hdf5, timm
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.pickles import refuse_pickle
-from lambda_keras.weights.safetensors_file import read_safetensors, write_safetensors  # noqa: F401
+from lambda_keras.weights.safetensors_file import read_safetensors
 
 FORMATS = (
     ".safetensors (of this package or of timm), .weights.h5, .keras, or the prefix of a TensorFlow checkpoint, such as "

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import lambda_keras as lk
 from export import cli
 
 ROOT = Path(__file__).parents[2]
@@ -62,6 +63,23 @@ def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, 
     arguments = ["--model", tmp_path / "other.keras", "--data", data_file, tflite]
     assert cli.main(["verify", *map(str, arguments)]) == 1
     assert capsys.readouterr().out.splitlines()[2].endswith("FAIL")
+
+
+@pytest.mark.parametrize("architecture", [[], ["lambda_resnet_tiny", "--weights"]], ids=["shared", "architecture"])
+def test_other_sources_of_a_model(architecture, model, data_file, tmp_path, capsys):
+    lk.save_pretrained(model, tmp_path / "shared")
+    source = ["--model", *architecture, f"{tmp_path}/shared"]
+    assert cli.main(["tflite", *source, "--out", f"{tmp_path}/model.tflite"]) == 0
+    assert cli.main(["verify", *source, "--data", str(data_file), f"{tmp_path}/model.tflite"]) == 0
+    _, _, original, artifact, *_ = capsys.readouterr().out.splitlines()
+    # What is made of an architecture has no file whose size could be told.
+    assert ("MB" in original) == (not architecture)
+    assert artifact.endswith("pass")
+
+
+def test_a_model_without_weights_is_one_line(tmp_path, capsys):
+    status = cli.main(["saved-model", "--model", "lambda_resnet50", "--out", f"{tmp_path}/out"])
+    check_one_line(status, capsys.readouterr().err, "lambda_resnet50 is an architecture only", "--weights")
 
 
 def test_a_missing_model_is_one_line(tmp_path, capsys):

@@ -77,7 +77,7 @@ def test_the_table(tmp_path):
     path.write_bytes(bytes(1_234_567))
     artifact = Artifact("tflite", path)
     results = [Comparison(2e-7, 1e-8, 1.0, 0.975), Comparison(0.25, 0.125, 0.5, 0.1)]
-    rows = [line.split() for line in table(path, 0.975, [artifact, artifact], results).splitlines()]
+    rows = [line.split() for line in table(str(path), 0.975, [artifact, artifact], results).splitlines()]
     assert rows[1:] == [
         [str(path), "1.23", "MB", "-", "-", "-", "97.50%", "-"],
         [str(path), "1.23", "MB", "2.0e-07", "1.0e-08", "100.00%", "97.50%", "pass"],

@@ -1,12 +1,15 @@
 """Saved classifiers with their records, made once for the tests that load, evaluate and predict."""
 
 import pathlib
+import shutil
 
 import keras
 import numpy as np
 import pytest
 
 import lambda_keras as lk
+from lambda_keras.weights import Preprocessor
+from lambda_keras.weights.fetch import sha256_of
 from zoo.data import digits
 from zoo.record import Record
 
@@ -68,6 +71,45 @@ def colour_run(colour_record, tmp_path_factory):
     model.save(folder / "model.keras")
     colour_record.write(folder / "record.json")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared(model, tmp_path_factory):
+    """The same model as `save_pretrained` writes it. Tests do not write to it."""
+    folder = tmp_path_factory.mktemp("shared") / "digits"
+    preprocessor = Preprocessor(32, evaluation_crop=1.0, mean=(0.305,), std=(0.376,))
+    lk.save_pretrained(model, folder, preprocessor, class_names="0123456789")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def hub_cache(tmp_path_factory):
+    """A cache of the Hub's with random weights as timm publishes them for lambda_resnet26t."""
+    folder = tmp_path_factory.mktemp("hub")
+    repository = folder / "models--timm--lambda_resnet26t.c1_in1k"
+    snapshot = repository / "snapshots" / ("c0" * 20)
+    for path in (snapshot, repository / "refs", repository / "blobs"):
+        path.mkdir(parents=True)
+    # Its tables are local: the weights are those for every image size.
+    model = lk.create_model("lambda_resnet26t", input_shape=(32, 32, 3))
+    # One class stands out.
+    model.get_layer("predictions").bias.assign(np.eye(1000)[207] * 5)
+    lk.export_to_timm(model, folder / "model.safetensors")
+    blob = repository / "blobs" / sha256_of(folder / "model.safetensors")
+    shutil.move(folder / "model.safetensors", blob)
+    (snapshot / "model.safetensors").symlink_to(blob)
+    (repository / "refs" / "main").write_text(snapshot.name)
+    return folder
+
+
+@pytest.fixture
+def hub(hub_cache, monkeypatch):
+    """That cache in the place of the user's, offline."""
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(hub_cache))
+    monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
+    return hub_cache / "models--timm--lambda_resnet26t.c1_in1k"
 
 
 @pytest.fixture(scope="session")

@@ -15,7 +15,8 @@ def copy(saved_run, tmp_path):
 @pytest.mark.parametrize("name", ["", "model.keras"])
 def test_a_run_or_its_file_is_loaded_with_its_record(saved_run, record, name):
     classifier = Classifier(saved_run / name)
-    assert classifier.file == saved_run / "model.keras"
+    assert classifier.name == str(saved_run / "model.keras")
+    assert classifier.folder == saved_run
     assert classifier.record == record
 
 
@@ -41,13 +42,19 @@ def test_a_model_without_its_record_is_refused(copy):
 )
 def test_the_record_of_another_model_is_refused(copy, record, changes):
     record.model_copy(update=changes).write(copy / "record.json")
-    with pytest.raises(UserError, match=r"record\.json is of another model: .* model\.keras has 1 and 10"):
+    with pytest.raises(UserError, match=r"record of .*model\.keras is of another model: .* has 1 and 10"):
         Classifier(copy)
 
 
-def test_another_size_than_a_fixed_one_is_refused(saved_run):
-    with pytest.raises(UserError, match=r"takes images of 32x32 only, got 64x64; .*\(None, None, channels\)"):
-        Classifier(saved_run, image_size=64)
+def test_a_model_of_one_size_is_rebuilt_for_another(saved_run):
+    classifier = Classifier(saved_run, image_size=64)
+    assert classifier.probabilities(np.zeros((1, 64, 64, 1), "uint8")).shape == (1, 10)
+
+
+def test_the_record_of_another_size_is_refused(copy, record):
+    record.model_copy(update={"image_size": 64}).write(copy / "record.json")
+    with pytest.raises(UserError, match=r"images are 64x64, the model takes 32x32"):
+        Classifier(copy)
 
 
 @pytest.mark.parametrize("size", [8, 13])

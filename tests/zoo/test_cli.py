@@ -27,10 +27,15 @@ def zoo(*arguments, cwd=None):
         (["train", "--recipe", "fashion_mnist", "--data-dir", "nowhere"], "no prepared dataset 'fashion_mnist'"),
         (["train", "--recipe", "digits", "--out", os.devnull], "cannot write a run to"),
         (["models", "vgg*"], "no model matches 'vgg*'"),
+        (["models", "resnet_rs*", "--pretrained"], "no model with published weights matches 'resnet_rs*'"),
+        (["weights"], "the following arguments are required: action"),
+        (["weights", "show", "lambda_resnet50"], "no weights of lambda_resnet50 are published; for its warm start"),
+        (["weights", "convert", "lambda_resnet50"], "the following arguments are required: --model, OUT"),
         (["evaluate", "nowhere"], "no such file: nowhere"),
         (["evaluate", ".", "--split", "tset"], "invalid choice: 'tset'"),
         (["evaluate", ".", "--image-size", "large"], "invalid int value: 'large'"),
-        (["predict", "nowhere", "cat.jpg"], "no such file: nowhere"),
+        (["predict", "nowhere", "cat.jpg"], "no such file: nowhere; a model is a .keras file"),
+        (["predict", "lambda_resnet50", "cat.jpg"], "lambda_resnet50 is an architecture only"),
         (["predict", "model.keras"], "the following arguments are required: IMAGE"),
     ],
 )
@@ -63,11 +68,6 @@ def test_recipes_lists_the_packaged_ones(capsys):
         line.split()[:5] == ["lambda_resnet152_224", "lambda_resnet152", "224", "imagenet2012", "83.2"]
         for line in lines
     )
-
-
-def test_models_lists_the_registry(capsys):
-    assert main(["models", "lambda_resnet_t*"]) == 0
-    assert capsys.readouterr().out.split() == ["lambda_resnet_tiny"]
 
 
 def test_in_a_process_of_its_own_stderr_is_the_one_line(tmp_path):

@@ -45,6 +45,12 @@ def test_a_dataset_of_unknown_size(tmp_path):
     assert facts["steps"] == "unknown, in 350 epochs"
 
 
+def test_weights_to_start_from_are_not_fetched(monkeypatch):
+    monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
+    recipe = recipe_file.load("digits", ["model.weights=hf://nobody/nothing"])
+    assert figures(dry_run(recipe))["parameters"] == "0.06 M (trainable)"
+
+
 def test_the_memory_is_that_of_a_replicas_pass(monkeypatch):
     asked = []
 

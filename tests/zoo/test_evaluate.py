@@ -70,7 +70,7 @@ def test_all_figures_and_what_was_evaluated_are_written(evaluation, saved_run):
     report, folder, _ = evaluation
     assert {file.name for file in folder.iterdir()} == FILES
     assert json.loads((folder / "evaluation.json").read_text()) == {
-        "file": str(saved_run / "model.keras"),
+        "source": str(saved_run / "model.keras"),
         "model": "lambda_resnet_tiny",
         "dataset": "digits",
         "split": "test",

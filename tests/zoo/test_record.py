@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lambda_keras.weights import Preprocessor
 from zoo.errors import UserError
 from zoo.recipe import Recipe
 from zoo.record import Record
@@ -34,6 +35,29 @@ def test_of_takes_the_recipes_preprocessing_and_the_datasets_statistics():
     evaluated = ("name", "train", "validation", "test", "validation_fraction", "image_size", "evaluation_crop")
     for field in (*evaluated, "interpolation"):
         assert getattr(record.data(), field) == getattr(recipe.data, field)
+
+
+def test_the_record_of_a_model_that_was_not_trained_here():
+    preprocessor = Preprocessor(288, 0.95, "bilinear", mean=(0.25, 0.5), std=(0.5, 0.25))
+    record = Record.of_preprocessor(preprocessor, "shared", ["a", "b", "c"])
+    assert (record.channels, record.class_names, record.dataset) == (2, ("a", "b", "c"), None)
+    data = record.data(name="cats_vs_dogs")
+    assert (data.image_size, data.evaluation_crop, data.interpolation) == (288, 0.95, "bilinear")
+    record = Record.of_preprocessor(preprocessor, "known", ["a"], "imagenet2012", "validation")
+    assert (record.data().name, record.data().test, record.data().train) == ("imagenet2012", "validation", None)
+
+
+@pytest.mark.parametrize(
+    ("image_size", "class_names", "expected"),
+    [
+        (4096, ["a"], "the images of shared: image_size must be less than or equal to 1024, got 4096"),
+        (32, [1], "the record of shared: class_names.0 must be a valid string, got 1"),
+        (32, [], "the record of shared: class_names"),
+    ],
+)
+def test_what_a_shared_model_cannot_have(image_size, class_names, expected):
+    with pytest.raises(UserError, match=expected):
+        Record.of_preprocessor(Preprocessor(image_size), "shared", class_names)
 
 
 def test_a_written_record_reads_back_the_same_and_leaves_nothing_else(record, record_file):

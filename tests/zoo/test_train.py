@@ -46,6 +46,18 @@ def test_the_run_folder_is_complete_and_has_nothing_else(run):
     assert names == files | {"checkpoints", "tensorboard"}
 
 
+def test_only_a_new_run_needs_the_weights_to_start_from(tmp_path, capsys):
+    start = tmp_path / "start.weights.h5"
+    lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1)).save_weights(start)
+    recipe = recipe_file.load("digits", [*QUICK, "training.epochs=1", f"model.weights={start}"])
+    accuracy = train(recipe, tmp_path / "run", verbose=False)
+    start.unlink()
+    assert train(recipe, tmp_path / "run", verbose=False) == accuracy
+    with pytest.raises(UserError, match="No weights file at"):
+        train(recipe, tmp_path / "run", overwrite=True, verbose=False)
+    assert (tmp_path / "run" / "model.keras").exists(), "nothing is removed for a run that cannot start"
+
+
 def test_the_recipe_is_the_resolved_one(run, recipe):
     assert yaml.safe_load((run[0] / "recipe.yaml").read_text()) == recipe.model_dump()
 

@@ -6,7 +6,7 @@ import keras
 
 import lambda_keras as lk
 from zoo.data import input_pipeline
-from zoo.errors import UserError
+from zoo.errors import UserError, errors_of_weights
 from zoo.training import averages
 from zoo.training.optimizers import build_optimizer
 from zoo.training.trainer import Trainer
@@ -36,7 +36,25 @@ def build_model(recipe, dataset, classifier_activation="softmax"):
         raise UserError(f"model {recipe.model.name!r}: {error}") from error
 
 
-def build_trainer(recipe, dataset, distribution, stopping):
+def load_start(model, recipe):
+    """Gives a model the weights that the recipe starts from, if any, and prints what became of each.
+
+    Args:
+        model: From `build_model`.
+        recipe: A `zoo.recipe.Recipe`.
+
+    Raises:
+        UserError: The weights cannot be had or do not fit.
+    """
+    start = recipe.model
+    with errors_of_weights():
+        if start.weights is not None:
+            print(lk.load_weights(model, start.weights, adapt=True, architecture=start.name))
+        elif start.warm_start is not None:
+            print(lk.warm_start(model, start.warm_start))
+
+
+def build_trainer(recipe, dataset, distribution, stopping, is_new=False):
     """Builds model, optimizer and trainer in the strategy's scope.
 
     Args:
@@ -44,6 +62,8 @@ def build_trainer(recipe, dataset, distribution, stopping):
         dataset: A `zoo.data.splits.Dataset`.
         distribution: A `tf.distribute.Strategy`.
         stopping: The variable of a `zoo.training.preemption.StopFlag`.
+        is_new: Whether the weights are to be those that the recipe starts from; otherwise they are random, for a
+            checkpoint to replace.
 
     Returns:
         A `zoo.training.trainer.Trainer` without its `train_dataset`.
@@ -52,6 +72,8 @@ def build_trainer(recipe, dataset, distribution, stopping):
     keras.utils.set_random_seed(training.seed)
     with distribution.scope(), _precision(training.precision):
         model = build_model(recipe, dataset, classifier_activation=None)
+        if is_new:
+            load_start(model, recipe)
         for layer in averages.batch_norms(model):
             # With one replica there is nothing to synchronise, and the fused kernel to gain.
             layer.synchronized = training.synchronized_batch_norm and distribution.num_replicas_in_sync > 1

@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import lambda_keras as lk
 from zoo import recipe_file
 from zoo.data import catalog
 from zoo.errors import UserError
@@ -12,10 +13,10 @@ from zoo.training.averages import batch_norms
 SETTINGS = ["data.image_size=16", "training.batch_size=16", "training.synchronized_batch_norm=true"]
 
 
-def build(*overrides):
+def build(*overrides, is_new=False):
     recipe = recipe_file.load("digits", [*SETTINGS, *overrides])
     dataset = catalog.load(recipe.data)
-    return assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), tf.Variable(0.0))
+    return assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), tf.Variable(0.0), is_new)
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,38 @@ def test_the_precision_is_that_of_the_recipe_and_of_nothing_else(trainer):
     assert trainer.model.layers[1].dtype_policy.name == "mixed_bfloat16"
     assert trainer.model.output.dtype == "float32"
     assert keras.config.dtype_policy().name == "float32"
+
+
+def test_a_new_training_starts_from_the_recipes_weights(tmp_path, capsys):
+    keras.utils.set_random_seed(1)
+    other = lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 3), classes=5)
+    other.save_weights(tmp_path / "other.weights.h5")
+    overrides = [f"model.weights={tmp_path}/other.weights.h5", "training.ema_decay=0.5"]
+    model = build(*overrides, is_new=True).model
+    loaded = {variable.path: variable.numpy() for variable in other.weights}
+    for variable in model.weights:
+        if not variable.path.startswith(("predictions", "stem_conv")):
+            np.testing.assert_array_equal(variable, loaded[variable.path], err_msg=variable.path)
+    np.testing.assert_allclose(model.get_layer("stem_conv").kernel, loaded["stem_conv/kernel"].sum(2, keepdims=True))
+    printed = capsys.readouterr().out
+    assert ["stays", "random", "2", "predictions/kernel"] in [line.split() for line in printed.splitlines()]
+    resumed = build(*overrides).model
+    assert not np.array_equal(resumed.get_layer("c2_block1_conv1").kernel, loaded["c2_block1_conv1/kernel"])
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("model.weights=nowhere.safetensors", r"No weights file at 'nowhere\.safetensors'"),
+        ("model.weights=imagenet", "lambda_resnet_tiny is an architecture only"),
+        ("model.warm_start=resnet_rs", "lambda_resnet_tiny has not the stem of ResNet-RS"),
+    ],
+)
+def test_weights_that_cannot_be_had(override, expected):
+    with pytest.raises(UserError, match=expected):
+        build(override, is_new=True)
+    build(override)
 
 
 def test_the_precision_is_given_back_after_an_error():

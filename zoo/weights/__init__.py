@@ -1,0 +1,1 @@
+"""`lambda-zoo weights`: published weights fetched, verified, shown and converted."""

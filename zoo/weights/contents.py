@@ -1,0 +1,104 @@
+"""What is in a file of weights, by the names there, without the model that it is for."""
+
+import dataclasses
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from lambda_keras.weights import files, hdf5, safetensors_file, timm
+from lambda_keras.weights.pickles import refuse_pickle
+from zoo.errors import UserError, errors_of_weights
+
+
+class DamagedError(UserError):
+    """A file of weights cannot be read, though its name is that of one."""
+
+
+@dataclasses.dataclass(frozen=True)
+class Contents:
+    """The tensors of a file.
+
+    Attributes:
+        format: What kind of file it is.
+        tensors: A dict from the names in the file to arrays.
+    """
+
+    format: str
+    tensors: dict
+
+    def not_finite(self):
+        """Names of the tensors in which a value is infinite or not a number."""
+        # float16 and bfloat16 are converted without loss.
+        return [name for name, tensor in self.tensors.items() if not np.isfinite(tensor.astype("float32")).all()]
+
+
+def read(path):
+    """Reads a file of weights.
+
+    Args:
+        path: A `.safetensors`, `.weights.h5`, `.h5` or `.keras` file, or the prefix of a TensorFlow checkpoint.
+
+    Returns:
+        A `Contents`.
+
+    Raises:
+        UserError: There is no such file, or it is a pickle or of an unknown format.
+        DamagedError: It cannot be read.
+    """
+    path = Path(path)
+    index = path if path.suffix == ".index" else path.with_name(f"{path.name}.index")
+    if index.is_file():
+        return _reading(index.with_suffix(""), "TensorFlow checkpoint", _read_checkpoint)
+    with errors_of_weights():
+        refuse_pickle(path)
+    if not path.is_file():
+        raise UserError(f"no such file: {path}, and no such name in the catalog of weights")
+    if path.suffix == ".safetensors":
+        contents = _reading(path, "safetensors", safetensors_file.read_safetensors)
+        kind = "timm's names" if timm.is_timm(contents.tensors) else "names of this package"
+        return dataclasses.replace(contents, format=f"safetensors, {kind}")
+    if path.suffix == ".h5":
+        kind = ".weights.h5 of Keras 3" if path.name.endswith(".weights.h5") else "HDF5"
+        return _reading(path, kind, _read_h5)
+    if path.suffix == ".keras":
+        return _reading(path, ".keras", _read_keras)
+    raise UserError(f"{path} is of no format that is read here: {files.FORMATS}, or an .h5 file")
+
+
+def _reading(path, kind, read_tensors):
+    try:
+        return Contents(kind, read_tensors(path))
+    # What the libraries raise on damaged bytes is of a dozen types.
+    except Exception as error:
+        raise DamagedError(f"{path} is damaged, or not what its name says: {error}") from error
+
+
+def _read_keras(path):
+    with zipfile.ZipFile(path) as archive:
+        return _read_h5(io.BytesIO(archive.read("model.weights.h5")))
+
+
+def _read_h5(file):
+    import h5py
+
+    tensors = {}
+
+    def collect(name, member):
+        # Links out of their place are not visited.
+        if isinstance(member, h5py.Dataset):
+            tensors[name] = hdf5.member(archive, name)[()]
+
+    with h5py.File(file, "r") as archive:
+        archive.visititems(collect)
+    return tensors
+
+
+def _read_checkpoint(prefix):
+    import tensorflow as tf
+
+    reader = tf.train.load_checkpoint(str(prefix))
+    # The graph of the objects is a string.
+    names = [name for name, kind in reader.get_variable_to_dtype_map().items() if kind != tf.string]
+    return {name: np.asarray(reader.get_tensor(name)) for name in sorted(names)}

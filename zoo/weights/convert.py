@@ -1,0 +1,98 @@
+"""`lambda-zoo weights convert`: the weights of a model, in another format."""
+
+import dataclasses
+from pathlib import Path
+
+import lambda_keras as lk
+from lambda_keras.weights import loader, safetensors_file
+from lambda_keras.weights.assignment import variables_by_name
+from lambda_keras.weights.hub_name import is_hub_name
+from lambda_keras.weights.replacing import replacing
+from zoo import model_source, run_folder
+from zoo.errors import UserError, errors_of_weights
+
+EXPECTED = "OUT must end in .safetensors, .weights.h5 or .keras, or be a folder, whose name has no ending"
+
+
+def convert(model, source, out, classes=None, image_size=None, channels=3, to_timm=False, overwrite=False):
+    """Loads weights, all of them exactly, and writes them as the name to write says.
+
+    Args:
+        model: Name of a registered model.
+        source: The weights, as `lambda_keras.load_weights` takes them.
+        out: A `.safetensors`, `.weights.h5` or `.keras` file, or a folder, as `lambda_keras.save_pretrained` writes it.
+        classes: Number of classes, by default the model's.
+        image_size: Side of the images in pixels, by default the model's.
+        channels: Channels of the images.
+        to_timm: Whether to write timm's names, to a `.safetensors` file.
+        overwrite: Whether to replace what is there.
+
+    Raises:
+        UserError: The weights are missing, damaged or of another model, or `out` exists or cannot be written.
+    """
+    out = Path(out)
+    write = lk.export_to_timm if to_timm else _writer(out, model, source)
+    if to_timm and out.suffix != ".safetensors":
+        raise UserError(f"--to timm writes a .safetensors file, got {out}")
+    if out.exists() and not overwrite:
+        raise UserError(f"{out} exists; --overwrite replaces it")
+    try:
+        size = image_size or lk.applications.get_config(model).image_size
+        network = lk.create_model(model, input_shape=(size, size, channels), classes=classes)
+    except ValueError as error:
+        raise UserError(error) from error
+    with errors_of_weights():
+        report = lk.load_weights(network, source, architecture=model)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        with errors_of_weights():
+            write(network, out)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}") from error
+    print(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
+
+
+def _writer(out, model, source):
+    """The function from a model and a path that writes what the path's ending says."""
+    if out.suffix == ".safetensors":
+        return _write_safetensors
+    if out.name.endswith(".weights.h5"):
+        return _write_h5
+    if out.suffix == ".keras":
+        return _write_keras
+    if not out.suffix:
+        return lambda network, folder: _write_folder(network, folder, *_preprocessing(model, source))
+    raise UserError(f"{EXPECTED}; got {out}")
+
+
+def _write_safetensors(network, path):
+    tensors = {name: variable.numpy() for name, variable in variables_by_name(network).items()}
+    safetensors_file.write_safetensors(tensors, path, {"format": "lambda_keras"})
+
+
+def _write_h5(network, path):
+    with replacing(path) as partial:
+        network.save_weights(partial)
+
+
+def _write_keras(network, path):
+    with replacing(path) as partial:
+        network.save(partial)
+
+
+def _write_folder(network, folder, preprocessor, class_names):
+    if preprocessor:
+        preprocessor = dataclasses.replace(preprocessor, image_size=network.input_shape[1])
+    lk.save_pretrained(network, folder, preprocessor, class_names)
+
+
+def _preprocessing(model, source):
+    """The `Preprocessor` and the class names that go with weights; for a plain file `(None, None)`."""
+    has_record = source.endswith(".keras") and Path(source).with_name(run_folder.RECORD).is_file()
+    if is_hub_name(source) or Path(source).is_dir() or has_record:
+        found = model_source.find(source)
+    elif loader.is_published(source):
+        found = model_source.find(model, source)
+    else:
+        return None, None
+    return found.preprocessing()

@@ -1,0 +1,76 @@
+"""`lambda-zoo weights verify`: weights that are here against their hashes."""
+
+import hashlib
+from pathlib import Path
+
+from lambda_keras.weights import WeightsError, catalog, pretrained
+from lambda_keras.weights import fetch as downloads
+from zoo.errors import UserError
+from zoo.weights import contents
+from zoo.weights.fetch import describe_hash
+from zoo.weights.names import find_record, is_name
+
+
+def verify(sources):
+    """Checks weights and prints a line for each: the source, `good` or `BAD`, and why.
+
+    * A name of the catalog: the file against the row's hash; it is fetched if it is not in the cache, or is bad there.
+    * A folder of `save_pretrained`: all files against the hashes in its `config.json`, and all values are finite.
+    * A file: it can be read and all its values are finite. Its hash is printed, and the row of the catalog that has it.
+
+    Args:
+        sources: Names and paths.
+
+    Returns:
+        The exit status: 0, or 1 if any are bad.
+
+    Raises:
+        UserError: A source does not exist.
+    """
+    status = 0
+    for source in sources:
+        try:
+            print(f"{source}: good: {_check(source)}")
+        except (WeightsError, contents.DamagedError) as error:
+            print(f"{source}: BAD: {' '.join(str(error).split())}")
+            status = 1
+    return status
+
+
+def _check(source):
+    """Says against what a source was found good.
+
+    Raises:
+        WeightsError: It is bad.
+        zoo.weights.contents.DamagedError: It cannot be read.
+        UserError: It does not exist.
+    """
+    if is_name(source):
+        record = find_record(source)
+        downloads.fetch(record)
+        return f"the file has {describe_hash(record)}"
+    path = Path(source)
+    if path.is_dir():
+        try:
+            pretrained.read_preprocessor(source)
+            weights = pretrained.weights_file(source)
+        except FileNotFoundError as error:
+            raise UserError(error) from error
+        _check_finite(weights)
+        return f"all files have the hashes of {pretrained.CONFIG}, all values are finite"
+    _check_finite(path)
+    if not path.is_file():
+        return "a checkpoint of several files, all values are finite"
+    sha256 = downloads.sha256_of(path)
+    with open(path, "rb") as file:
+        md5 = hashlib.file_digest(file, "md5").hexdigest()
+    row = next((row for row in catalog.records() if sha256 == row.sha256 or md5 == row.md5), None)
+    return f"all values are finite, sha256 {sha256} is {f'that of {row.name}' if row else 'of no row of the catalog'}"
+
+
+def _check_finite(path):
+    found = contents.read(path)
+    if names := found.not_finite():
+        raise WeightsError(
+            f"{len(names)} of {len(found.tensors)} tensors have values that are not finite, the first is {names[0]}"
+        )
