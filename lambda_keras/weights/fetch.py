@@ -9,7 +9,7 @@ from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.pickles import refuse_pickle
 
 
-def fetch(record):
+def fetch(record, offline=None):
     """Downloads the file of a catalog row, unless it is in the cache.
 
     The Hub's files are in the cache of `huggingface_hub` (`HF_HOME`, `HF_HUB_CACHE`), those of plain URLs under
@@ -17,6 +17,7 @@ def fetch(record):
 
     Args:
         record: A `lambda_keras.weights.catalog.WeightsRecord`.
+        offline: Whether to make no request; by default what `LAMBDA_KERAS_OFFLINE` says.
 
     Returns:
         `pathlib.Path` of a file that has the record's hash, or the Hub's if the record has none.
@@ -27,12 +28,13 @@ def fetch(record):
     Example:
         >>> path = fetch(catalog.find("lambda_resnet50ts", "imagenet"))
     """
+    offline = _is_offline() if offline is None else offline
     if record.repository is not None:
-        return fetch_from_hub(record.repository, record.file, record.revision, record.sha256)
-    return _fetch_from_urls(record)
+        return fetch_from_hub(record.repository, record.file, record.revision, record.sha256, offline)
+    return _fetch_from_urls(record, offline)
 
 
-def fetch_from_hub(repository, file, revision=None, sha256=None):
+def fetch_from_hub(repository, file, revision=None, sha256=None, offline=None):
     """Downloads a file of the Hugging Face Hub, unless it is in the cache.
 
     `huggingface_hub` does it: its cache and locks, resumed downloads, proxies, `HF_ENDPOINT`, `HF_HUB_OFFLINE`. The
@@ -43,6 +45,7 @@ def fetch_from_hub(repository, file, revision=None, sha256=None):
         file: Path of the file in it.
         revision: Branch, tag or commit; by default the main branch.
         sha256: The file's hash; by default the one that the Hub has for it.
+        offline: As of `fetch`.
 
     Returns:
         `pathlib.Path` of the verified file.
@@ -51,11 +54,12 @@ def fetch_from_hub(repository, file, revision=None, sha256=None):
         WeightsError: The file cannot be had, has no hash, or only comes with another one; such a file is not kept.
     """
     refuse_pickle(file)
+    offline = _is_offline() if offline is None else offline
     problems = []
     try:
         for _ in range(2):
-            path = _hub_file(repository, file, revision)
-            expected = sha256 or _hash_on_hub(path, repository, file)
+            path = _hub_file(repository, file, revision, offline)
+            expected = sha256 or _hash_on_hub(path, repository, file, offline)
             found = _hash_like(expected, path)
             if found == expected:
                 return path
@@ -78,29 +82,29 @@ def _is_offline():
     return os.environ.get("LAMBDA_KERAS_OFFLINE", "").upper() in ("1", "ON", "TRUE", "YES")
 
 
-def _hub_file(repository, file, revision):
+def _hub_file(repository, file, revision, offline):
     """Path of a file in the Hub's cache, downloaded if need be."""
     import huggingface_hub
 
-    if not _is_offline():
+    if not offline:
         return pathlib.Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))
     # `hf_hub_download(local_files_only=True)` may still send a request, for telemetry.
     path = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
     if not isinstance(path, str):
-        raise FileNotFoundError("it is not in the cache, and LAMBDA_KERAS_OFFLINE forbids to download it")
+        raise FileNotFoundError("it is not in the cache, and no download is allowed (LAMBDA_KERAS_OFFLINE)")
     return pathlib.Path(path)
 
 
-def _hash_on_hub(path, repository, file):
+def _hash_on_hub(path, repository, file, offline):
     """The hash of a cached file by the Hub's account."""
     import huggingface_hub
 
     if path.is_symlink():
         # A cached file is a link to a blob, whose name is the hash. The blob may be a link in its turn.
         return path.readlink().name
-    if _is_offline():
+    if offline:
         raise FileNotFoundError(
-            "the cache has no links, so only the Hub knows its hash, and LAMBDA_KERAS_OFFLINE is set"
+            "the cache has no links, so only the Hub knows its hash, and no request is allowed (LAMBDA_KERAS_OFFLINE)"
         )
     commit = path.parents[file.count("/")].name
     return huggingface_hub.get_hf_file_metadata(huggingface_hub.hf_hub_url(repository, file, revision=commit)).etag
@@ -142,7 +146,7 @@ def _hub_error(repository, file, revision, problems):
     )
 
 
-def _fetch_from_urls(record):
+def _fetch_from_urls(record, offline):
     import pooch
 
     refuse_pickle(record.file)
@@ -160,8 +164,8 @@ def _fetch_from_urls(record):
             problems.append("the file in the cache had another hash and was removed")
     except OSError as error:
         problems.append(_describe(error))
-    if _is_offline():
-        problems.append("it is not in the cache, and LAMBDA_KERAS_OFFLINE forbids to download it")
+    if offline:
+        problems.append("it is not in the cache, and no download is allowed (LAMBDA_KERAS_OFFLINE)")
     else:
         for url in record.urls:
             downloads = pooch.create(

@@ -14,7 +14,7 @@ from zoo.weights.names import find_record, is_name
 def verify(sources):
     """Checks weights and prints a line for each: the source, `good` or `BAD`, and why.
 
-    * A name of the catalog: the file against the row's hash; it is fetched if it is not in the cache, or is bad there.
+    * A name of the catalog: the file in the cache against the row's hash. A bad one is removed.
     * A folder of `save_pretrained`: all files against the hashes in its `config.json`, and all values are finite.
     * A file: it can be read and all its values are finite. Its hash is printed, and the row of the catalog that has it.
 
@@ -47,8 +47,8 @@ def _check(source):
     """
     if is_name(source):
         record = find_record(source)
-        downloads.fetch(record)
-        return f"the file has {describe_hash(record)}"
+        downloads.fetch(record, offline=True)
+        return f"the file in the cache has {describe_hash(record)}"
     path = Path(source)
     if path.is_dir():
         try:

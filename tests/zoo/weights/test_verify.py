@@ -22,7 +22,7 @@ def test_one_line_for_each_good_source(hub, saved_run, shared, model, tmp_path, 
     files = [saved_run / "model.keras", shared / "model.safetensors", tmp_path / "digits.weights.h5"]
     assert main(["weights", "verify", "lambda_resnet26t", str(shared), *map(str, files)]) == 0
     name, folder, *lines = capsys.readouterr().out.splitlines()
-    assert name.startswith("lambda_resnet26t: good: the file has the Hub's own sha256")
+    assert name.startswith("lambda_resnet26t: good: the file in the cache has the Hub's own sha256")
     assert folder == f"{shared}: good: all files have the hashes of config.json, all values are finite"
     for line, file in zip(lines, files, strict=True):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
