@@ -13,7 +13,7 @@ from lambda_keras.weights.preprocessor import Preprocessor
 ENDINGS = (".safetensors", ".h5", ".hdf5", ".keras", ".index", *SUFFIXES)
 
 
-def load_weights(model, weights, adapt=False, architecture=None):
+def load_weights(model, weights, adapt=False, partial=False, architecture=None):
     """Fills a model with weights. Either each variable is filled as said, or nothing has changed.
 
     Args:
@@ -23,6 +23,8 @@ def load_weights(model, weights, adapt=False, architecture=None):
             `.weights.h5` or `.keras` file, or the prefix of a TensorFlow checkpoint.
         adapt: Whether the model may differ from the weights in what `lambda_keras.weights.transfer.adapt` knows how to
             carry over: the classifier, the image size of global scopes, the channels of the images.
+        partial: Whether, beyond that, variables without a tensor of their name and shape may stay as they are, and
+            tensors without a variable be left out. The report names them all.
         architecture: The registry's name of the model, for tags; by default the model's name.
 
     Returns:
@@ -38,9 +40,12 @@ def load_weights(model, weights, adapt=False, architecture=None):
     """
     path, source = locate(weights, architecture or model.name)
     tensors = files.read_tensors(path, model)
-    if not adapt:
+    if not (adapt or partial):
         return assign(model, tensors, source)
-    return assign(model, source=source, **vars(transfer.adapt(model, tensors)))
+    adaptation = transfer.adapt(model, tensors)
+    if partial:
+        adaptation = transfer.keep_what_fits(model, adaptation)
+    return assign(model, source=source, **vars(adaptation))
 
 
 def is_published(weights):

@@ -84,6 +84,34 @@ def adapt(model, tensors):
     return Adaptation(tensors, adapted, random, unused)
 
 
+def keep_what_fits(model, adaptation):
+    """Leaves out the tensors that fit no variable of a model; what they do not fill stays random.
+
+    Args:
+        model: The built model to fill.
+        adaptation: What `adapt` returned.
+
+    Returns:
+        An `Adaptation` that `assign` takes without complaint.
+
+    Raises:
+        WeightsError: Not one tensor fits.
+    """
+    shapes = {name: tuple(variable.shape) for name, variable in variables_by_name(model).items()}
+    fitting = {name: tensor for name, tensor in adaptation.tensors.items() if tensor.shape == shapes.get(name)}
+    if not fitting:
+        raise WeightsError(
+            f"Not one of {len(adaptation.tensors)} tensors fits a variable of {model.name} by name and shape: the "
+            "weights are of another model."
+        )
+    return Adaptation(
+        tensors=fitting,
+        adapted={name: what for name, what in adaptation.adapted.items() if name in fitting},
+        random=tuple(name for name in shapes if name not in fitting),
+        unused=(*adaptation.unused, *(name for name in adaptation.tensors if name not in fitting)),
+    )
+
+
 def _classes(shapes):
     """The number of classes, as a set, which is empty without a classifier."""
     return {shape[-1] for name, shape in shapes.items() if name.startswith(CLASSIFIER) and shape}

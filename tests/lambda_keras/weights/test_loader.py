@@ -124,6 +124,27 @@ def test_adapt_does_not_stretch_what_does_not_fit(path, name):
         lk.load_weights(lk.create_model(TINY, **OTHERS[name][0]), path, adapt=True)
 
 
+def test_partial_fills_what_has_the_same_name_and_shape(path, author):
+    model = lk.create_model(TINY, key_dim=8, blocks=(2, 1, 2, 1))
+    before, expected = values(model), values(author)
+    report = lk.load_weights(model, path, partial=True)
+    fits = [name for name, value in before.items() if name in expected and value.shape == expected[name].shape]
+    assert report.loaded == tuple(fits)
+    assert report.random == tuple(name for name in before if name not in fits)
+    assert {name for name in report.random if "_lambda/key_projection" in name} == set(report.unused) & {
+        "c4_block2_lambda/key_projection/kernel",
+        "c5_block1_lambda/key_projection/kernel",
+    }
+    assert "c2_block2_conv1/kernel" in report.random
+    for name, value in values(model).items():
+        np.testing.assert_array_equal(value, (expected if name in fits else before)[name])
+
+
+def test_partial_loading_of_nothing_is_an_error(path):
+    with pytest.raises(WeightsError, match="Not one of 114 tensors fits"):
+        lk.load_weights(lk.create_model("mobilenet_v2", input_shape=(32, 32, 3)), path, partial=True)
+
+
 def test_unknown_weights_name_those_there_are(model):
     with pytest.raises(WeightsError, match="c1_in1k"):
         lk.create_model("lambda_resnet26t", input_shape=(32, 32, 3), weights="imagnet")
