@@ -33,6 +33,7 @@ from lambda_keras.applications import (
     list_models,
     preprocess_input,
 )
+from lambda_keras.inference import fuse
 from lambda_keras.multiply_adds import count_multiply_adds
 from lambda_keras.version import __version__
 from lambda_keras.weights import export_to_timm, from_pretrained, load_weights, save_pretrained, warm_start
@@ -71,6 +72,7 @@ __all__ = [
     "decode_predictions",
     "export_to_timm",
     "from_pretrained",
+    "fuse",
     "layers",
     "list_models",
     "load_weights",

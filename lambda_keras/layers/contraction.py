@@ -25,6 +25,7 @@ from lambda_keras.layers.contraction_plan import (
     Plan,
     plan,
 )
+from lambda_keras.layers.embeddings import expand, reach_of_band
 from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table
 
 __all__ = [
@@ -194,19 +195,32 @@ _FUNCTIONS = {
 }
 
 
-def contract(queries, keys, values, table, query_grid, context_grid, plan, normalization="softmax", mask=None):
+def contract(
+    queries,
+    keys,
+    values,
+    table,
+    query_grid,
+    context_grid,
+    plan,
+    normalization="softmax",
+    mask=None,
+    embeddings=None,
+):
     """The output of a lambda layer, in the order and the chunks of a plan.
 
     Args:
         queries: `[b, n, h, k]`.
         keys: Keys before their normalisation, `[b, m, u, k]`, or `None` for positions only.
         values: `[b, m, u, v]`.
-        table: R, `[*scope, k, u]`, or `None` for content only.
+        table: R, `[*scope, k, u]`, or `None` for content only, or where `embeddings` are given.
         query_grid: Sides of the grid of queries; a convolution takes tensors where they are unknown.
         context_grid: Sides of the grid of context positions.
         plan: A `Plan`.
         normalization: Of the keys: `"softmax"`, `"l2"` or `"none"`.
         mask: `None`, or boolean `[n, m]`, true where a query sees a position.
+        embeddings: E, which `embeddings.expand` made of the table for these grids and this dense plan, once for many
+            calls. Without a mask only.
 
     Returns:
         `[b, n, h, v]`.
@@ -216,14 +230,11 @@ def contract(queries, keys, values, table, query_grid, context_grid, plan, norma
         parts.append(content(queries, normalize_keys(keys, normalization), values))
     if table is not None and plan.order in CONVOLUTIONS:
         parts.append(_FUNCTIONS[plan.order](queries, values, table, query_grid))
-    elif table is not None or mask is not None:
-        tensors = {"queries": queries, "values": values}
-        if table is not None:
-            tensors["table"] = table
+    elif table is not None or embeddings is not None or mask is not None:
+        tensors = {"queries": queries, "values": values, "table": table, "embeddings": embeddings, "mask": mask}
         if mask is not None:
-            tensors["mask"] = mask
-        if mask is not None and keys is not None:
             tensors["keys"] = keys
+        tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
         dense = _dense if plan.query_rows is None else _dense_in_chunks
         parts.append(dense(tensors, query_grid, context_grid, plan, normalization))
     return sum(parts[1:], parts[0])
@@ -232,7 +243,7 @@ def contract(queries, keys, values, table, query_grid, context_grid, plan, norma
 def _dense(tensors, query_grid, context_grid, plan, normalization):
     """The position part, and under a mask the content part, for all queries at once."""
     if "table" in tensors:
-        tensors["embeddings"] = _expand(tensors.pop("table"), query_grid, context_grid)
+        tensors["embeddings"] = expand(tensors.pop("table"), query_grid, context_grid, plan)
     return _dense_rows(tensors, plan, normalization)
 
 
@@ -251,16 +262,18 @@ def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
         chunked["mask"] = ops.reshape(tensors.pop("mask"), (chunks, n // chunks, -1))
     if "table" in tensors:
         table = tensors.pop("table")
-        reach = table.shape[0] // 2
-        band = rows + 2 * reach
-        if "mask" not in chunked and band < context_height == height:
-            chunked["values"] = _bands(tensors.pop("values"), height, rows, reach)
-            tensors["embeddings"] = _expand(
-                table, (rows, *query_grid[1:]), (band, *context_grid[1:]), (reach, *(0 for _ in query_grid[1:]))
-            )
+        if "mask" not in chunked and reach_of_band(table.shape[0], query_grid, context_grid, plan) is not None:
+            tensors["embeddings"] = expand(table, query_grid, context_grid, plan)
         else:
             tensors["columns"] = expand_columns(fit_table(table, query_grid, context_grid), query_grid, context_grid)
             chunked["first_row"] = ops.arange(height - 1, -1, -rows, dtype="int32")
+    if "embeddings" in tensors and tensors["embeddings"].shape[0] == n:
+        embeddings = tensors.pop("embeddings")
+        chunked["embeddings"] = ops.reshape(embeddings, (chunks, n // chunks, *embeddings.shape[1:]))
+    elif "embeddings" in tensors:
+        values = tensors.pop("values")
+        band = height * tensors["embeddings"].shape[-1] // math.prod(values.shape[1:3])
+        chunked["values"] = _bands(values, height, rows, (band - rows) // 2)
 
     def chunk_output(*arguments):
         arguments = dict(zip([*chunked, *tensors], arguments, strict=True))
@@ -276,11 +289,6 @@ def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
         recomputed = keras.remat(chunk_output)
         outputs = ops.map(lambda chunk: recomputed(*chunk, *tensors.values()), tuple(chunked.values()))
     return ops.reshape(ops.moveaxis(outputs, 0, 1), (-1, n, h, outputs.shape[-1]))
-
-
-def _expand(table, query_grid, context_grid, shift=None):
-    columns = expand_columns(fit_table(table, query_grid, context_grid, shift), query_grid, context_grid)
-    return expand_rows(columns, query_grid[0] - 1, query_grid[0], context_grid[0])
 
 
 def _dense_rows(tensors, plan, normalization):

@@ -158,6 +158,14 @@ class LambdaLayer(keras.layers.Layer):
         self._check_filters(filters)
         self.value_dim = filters // self.num_heads
 
+        self._build_projections(query_channels, context_channels)
+        if self.use_position:
+            self._build_positions(inputs_shape, context_shape)
+        if self.use_position_bias:
+            self.position_bias = self.add_weight(name="position_bias", shape=(self.key_dim,), initializer="zeros")
+        self.built = True
+
+    def _build_projections(self, query_channels, context_channels):
         query_width = self.num_heads * self.key_dim
         deviation = (query_channels * self.key_dim) ** -0.5
         self.query_projection = self._projection("query_projection", query_width, deviation, query_channels)
@@ -171,21 +179,18 @@ class LambdaLayer(keras.layers.Layer):
             self.query_batch_norm = self._batch_norm("query_batch_norm", query_width)
             self.value_batch_norm = self._batch_norm("value_batch_norm", value_width)
 
-        if self.use_position:
-            if self.position_embedding is None:
-                self.position_embedding = RelativePositionEmbedding(
-                    key_dim=self.key_dim,
-                    intra_depth=self.intra_depth,
-                    scope_size=self.scope_size,
-                    dtype=self.dtype_policy,
-                    name="position_embedding",
-                )
-            if not self.position_embedding.built:
-                self.position_embedding.build(inputs_shape, context_shape)
-            self.position_embedding.check_grids(tuple(inputs_shape[1:-1]), tuple(context_shape[1:-1]))
-        if self.use_position_bias:
-            self.position_bias = self.add_weight(name="position_bias", shape=(self.key_dim,), initializer="zeros")
-        self.built = True
+    def _build_positions(self, inputs_shape, context_shape):
+        if self.position_embedding is None:
+            self.position_embedding = RelativePositionEmbedding(
+                key_dim=self.key_dim,
+                intra_depth=self.intra_depth,
+                scope_size=self.scope_size,
+                dtype=self.dtype_policy,
+                name="position_embedding",
+            )
+        if not self.position_embedding.built:
+            self.position_embedding.build(inputs_shape, context_shape)
+        self.position_embedding.check_grids(tuple(inputs_shape[1:-1]), tuple(context_shape[1:-1]))
 
     def _projection(self, name, width, deviation, channels):
         layer = keras.layers.Dense(
@@ -215,14 +220,7 @@ class LambdaLayer(keras.layers.Layer):
         query_grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
         known = None not in (*query_grid, *context_grid)
 
-        # Two axes make each projection one plain matrix product, in exported graphs too.
-        flat_inputs = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        flat_context = ops.reshape(context, (-1, context.shape[-1]))
-        queries = self.query_projection(flat_inputs)
-        values = self.value_projection(flat_context)
-        if self.use_batch_norm:
-            queries = self.query_batch_norm(queries, training=training)
-            values = self.value_batch_norm(values, training=training)
+        queries, keys, values = self._project(inputs, context, training)
 
         # Sums over positions pass float16's range long before they pass bfloat16's.
         dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
@@ -233,13 +231,11 @@ class LambdaLayer(keras.layers.Layer):
             precision = keras.backend.result_type(dtype, "float32")
             queries = ops.cast(ops.softmax(ops.cast(queries, precision), axis=-1), dtype)
         values = ops.reshape(ops.cast(values, dtype), (*m, self.intra_depth, self.value_dim))
-        keys = table = plan = None
         if self.use_content:
-            keys = ops.cast(self.key_projection(flat_context), dtype)
-            keys = ops.reshape(keys, (*m, self.intra_depth, self.key_dim))
+            keys = ops.reshape(ops.cast(keys, dtype), (*m, self.intra_depth, self.key_dim))
+        positions, plan = {"table": None}, None
         if self.use_position:
-            self.position_embedding.check_grids(query_grid, context_grid)
-            table = ops.cast(self.position_embedding.table, dtype)
+            positions = self._positions(query_grid, context_grid, dtype)
         if mask is not None:
             mask = ops.cast(ops.reshape(mask, (math.prod(query_grid), math.prod(context_grid))), "bool")
         if self.use_position or mask is not None:
@@ -247,13 +243,39 @@ class LambdaLayer(keras.layers.Layer):
         if not known:
             query_grid, context_grid = ops.shape(inputs)[1:-1], ops.shape(context)[1:-1]
         outputs = contraction.contract(
-            queries, keys, values, table, query_grid, context_grid, plan, self.key_normalization, mask
+            queries,
+            keys,
+            values,
+            query_grid=query_grid,
+            context_grid=context_grid,
+            plan=plan,
+            normalization=self.key_normalization,
+            mask=mask,
+            **positions,
         )
         if self.use_position_bias:
             outputs = outputs + self._apply_position_bias(queries, mask)
         shape = (-1, *query_grid) if known else ops.shape(inputs)[:-1]
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
+
+    def _project(self, inputs, context, training):
+        """Queries, keys (`None` without content) and values, `[batch * positions, width]`."""
+        # Two axes make each projection one plain matrix product, in exported graphs too.
+        flat_inputs = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        flat_context = ops.reshape(context, (-1, context.shape[-1]))
+        queries = self.query_projection(flat_inputs)
+        keys = self.key_projection(flat_context) if self.use_content else None
+        values = self.value_projection(flat_context)
+        if self.use_batch_norm:
+            queries = self.query_batch_norm(queries, training=training)
+            values = self.value_batch_norm(values, training=training)
+        return queries, keys, values
+
+    def _positions(self, query_grid, context_grid, dtype):
+        """What `contraction.contract` makes the position part of."""
+        self.position_embedding.check_grids(query_grid, context_grid)
+        return {"table": ops.cast(self.position_embedding.table, dtype)}
 
     def _apply_position_bias(self, queries, mask):
         """The bias of the position lambdas applied to queries [b, n, h, k]: [b, n, h, 1], since all values share it."""
@@ -281,7 +303,7 @@ class LambdaLayer(keras.layers.Layer):
             masked: Whether a mask is given.
         """
         query_grid = tuple(inputs_shape[1:-1])
-        scope, on_cpu = self.scope_size, _runs_on_cpu()
+        on_cpu = _runs_on_cpu()
         return contraction.plan(
             query_grid,
             tuple((context_shape or inputs_shape)[1:-1]),
@@ -289,7 +311,7 @@ class LambdaLayer(keras.layers.Layer):
             key_dim=self.key_dim,
             value_dim=self.value_dim,
             intra_depth=self.intra_depth,
-            scope_size=(scope,) * len(query_grid) if isinstance(scope, int) else scope,
+            scope_size=self._scope_sides(len(query_grid)),
             batch=inputs_shape[0],
             masked=masked,
             xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
@@ -312,13 +334,16 @@ class LambdaLayer(keras.layers.Layer):
         if self.use_content:
             count += m * context_shape[-1] * self.intra_depth * self.key_dim + m * pairs_of_depths
         if self.use_position:
-            scope = min(m, math.prod(self.position_embedding.table.shape[:-2]))
-            count += n * scope * pairs_of_depths
+            sides = self._scope_sides(len(inputs_shape) - 2)
+            count += n * (m if sides is None else min(m, math.prod(sides))) * pairs_of_depths
         return count + n * self.key_dim * filters
 
     def compute_output_shape(self, inputs_shape, context_shape=None):
         """`(batch, *grid, filters)`."""
         return (*inputs_shape[:-1], self.filters or inputs_shape[-1])
+
+    def _scope_sides(self, rank):
+        return (self.scope_size,) * rank if isinstance(self.scope_size, int) else self.scope_size
 
     def _check_filters(self, filters):
         if filters is not None and (filters < 1 or filters % self.num_heads):

@@ -133,7 +133,8 @@ def _global_tables(model):
     return [
         layer.position_embedding.table.path
         for layer in model.layers
-        if isinstance(layer, LambdaLayer) and layer.use_position and layer.scope_size is None
+        # Fused layers have no table to resize.
+        if type(layer) is LambdaLayer and layer.use_position and layer.scope_size is None
     ]
 
 
