@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from export.quantization import KINDS, NONE
 from zoo.command_line import Parser, run
 
 
@@ -36,9 +37,11 @@ def _parser() -> argparse.ArgumentParser:
     saved_model.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets DIR/<next number>/")
     saved_model.set_defaults(run=_saved_model)
 
-    tflite = commands.add_parser("tflite", help="write a float32 TFLite file, for devices")
+    tflite = commands.add_parser("tflite", help="write a TFLite file, for devices")
     _add_model(tflite)
     tflite.add_argument("--out", type=Path, required=True, metavar="FILE.tflite", help="the file to write")
+    _add_quantization(tflite)
+    tflite.add_argument("--batch", type=int, metavar="N", help="images in a batch (default: any number)")
     tflite.set_defaults(run=_tflite)
 
     verify = commands.add_parser("verify", help="compare artifacts with the model, each in a fresh process")
@@ -60,6 +63,22 @@ def _add_model(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--weights", metavar="WEIGHTS", help="of a model that is a name: a tag, a path or hf://…")
 
 
+def _add_quantization(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--quantize",
+        choices=KINDS,
+        default=NONE,
+        help="none: float32; float16 or dynamic (int8): the weights alone; int8: all, images and probabilities too; "
+        "int8-float-io: all but these (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--calibration", type=Path, metavar="PATH", help="images for int8: an .npz file, or a folder of image files"
+    )
+    parser.add_argument(
+        "--calibration-images", type=int, default=200, metavar="N", help="how many of them (default: %(default)s)"
+    )
+
+
 # TensorFlow takes seconds to import: each command imports what it needs, so that --help is quick.
 
 
@@ -73,17 +92,28 @@ def _saved_model(options: argparse.Namespace) -> int:
 
 
 def _tflite(options: argparse.Namespace) -> int:
+    from export.calibration import load_calibration
     from export.tflite import export_tflite
     from zoo import model_source
+    from zoo.classifier import Classifier
 
-    model = model_source.find(options.model, options.weights).load()
-    print(f"wrote {export_tflite(model, options.out)}")
+    source, record = model_source.find(options.model, options.weights), None
+    if source.has_record:
+        classifier = Classifier(options.model, weights=options.weights)
+        model, record = classifier.model, classifier.record
+    else:
+        model = source.load()
+    calibration = None
+    if options.calibration:
+        calibration = load_calibration(options.calibration, model, options.calibration_images, record)
+    path = export_tflite(model, options.out, options.quantize, calibration, options.batch, record)
+    print(f"wrote {path}")
     return 0
 
 
 def _verify(options: argparse.Namespace) -> int:
     from export.labelled_images import load_labelled_images
-    from export.verify import LARGEST_DIFFERENCE, find_artifact, table, verify
+    from export.verify import find_artifact, table, verify
     from zoo import model_source
 
     artifacts = [find_artifact(path) for path in options.artifacts]
@@ -93,5 +123,8 @@ def _verify(options: argparse.Namespace) -> int:
     accuracy, results = verify(model, data, artifacts)
     print(table(source.name, accuracy, artifacts, results))
     print(f"{len(data.images)} images; each artifact ran in a fresh process without keras and lambda_keras.")
-    print(f"largest difference of a probability allowed: {LARGEST_DIFFERENCE:.0e}")
-    return 0 if all(result.passed for result in results) else 1
+    bounds = [artifact.bounds for artifact in artifacts]
+    # Each kind once, in the order of the table.
+    for allowed in dict.fromkeys(bounds):
+        print(allowed)
+    return 0 if all(result.passes(allowed) for result, allowed in zip(results, bounds, strict=True)) else 1

@@ -11,7 +11,7 @@ import lambda_keras as lk
 from zoo.errors import UserError
 
 ARRAYS = ("images", "labels", "mean", "std")
-EXPECTED = "--data takes the test.npz that `lambda-zoo train` writes"
+EXPECTED = "labelled images are the test.npz that `lambda-zoo train` writes"
 
 
 @dataclass(frozen=True)

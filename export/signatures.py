@@ -17,12 +17,13 @@ class ServedClassifier(tf.Module):
 
     Args:
         model: A classifier, as `zoo.load.load_classifier` returns it.
+        batch_size: How many images a batch must have; any number by default.
     """
 
-    def __init__(self, model: keras.Model):
+    def __init__(self, model: keras.Model, batch_size: int | None = None):
         super().__init__()
         self.model_variables = [variable.value for variable in model.variables]
-        images = tf.TensorSpec([None, *model.input_shape[1:]], tf.float32, name="images")
+        images = tf.TensorSpec([batch_size, *model.input_shape[1:]], tf.float32, name="images")
 
         @tf.function(input_signature=[images])
         def probabilities(images):

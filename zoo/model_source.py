@@ -34,10 +34,12 @@ class ModelSource(abc.ABC):
     Attributes:
         name: What to call it in messages.
         folder: Where what a command finds out about it goes, if not told otherwise.
+        has_record: Whether there is a record; only a lone file has none.
     """
 
     name: str
     folder: Path
+    has_record: bool = True
 
     @abc.abstractmethod
     def record(self):
@@ -75,10 +77,12 @@ class SavedModel(ModelSource):
         self.name, self.folder = str(self._file), self._file.parent
         if not self._file.exists():
             raise UserError(f"no such file: {self._file}; {EXPECTED}")
+        self._record = self._file.with_name(run_folder.RECORD)
+        self.has_record = self._record.exists()
 
     def record(self):
         """The record; see `ModelSource.record`."""
-        return Record.read(self._file.with_name(run_folder.RECORD))
+        return Record.read(self._record)
 
     def preprocessing(self):
         """Both, from the record; see `ModelSource.preprocessing`."""

@@ -2,17 +2,15 @@
 
 import re
 import sys
-from pathlib import Path
 
 import numpy as np
-import tensorflow as tf
 
 from lambda_keras.applications import imagenet
 from lambda_keras.weights import WeightsError
 from zoo.classifier import Classifier
 from zoo.command_line import print_table
-from zoo.data import preprocessing
 from zoo.errors import UserError
+from zoo.image_file import read_image
 
 BATCH_SIZE = 32
 
@@ -40,7 +38,7 @@ def predict(source, images, top=5, weights=None):
     if top < 1:
         raise UserError(f"--top must be at least 1, got {top}")
     classifier = Classifier(source, weights=weights)
-    pixels = np.stack([_read(image, classifier.record) for image in images])
+    pixels = np.stack([read_image(image, classifier.record) for image in images])
     starts = range(0, len(pixels), BATCH_SIZE)
     probabilities = np.concatenate([classifier.probabilities(pixels[start : start + BATCH_SIZE]) for start in starts])
     classes = _classes(classifier.record.class_names)
@@ -62,20 +60,6 @@ def print_predictions(predictions):
         for rank, row in enumerate(prediction["predictions"])
     ]
     print_table(("image", "class", "probability"), rows, right=(2,))
-
-
-def _read(path, record):
-    """The image as the record says that it is evaluated, uint8 [image_size, image_size, channels]."""
-    try:
-        encoded = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    try:
-        image = preprocessing.decode(encoded, record.channels)
-    except tf.errors.InvalidArgumentError as error:
-        raise UserError(f"cannot decode {path}: it is damaged, or not a JPEG, PNG, BMP or GIF file") from error
-    image = preprocessing.evaluation_crop(image, record.image_size, record.evaluation_crop, record.interpolation)
-    return image.numpy()
 
 
 def _classes(class_names):

@@ -5,8 +5,13 @@ import numpy as np
 import pytest
 
 import lambda_keras as lk
+from export.calibration import Calibration
+from export.labelled_images import LabelledImages
+from export.quantization import CALIBRATED, KINDS
 from export.saved_model import export_saved_model
 from export.tflite import export_tflite
+from zoo.data import digits
+from zoo.record import Record
 
 
 def blotches(count, seed, side=32):
@@ -58,6 +63,92 @@ def lambda_resnet50():
     model = lk.create_model("lambda_resnet50", input_shape=(64, 64, 3), classes=10, batch_norm_momentum=0.0)
     randomise(model, scales=(0.1, 0.5), deviation=0.05)
     return model
+
+
+def pixels_of_digits(is_test):
+    """Every fourth of the digits with its label, or the others, in pixels of 2 by 2."""
+    images, labels = digits.load_arrays()
+    chosen = (np.arange(len(images)) % 4 == 0) == is_test
+    return images[chosen].repeat(2, axis=1).repeat(2, axis=2), labels[chosen]
+
+
+@pytest.fixture(scope="session")
+def digits_record():
+    return Record(
+        model="lambda_resnet_tiny",
+        image_size=16,
+        evaluation_crop=1,
+        interpolation="bicubic",
+        mean=(0.305,),
+        std=(0.376,),
+        channels=1,
+        class_names=tuple("0123456789"),
+        dataset="digits",
+        train_split=None,
+        validation_split=None,
+        test_split=None,
+        validation_fraction=0.1,
+    )
+
+
+@pytest.fixture(scope="session")
+def digits_model(digits_record):
+    """lambda_resnet_tiny, trained to read digits: quantised weights of chance would say nothing."""
+    keras.utils.set_random_seed(0)
+    model = lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1), classes=10, batch_norm_momentum=0.9)
+    images, labels = pixels_of_digits(is_test=False)
+    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
+    images = lk.preprocess_input(images, mean=digits_record.mean, std=digits_record.std)
+    model.fit(np.asarray(images), labels, batch_size=32, epochs=6, verbose=0)
+    return model
+
+
+@pytest.fixture(scope="session")
+def digits_test(digits_record):
+    return LabelledImages(
+        *pixels_of_digits(is_test=True), np.float32(digits_record.mean), np.float32(digits_record.std)
+    )
+
+
+@pytest.fixture(scope="session")
+def digits_calibration(digits_record):
+    images, _ = pixels_of_digits(is_test=False)
+    return Calibration(images[:200], images[200:250], np.float32(digits_record.mean), np.float32(digits_record.std))
+
+
+@pytest.fixture(scope="session")
+def digits_run(digits_model, digits_record, folder):
+    """A folder with the model and its record."""
+    (folder / "digits").mkdir()
+    digits_model.save(folder / "digits" / "model.keras")
+    digits_record.write(folder / "digits" / "record.json")
+    return folder / "digits"
+
+
+@pytest.fixture(scope="session")
+def digits_folder(folder):
+    """Sixty digits as image files, in folders of their classes."""
+    images, labels = pixels_of_digits(is_test=False)
+    for index in range(60):
+        class_folder = folder / "images" / str(labels[index])
+        class_folder.mkdir(parents=True, exist_ok=True)
+        keras.utils.save_img(class_folder / f"{index}.png", images[index], scale=False)
+    return folder / "images"
+
+
+@pytest.fixture(scope="session")
+def quantized(digits_model, digits_calibration, digits_record, folder):
+    """By kind, the TFLite file of the trained model."""
+    return {
+        kind: export_tflite(
+            digits_model,
+            folder / f"digits-{kind}.tflite",
+            quantization=kind,
+            calibration=digits_calibration if kind in CALIBRATED else None,
+            record=digits_record,
+        )
+        for kind in KINDS
+    }
 
 
 @pytest.fixture(scope="session")

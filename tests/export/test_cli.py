@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -48,8 +49,39 @@ def test_export_and_verify(model, model_file, data_file, arrays, tmp_path, capsy
         assert (agreement, accuracy_of_artifact, verdict) == ("100.00%", f"{accuracy:.2%}", "pass")
     assert rows[2:] == [
         "37 images; each artifact ran in a fresh process without keras and lambda_keras.",
-        "largest difference of a probability allowed: 1e-04",
+        "quantization none: a probability may differ by up to 0.0001, the accuracy be up to 0.50 points lower",
     ]
+
+
+def test_int8_from_a_folder_of_images(digits_run, digits_folder, tmp_path, capfd):
+    """The folder of a run has a record: it says how files become images, and goes into the file."""
+    out = tmp_path / "model.tflite"
+    arguments = ["--model", digits_run, "--out", out, "--quantize", "int8", "--calibration", digits_folder]
+    assert cli.main(["tflite", *map(str, arguments), "--calibration-images", "48", "--batch", "16"]) == 0
+    out_and_err = capfd.readouterr()
+    assert "single_machine" not in out_and_err.err, "TensorFlow's own reports are hidden"
+    printed = out_and_err.out.splitlines()
+    assert printed[0] == "calibrated with 48 images, checked with 12 others"
+    assert [line.split(":")[0] for line in printed[1:3]] == ["input", "logits"]
+    assert printed[3] == f"wrote {out}"
+    assert zipfile.ZipFile(out).read("labels.txt").split() == [b"%d" % digit for digit in range(10)]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--quantize", "int8"], "--quantize int8 needs --calibration"),
+        (["--quantize", "int8", "--calibration", "missing.npz"], "no such file: missing.npz"),
+        (["--quantize", "int8", "--calibration", "DATA", "--calibration-images", "3"], "at least 32, got 3"),
+        (["--quantize", "int4"], "invalid choice: 'int4'"),
+        (["--batch", "0"], "--batch must be at least 1, got 0"),
+    ],
+)
+def test_options_that_do_not_fit_are_one_line(model_file, data_file, options, words, tmp_path, capsys):
+    options = [str(data_file) if option == "DATA" else option for option in options]
+    status = cli.main(["tflite", "--model", str(model_file), "--out", f"{tmp_path}/model.tflite", *options])
+    check_one_line(status, capsys.readouterr().err, words)
+    assert os.listdir(tmp_path) == []
 
 
 def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, tflite, tmp_path, capsys):

@@ -1,3 +1,4 @@
+import dataclasses
 import os
 
 import keras
@@ -7,8 +8,16 @@ import tensorflow as tf
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.interpreter import Interpreter
 
+import lambda_keras as lk
 from export.tflite import export_tflite
 from zoo.errors import UserError
+
+
+def one_layer(layer, side):
+    """A classifier of images with so many pixels on a side, whose first layer is `layer`."""
+    inputs = keras.Input((side, side, 3))
+    x = keras.layers.GlobalAveragePooling2D()(layer(inputs))
+    return keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
 
 
 @pytest.fixture(scope="module")
@@ -38,6 +47,87 @@ def test_every_operation_is_built_in(tflite):
     assert [code.CustomCode() for code in codes if code.CustomCode()] == []
 
 
+@pytest.mark.parametrize("scope_size", [None, 7])
+@pytest.mark.parametrize("batch_size", [None, 2])
+def test_no_lambda_layer_becomes_a_convolution_in_3d(scope_size, batch_size, tmp_path):
+    """XNNPACK does not take it. The local scope is small enough for the layer to convolve."""
+    path = export_tflite(
+        one_layer(lk.layers.LambdaLayer(8, scope_size=scope_size, intra_depth=2), 16),
+        tmp_path / "model.tflite",
+        batch_size=batch_size,
+    )
+    content = schema.Model.GetRootAs(path.read_bytes(), 0)
+    codes = {content.OperatorCodes(i).BuiltinCode() for i in range(content.OperatorCodesLength())}
+    assert schema.BuiltinOperator.CONV_3D not in codes
+    assert schema.BuiltinOperator.CUSTOM not in codes
+
+
+@pytest.mark.parametrize(
+    ("kind", "dtype", "share"),
+    [
+        ("none", "float32", 1.0),
+        ("float16", "float32", 0.6),
+        ("dynamic", "float32", 1.0),
+        ("int8", "int8", 0.6),
+        ("int8-float-io", "float32", 0.6),
+    ],
+)
+def test_each_kind_has_its_inputs_and_its_size(quantized, kind, dtype, share):
+    interpreter = Interpreter(model_path=str(quantized[kind]))
+    assert interpreter.get_signature_list() == {"serving_default": {"inputs": ["images"], "outputs": ["probabilities"]}}
+    for (details,) in (interpreter.get_input_details(), interpreter.get_output_details()):
+        assert details["dtype"] == np.dtype(dtype)
+        assert details["shape_signature"][0] == -1
+    assert quantized[kind].stat().st_size <= share * quantized["none"].stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("kind", "largest", "mean"), [("none", 1e-5, 1e-6), ("float16", 1e-2, 1e-3), ("dynamic", 0.1, 2e-3)]
+)
+def test_the_bounds_of_the_float_kinds(digits_model, digits_test, quantized, kind, largest, mean):
+    images = digits_test.normalised(0, 200)
+    result = Interpreter(model_path=str(quantized[kind])).get_signature_runner()(images=images)["probabilities"]
+    difference = np.abs(result - digits_model.predict(images, verbose=0))
+    assert difference.max() < largest
+    assert difference.mean() < mean
+
+
+def test_a_batch_can_be_fixed(plain_model, tmp_path):
+    path = export_tflite(plain_model, tmp_path / "model.tflite", batch_size=3)
+    (details,) = Interpreter(model_path=str(path)).get_input_details()
+    assert details["shape_signature"].tolist() == [3, 4, 4, 3]
+
+
+def test_images_for_a_kind_that_takes_none_are_refused(digits_model, digits_calibration, tmp_path):
+    with pytest.raises(UserError, match="--calibration is for --quantize int8 and int8-float-io, got float16"):
+        export_tflite(digits_model, tmp_path / "model.tflite", "float16", digits_calibration)
+
+
+def test_of_a_loop_only_what_the_converter_makes_right_is_written(digits_calibration, tmp_path):
+    """A global scope on 32 by 32 positions: too many chunks of queries to write out one by one."""
+    model = one_layer(lk.layers.LambdaLayer(8), 32)
+    path = tmp_path / "model.tflite"
+    with pytest.raises(UserError, match="for a known number of images only; give it with --batch"):
+        export_tflite(model, path)
+    with pytest.raises(UserError, match="cannot be in int8, got --quantize dynamic; take float16"):
+        export_tflite(model, path, "dynamic", batch_size=2)
+    with pytest.raises(UserError, match="cannot be in int8, got --quantize int8;"):
+        export_tflite(model, path, "int8", digits_calibration, batch_size=2)
+    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    result = Interpreter(model_path=str(export_tflite(model, path, batch_size=2))).get_signature_runner()(images=images)
+    np.testing.assert_allclose(result["probabilities"], model(images), atol=1e-5)
+
+
+def test_a_calibration_that_clips_leaves_the_older_file(digits_model, digits_calibration, tmp_path):
+    path = tmp_path / "model.tflite"
+    path.write_text("older")
+    dim = dataclasses.replace(digits_calibration, images=digits_calibration.images // 4)
+    with pytest.raises(UserError, match="the calibration covers too little: input"):
+        export_tflite(digits_model, path, "int8", dim)
+    assert os.listdir(tmp_path) == ["model.tflite"]
+    assert path.read_text() == "older"
+
+
 def test_the_weights_are_float32_and_written_once(model, tflite):
     assert tflite.stat().st_size < 1.05 * 4 * model.count_params() + 200_000
 
@@ -47,9 +137,7 @@ def test_an_operation_that_is_not_built_in_is_refused(tmp_path, capfd):
         def call(self, x):
             return keras.ops.erfinv(x)
 
-    inputs = keras.Input((4, 4, 3))
-    x = keras.layers.GlobalAveragePooling2D()(InverseErrorFunction()(inputs))
-    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    model = one_layer(InverseErrorFunction(), 4)
     with pytest.raises(UserError, match="no built-in operation for Erfinv"):
         export_tflite(model, tmp_path / "model.tflite")
     assert os.listdir(tmp_path) == []
@@ -80,9 +168,7 @@ def test_an_interrupted_export_leaves_the_older_file(plain_model, tmp_path, monk
 
 
 def test_a_model_of_another_precision_is_refused(tmp_path):
-    inputs = keras.Input((4, 4, 3))
-    x = keras.layers.GlobalAveragePooling2D()(keras.layers.Conv2D(4, 3, dtype="mixed_float16")(inputs))
-    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x))
+    model = one_layer(keras.layers.Conv2D(4, 3, dtype="mixed_float16"), 4)
     with pytest.raises(UserError, match="the model computes in float16"):
         export_tflite(model, tmp_path / "model.tflite")
 

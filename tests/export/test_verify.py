@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from export.labelled_images import LabelledImages, load_labelled_images
+from export.quantization import BOUNDS
 from export.saved_model import export_saved_model
 from export.tflite import export_tflite
 from export.verify import Artifact, Comparison, compare, find_artifact, table, verify
@@ -16,19 +17,31 @@ def test_compare_by_hand():
     assert comparison.mean_difference == pytest.approx(0.2 / 6)
     assert comparison.agreement == 0.5
     assert comparison.accuracy == 0.5
-    assert not comparison.passed
+    assert comparison.accuracy_loss == -0.5
+    assert not comparison.passes(BOUNDS["none"])
+    assert comparison.passes(BOUNDS["dynamic"])
 
 
 @pytest.mark.parametrize(
     ("difference", "passed"), [(0.0, True), (1e-4, True), (1.01e-4, False), (np.nan, False), (np.inf, False)]
 )
 def test_the_threshold(difference, passed):
-    assert Comparison(difference, 0.0, 1.0, 1.0).passed is passed
+    assert Comparison(difference, 0.0, 1.0, 1.0, 0.0).passes(BOUNDS["none"]) is passed
+
+
+@pytest.mark.parametrize(("lost", "passed"), [(-1, True), (0, True), (1, True), (2, False)])
+def test_the_threshold_of_the_accuracy(lost, passed):
+    """One image of 200 is half a point, which is allowed."""
+    labels = np.zeros(200, int)
+    right, wrong = [0.6, 0.4], [0.4, 0.6]
+    expected = np.array([right] * 190 + [wrong] * 10)
+    result = np.array([right] * (190 - lost) + [wrong] * (10 + lost))
+    assert compare(expected, result, labels).passes(BOUNDS["int8"]) is passed
 
 
 def test_nan_never_passes():
     nan = np.full((2, 3), np.nan)
-    assert not compare(nan, nan, labels=np.array([0, 0])).passed
+    assert not compare(nan, nan, labels=np.array([0, 0])).passes(BOUNDS["int8"])
 
 
 def test_of_versions_the_newest_is_taken(tmp_path):
@@ -47,6 +60,17 @@ def test_what_is_no_artifact_is_named(tmp_path):
     (tmp_path / "model.onnx").touch()
     with pytest.raises(UserError, match=r"expected a .tflite file"):
         find_artifact(tmp_path / "model.onnx")
+
+
+def test_quantised_files_pass_by_the_bounds_of_their_kind(digits_model, digits_test, quantized):
+    """Accuracy too, which is within half a point; each file in a process of its own."""
+    artifacts = [find_artifact(path) for path in quantized.values()]
+    assert [artifact.quantization for artifact in artifacts] == list(quantized)
+    accuracy, results = verify(digits_model, digits_test, artifacts)
+    assert accuracy > 0.95
+    for artifact, result in zip(artifacts, results, strict=True):
+        assert result.passes(artifact.bounds), (artifact, result)
+        assert result.agreement > 0.98
 
 
 def test_a_broken_artifact_is_named(model, data_file, tmp_path):
@@ -68,7 +92,7 @@ def test_lambda_resnet50_passes_in_both_forms(lambda_resnet50, arrays, tmp_path)
     ]
     _, results = verify(lambda_resnet50, data, artifacts)
     for result in results:
-        assert result.passed
+        assert result.passes(BOUNDS["none"])
         assert result.agreement == 1.0
 
 
@@ -76,7 +100,7 @@ def test_the_table(tmp_path):
     path = tmp_path / "model.keras"
     path.write_bytes(bytes(1_234_567))
     artifact = Artifact("tflite", path)
-    results = [Comparison(2e-7, 1e-8, 1.0, 0.975), Comparison(0.25, 0.125, 0.5, 0.1)]
+    results = [Comparison(2e-7, 1e-8, 1.0, 0.975, 0.0), Comparison(0.25, 0.125, 0.5, 0.1, 0.875)]
     rows = [line.split() for line in table(str(path), 0.975, [artifact, artifact], results).splitlines()]
     assert rows[1:] == [
         [str(path), "1.23", "MB", "-", "-", "-", "97.50%", "-"],

@@ -1,0 +1,50 @@
+"""The ways to write a model's numbers into a TFLite file, and how far each may be from the model."""
+
+from dataclasses import dataclass
+
+NONE = "none"
+FLOAT16 = "float16"
+DYNAMIC = "dynamic"
+INT8 = "int8"
+INT8_FLOAT_IO = "int8-float-io"
+# Those that compute in int8 throughout, with ranges that calibration images set.
+CALIBRATED = (INT8, INT8_FLOAT_IO)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """How far an artifact may be from its model.
+
+    Attributes:
+        quantization: How the artifact's numbers are written.
+        largest_difference: Of a probability.
+        accuracy_loss: How much lower the accuracy may be, as a share.
+
+    Example:
+        >>> str(BOUNDS["int8"])
+        'quantization int8: a probability may differ by up to 1, the accuracy be up to 0.50 points lower'
+    """
+
+    quantization: str
+    largest_difference: float
+    accuracy_loss: float = 0.005
+
+    def __str__(self):
+        return (
+            f"quantization {self.quantization}: a probability may differ by up to {self.largest_difference:g}, "
+            f"the accuracy be up to {self.accuracy_loss * 100:.2f} points lower"
+        )
+
+
+# In int8 a single probability says little: where two classes are about alike, a step of 1/256 decides.
+BOUNDS = {
+    bounds.quantization: bounds
+    for bounds in (
+        Bounds(NONE, 1e-4),
+        Bounds(FLOAT16, 1e-2),
+        Bounds(DYNAMIC, 0.25),
+        Bounds(INT8, 1.0),
+        Bounds(INT8_FLOAT_IO, 1.0),
+    )
+}
+KINDS = tuple(BOUNDS)

@@ -1,0 +1,63 @@
+"""What a TFLite file tells of its images and classes, for programs that have only the file."""
+
+import io
+import json
+import zipfile
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from zoo.record import Record
+
+BUFFER = "LAMBDA_KERAS_METADATA"
+LABELS = "labels.txt"
+FILE_IDENTIFIER = b"TFL3"
+
+
+def add_metadata(content: bytes, record: Record) -> bytes:
+    """Adds to a TFLite file how its model wants images, and what its classes are called.
+
+    They are in it twice. A buffer named `LAMBDA_KERAS_METADATA` holds JSON: the model's name, `preprocessing`
+    (size, crop and interpolation, then mean and std on the scale 0 to 1) and `labels`. A zip archive at the end holds
+    `labels.txt`, a line for each class: any unzip program reads it, and so do those that expect the labels of
+    TensorFlow Lite's own metadata there.
+
+    Args:
+        content: The file.
+        record: The model's record.
+
+    Returns:
+        The file with metadata; LiteRT runs it as before.
+    """
+    preprocessing = {"image_size", "evaluation_crop", "interpolation", "mean", "std"}
+    metadata = {
+        "model": record.model,
+        "preprocessing": record.model_dump(mode="json", include=preprocessing),
+        "labels": record.class_names,
+    }
+    return _with_file(
+        _with_buffer(content, json.dumps(metadata).encode()), "".join(f"{x}\n" for x in metadata["labels"])
+    )
+
+
+def _with_buffer(content: bytes, data: bytes) -> bytes:
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, "uint8")
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = BUFFER, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata.append(entry)
+    builder = flatbuffers.Builder(len(content) + len(data))
+    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _with_file(content: bytes, labels: str) -> bytes:
+    file = io.BytesIO(content)
+    # Mode "a" writes behind what is there.
+    with zipfile.ZipFile(file, "a") as archive:
+        # A ZipInfo has a constant date: the same model gives the same file.
+        archive.writestr(zipfile.ZipInfo(LABELS), labels)
+    return file.getvalue()

@@ -1,0 +1,33 @@
+"""One image file, as a model's record wants it."""
+
+from pathlib import Path
+
+import tensorflow as tf
+
+from zoo.data import preprocessing
+from zoo.errors import UserError
+
+
+def read_image(path, record):
+    """Reads an image file as the record says that it is evaluated.
+
+    Args:
+        path: A JPEG, PNG, BMP or GIF file; of an animation, the first frame counts.
+        record: A `zoo.record.Record`.
+
+    Returns:
+        uint8 `[image_size, image_size, channels]`, an array.
+
+    Raises:
+        UserError: It cannot be read or decoded.
+    """
+    try:
+        encoded = Path(path).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    try:
+        image = preprocessing.decode(encoded, record.channels)
+    except tf.errors.InvalidArgumentError as error:
+        raise UserError(f"cannot decode {path}: it is damaged, or not a JPEG, PNG, BMP or GIF file") from error
+    image = preprocessing.evaluation_crop(image, record.image_size, record.evaluation_crop, record.interpolation)
+    return image.numpy()
