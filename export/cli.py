@@ -35,6 +35,10 @@ def _parser() -> argparse.ArgumentParser:
     saved_model = commands.add_parser("saved-model", help="write a SavedModel, for servers")
     _add_model(saved_model)
     saved_model.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets DIR/<next number>/")
+    saved_model.add_argument("--features", action="store_true", help="offer the embedding and the stages' maps too")
+    saved_model.add_argument("--fuse", action="store_true", help="fold layers into each other: fewer operations")
+    saved_model.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
+    saved_model.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
     saved_model.set_defaults(run=_saved_model)
 
     tflite = commands.add_parser("tflite", help="write a TFLite file, for devices")
@@ -84,10 +88,11 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
 
 def _saved_model(options: argparse.Namespace) -> int:
     from export.saved_model import export_saved_model
-    from zoo import model_source
+    from export.serving_model import load
 
-    model = model_source.find(options.model, options.weights).load()
-    print(f"wrote {export_saved_model(model, options.out)}")
+    source, model, record = load(options.model, options.weights, options.image_size, options.fuse)
+    version = export_saved_model(model, options.out, record, source, options.features, options.freeze)
+    print(f"wrote {version}")
     return 0
 
 

@@ -20,7 +20,7 @@ def load_saved_model(path):
 
     serving = tf.saved_model.load(path).signatures["serving_default"]
     shape = serving.structured_input_signature[1]["images"].shape
-    return lambda images: serving(images=tf.constant(images))["probabilities"].numpy(), shape.as_list()
+    return lambda images: serving(images=tf.constant(images, tf.float32))["probabilities"].numpy(), shape.as_list()
 
 
 def load_tflite(path):

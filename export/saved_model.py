@@ -5,9 +5,12 @@ from pathlib import Path
 
 import keras
 
+from export.model_description import describe, write_description
 from export.scratch import scratch_folder
-from export.signatures import ServedClassifier
+from export.server_signatures import ServerModel
 from zoo.errors import UserError
+from zoo.model_source import ModelSource
+from zoo.record import Record
 
 
 def versions(folder: Path) -> list[Path]:
@@ -16,20 +19,31 @@ def versions(folder: Path) -> list[Path]:
     return sorted(numbered, key=lambda path: int(path.name))
 
 
-def export_saved_model(model: keras.Model, folder: Path) -> Path:
-    """Writes `model` as the next version in `folder`.
+def export_saved_model(
+    model: keras.Model,
+    folder: Path,
+    record: Record | None = None,
+    source: ModelSource | None = None,
+    features: bool = False,
+    freeze: bool = False,
+) -> Path:
+    """Writes `model` as the next version in `folder`, with a `model.json` that says what it is.
 
     It is written beside and renamed when it is whole: a server that watches `folder` never sees half a model.
 
     Args:
         model: A classifier, as `zoo.load.load_classifier` returns it.
         folder: The folder of the versions; made if it is missing.
+        record: The model's record: with it preprocessing is inside; see `export.server_signatures.ServerModel`.
+        source: Where the model was found, for `model.json`.
+        features: Whether to offer the embedding and the maps of the stages as a signature.
+        freeze: Whether to write the variables as constants of the graph.
 
     Returns:
         The new version's folder: `folder/<number>`, one above the highest that is there.
 
     Raises:
-        UserError: `folder` cannot be written to.
+        UserError: `folder` cannot be written to, or the model does not have what is asked for.
 
     Example:
         >>> model = load_classifier(Path("runs/digits/model.keras"))  # doctest: +SKIP
@@ -37,7 +51,8 @@ def export_saved_model(model: keras.Model, folder: Path) -> Path:
         PosixPath('runs/digits/saved_model/1')
     """
     with scratch_folder(folder) as scratch:
-        ServedClassifier(model).save(scratch / "saved_model")
+        ServerModel(model, record, features, freeze).save(scratch / "saved_model")
+        write_description(scratch / "saved_model", describe(model, record, source))
         existing = versions(folder)
         version = folder / str(int(existing[-1].name) + 1 if existing else 1)
         try:

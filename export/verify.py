@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from export.labelled_images import LabelledImages
+from export.model_description import has_preprocessing
 from export.quantization import BOUNDS, NONE, Bounds
 from export.saved_model import versions
 from export.tflite_contents import quantization_of
@@ -81,8 +82,13 @@ def verify(model: keras.Model, data: LabelledImages, artifacts: list[Artifact]) 
     """
     with tempfile.TemporaryDirectory(prefix="lambda-export-") as name:
         images_path = Path(name) / "images.npy"
+        raw_images_path = Path(name) / "raw_images.npy"
+        np.save(raw_images_path, data.images)
         expected = _run_model(model, data, images_path)
-        results = [_run_artifact(artifact, images_path) for artifact in artifacts]
+        results = [
+            _run_artifact(artifact, raw_images_path if has_preprocessing(artifact.path) else images_path)
+            for artifact in artifacts
+        ]
     for artifact, result in zip(artifacts, results, strict=True):
         if result.shape != expected.shape:
             raise UserError(f"{artifact.path} returns {result.shape}, the model {expected.shape}")
@@ -122,7 +128,7 @@ def _count_right(probabilities: np.ndarray, labels: np.ndarray) -> int:
 
 
 def _run_model(model: keras.Model, data: LabelledImages, images_path: Path) -> np.ndarray:
-    """The model's probabilities. The images go to a file as the model took them, for all others to take."""
+    """The model's probabilities. The images go to a file as the model took them, for others to take."""
     images = np.lib.format.open_memmap(images_path, mode="w+", dtype="float32", shape=data.images.shape)
     results = []
     for start in range(0, len(images), BATCH_SIZE):

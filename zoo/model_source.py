@@ -14,6 +14,7 @@ import lambda_keras as lk
 from lambda_keras.applications import imagenet
 from lambda_keras.weights import Preprocessor, catalog, loader, pretrained
 from lambda_keras.weights.hub_name import PREFIX, is_hub_name, split_hub_name
+from lambda_keras.weights.weights_record import WeightsRecord
 from zoo import run_folder
 from zoo.errors import UserError, errors_of_weights
 from zoo.image_size import with_image_size
@@ -35,11 +36,13 @@ class ModelSource(abc.ABC):
         name: What to call it in messages.
         folder: Where what a command finds out about it goes, if not told otherwise.
         has_record: Whether there is a record; only a lone file has none.
+        published: The `lambda_keras.weights.weights_record.WeightsRecord` of its weights, if they are published ones.
     """
 
     name: str
     folder: Path
     has_record: bool = True
+    published: WeightsRecord | None = None
 
     @abc.abstractmethod
     def record(self):
@@ -132,6 +135,8 @@ class RegisteredModel(ModelSource):
 
     def __init__(self, architecture, weights, row, name):
         self._architecture, self._weights, self._row = architecture, weights, row
+        # Another revision of a repository has other weights than the row.
+        self.published = row if row and weights == row.name else None
         self.name, self.folder = name, _run_folder(name)
 
     def preprocessing(self):

@@ -201,3 +201,64 @@ def saved_model(model, folder):
 @pytest.fixture(scope="session")
 def tflite(model, folder):
     return export_tflite(model, folder / "model.tflite")
+
+
+@pytest.fixture(scope="session")
+def record():
+    return Record(
+        model="lambda_resnet_tiny",
+        image_size=32,
+        evaluation_crop=0.875,
+        interpolation="bicubic",
+        mean=(0.4, 0.45, 0.5),
+        std=(0.2, 0.25, 0.3),
+        channels=3,
+        class_names=tuple("ABCDEFGHIJ"),
+        dataset=None,
+        train_split=None,
+        validation_split=None,
+        test_split=None,
+        validation_fraction=0.1,
+    )
+
+
+@pytest.fixture(scope="session")
+def run_of_model(model, record, tmp_path_factory):
+    """The model with its record, as training leaves both. Tests do not write to it."""
+    folder = tmp_path_factory.mktemp("run")
+    model.save(folder / "model.keras")
+    record.write(folder / "record.json")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def server_model(model, record, tmp_path_factory):
+    """The SavedModel with preprocessing inside and all signatures."""
+    return export_saved_model(model, tmp_path_factory.mktemp("server_model"), record, features=True)
+
+
+@pytest.fixture(scope="session")
+def frozen_server_model(model, record, tmp_path_factory):
+    return export_saved_model(model, tmp_path_factory.mktemp("frozen"), record, features=True, freeze=True)
+
+
+@pytest.fixture(scope="session")
+def raw_images():
+    """Eight uint8 images as clients send them."""
+    return blotches(8, seed=1)
+
+
+@pytest.fixture(scope="session")
+def normalised(raw_images, record):
+    """The same as the model takes them."""
+    return np.asarray(lk.preprocess_input(raw_images, mean=record.mean, std=record.std))
+
+
+@pytest.fixture(scope="session")
+def image_files(tmp_path_factory):
+    """A file of each kind and of several sizes."""
+    folder = tmp_path_factory.mktemp("files")
+    for number, suffix in enumerate((".png", ".jpg", ".bmp", ".gif")):
+        pixels = np.kron(blotches(1, seed=number)[0], np.ones((1 + number, 2, 1), "uint8"))
+        keras.utils.save_img(folder / f"{number}{suffix}", pixels, scale=False)
+    return sorted(folder.iterdir())

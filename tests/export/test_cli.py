@@ -84,6 +84,22 @@ def test_options_that_do_not_fit_are_one_line(model_file, data_file, options, wo
     assert os.listdir(tmp_path) == []
 
 
+@pytest.mark.parametrize("options", [[], ["--fuse", "--freeze", "--features"]], ids=["plain", "all"])
+def test_a_run_is_verified_with_raw_images(run_of_model, data_file, tmp_path, options, capsys):
+    assert cli.main(["saved-model", "--model", str(run_of_model), "--out", f"{tmp_path}/out", *options]) == 0
+    assert capsys.readouterr().out == f"wrote {tmp_path}/out/1\n"
+    assert (tmp_path / "out" / "1" / "model.json").is_file()
+    assert cli.main(["verify", "--model", str(run_of_model), "--data", str(data_file), f"{tmp_path}/out"]) == 0
+    _, _, artifact, *_ = capsys.readouterr().out.splitlines()
+    assert artifact.endswith("pass")
+
+
+def test_an_image_size_that_is_none_is_one_line(run_of_model, tmp_path, capsys):
+    arguments = ["--model", str(run_of_model), "--out", f"{tmp_path}/out", "--image-size", "0"]
+    check_one_line(cli.main(["saved-model", *arguments]), capsys.readouterr().err, "image_size", "0")
+    assert os.listdir(tmp_path) == []
+
+
 def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, tflite, tmp_path, capsys):
     kernel = model.layers[-1].kernel
     original = kernel.numpy()
@@ -161,7 +177,7 @@ def test_help_does_not_import_tensorflow():
 
 
 def test_a_bug_keeps_its_traceback(model_file, tmp_path, monkeypatch):
-    def fail(model, folder):
+    def fail(*arguments):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("export.saved_model.export_saved_model", fail)

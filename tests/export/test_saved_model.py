@@ -38,13 +38,15 @@ def test_each_weight_is_written_once(model, saved_model):
     assert sorted(map(tuple, shapes)) == sorted(tuple(variable.shape) for variable in model.variables)
 
 
-def test_the_size_is_that_of_the_parameters(tmp_path):
+@pytest.mark.parametrize("freeze", [False, True])
+def test_the_size_is_that_of_the_parameters(record, tmp_path, freeze):
     inputs = keras.Input((8, 8, 3))
     x = keras.layers.Conv2D(512, 3)(inputs)
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(512, 3)(x))
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
-    version = export_saved_model(model, tmp_path)
+    record = record.model_copy(update={"image_size": 8})
+    version = export_saved_model(model, tmp_path, record, features=True, freeze=freeze)
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     assert 1.0 < size / (4 * model.count_params()) < 1.05
 

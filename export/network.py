@@ -1,0 +1,79 @@
+"""The network of a classifier as it is served: logits instead of probabilities, and its features on request."""
+
+import re
+from collections.abc import Callable
+
+import keras
+import tensorflow as tf
+
+from zoo.errors import UserError
+
+EMBEDDING = "embedding"
+LOGITS = "logits"
+
+
+def network(model: keras.Model, features: bool = False) -> Callable:
+    """Makes a function of a classifier that returns its logits, not log-probabilities, which lack their constant.
+
+    Args:
+        model: A classifier that ends in softmax, as `zoo.load.load_classifier` returns it.
+        features: Whether to return what leads to them too: the pooled embedding and the maps of the stages.
+
+    Returns:
+        A function of normalised images, float32 [batch, height, width, channels], to a dict of float32 tensors:
+        `logits` [batch, classes], and with `features` also `embedding` [batch, channels] and `c2` to `c5` [batch,
+        height / stride, width / stride, channels], as far as the model has layers of these names, such as
+        `c4_block2_relu`. The maps are those of `features_only=True` of `lambda_keras.create_model`.
+
+    Raises:
+        UserError: `features` of a model without a pooled embedding.
+
+    Example:
+        >>> model = lk.create_model("lambda_resnet_tiny", classes=10)
+        >>> sorted(network(model, features=True)(np.zeros((1, 32, 32, 3), "float32")))
+        ['c2', 'c3', 'c4', 'c5', 'embedding', 'logits']
+    """
+    # Operations instead of layers: what comes before the top may be a function of keras.ops.
+    *_, before, top = keras.Model(model.inputs[0], model.outputs[0]).operations
+    is_softmax_alone = isinstance(top, (keras.layers.Softmax, keras.layers.Activation))
+    wanted = {"top": top.input}
+    if features:
+        wanted |= _features(model, before if is_softmax_alone else top)
+    body = keras.Model(model.inputs[0], wanted)
+
+    def run(images):
+        outputs = dict(body(images, training=False))
+        top_input = outputs.pop("top")
+        outputs[LOGITS] = top_input if is_softmax_alone else _without_activation(top, top_input)
+        return {name: tf.cast(output, tf.float32) for name, output in outputs.items()}
+
+    return run
+
+
+def _features(model, classifier):
+    """The tensors of the embedding, which is what the layer of the logits takes, and of the stages."""
+    embedding = classifier.input
+    if len(embedding.shape) != 2:
+        raise UserError(
+            f"--features: the layer {classifier.name!r} that makes the logits takes {tuple(embedding.shape)}, expected "
+            "a pooled embedding [batch, channels]; leave out --features"
+        )
+    features = {EMBEDDING: embedding}
+    for layer in model.layers:
+        # Layers are in the order of the graph: of a stage, the last one stays.
+        stage = re.match(r"(c[2-5])_block\d+_", layer.name)
+        if stage:
+            features[stage[1]] = layer.output
+    return features
+
+
+def _without_activation(layer, inputs):
+    """Calls the layer itself, so that the result comes of its own variables whatever its kind, dtype or quantisation.
+
+    It is called while TensorFlow traces, so that the model is whole again before anyone runs it.
+    """
+    activation, layer.activation = layer.activation, keras.activations.linear
+    try:
+        return layer(inputs)
+    finally:
+        layer.activation = activation

@@ -1,0 +1,47 @@
+"""The model that is to be served: found, loaded, and on request for another image size or fused."""
+
+import sys
+
+import keras
+
+import lambda_keras as lk
+from zoo import model_source
+from zoo.classifier import Classifier
+from zoo.errors import UserError
+from zoo.model_source import ModelSource
+from zoo.record import Record
+
+
+def load(
+    name: str, weights: str | None = None, image_size: int | None = None, fuse: bool = False
+) -> tuple[ModelSource, keras.Model, Record | None]:
+    """Loads a model and its record. That there is none is told on stderr.
+
+    Args:
+        name: What `zoo.model_source.find` takes.
+        weights: For a registered model, the weights, as of `zoo.model_source.find`.
+        image_size: Side of the images that the model is to take, if not those it was made for.
+        fuse: Whether to make fewer operations of it with `lambda_keras.fuse`.
+
+    Returns:
+        Where it was found; the model; its record, with the image size asked for, or `None`.
+
+    Raises:
+        UserError: The model or its record is damaged, they do not belong together, or the model does not take images
+            of this size.
+    """
+    source = model_source.find(name, weights)
+    if source.has_record:
+        classifier = Classifier(name, image_size, weights)
+        model, record = classifier.model, classifier.record
+        record = record.model_copy(update={"image_size": image_size or record.image_size})
+    else:
+        if image_size is not None and image_size < 1:
+            raise UserError(f"--image-size must be at least 1, got {image_size}")
+        model, record = source.load(image_size), None
+        print(
+            f"there is no record.json beside {source.name}: images are taken normalised, and there are no signatures "
+            "classify_uint8 and classify_bytes; copy the record.json of the model's training beside it to get them",
+            file=sys.stderr,
+        )
+    return source, lk.fuse(model) if fuse else model, record
