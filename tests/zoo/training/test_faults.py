@@ -2,6 +2,7 @@
 
 import pathlib
 import random
+import re
 import subprocess
 import sys
 
@@ -109,8 +110,9 @@ def test_a_worker_of_two_gets_a_signal_and_the_supervisor_starts_both_again(name
     result = train(run, step=5, name=name, strategy="multi_worker", launcher=supervisor())
     assert result.returncode == 0, result.stderr
     assert "restart 1 of 2" in result.stderr
-    lost = "another worker is gone" if name == "SIGKILL" else "stopped by a signal after step 6"
-    assert lost in result.stderr
+    # The workers agree to stop after the step in work; on a busy machine the next one has begun by then.
+    lost = "another worker is gone" if name == "SIGKILL" else "stopped by a signal after step [67]"
+    assert re.search(lost, result.stderr)
     expected, got = state(two_workers), state(run)
     for key in expected:
         # The sums over workers may be in another order.
