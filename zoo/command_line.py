@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import sys
 
 from zoo.errors import TryAgainError, UserError
@@ -24,10 +25,17 @@ def run(program, command):
 
     Returns:
         The exit status: the command's; 2 after a line about what the user can put right; 75 (`EX_TEMPFAIL`) where the
-        same command goes on. Any other exception is a bug of ours and keeps its traceback.
+        same command goes on; 141, as of a process that SIGPIPE ends, where the reader of our output, such as `head`,
+        has gone. Any other exception is a bug of ours and keeps its traceback.
     """
     try:
-        return command() or 0
+        status = command() or 0
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:
+        # What is still in the buffer would be written, and fail, when the interpreter ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
     except (UserError, TryAgainError) as error:
         print(f"{program}:", " ".join(str(error).split()), file=sys.stderr)
         return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2

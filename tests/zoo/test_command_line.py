@@ -1,3 +1,6 @@
+import subprocess
+import sys
+
 import pytest
 
 from zoo.command_line import Parser, print_table, run
@@ -50,3 +53,12 @@ def test_a_table(capsys):
         "train         1212",
         "validation       5",
     ]
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    code = "from zoo.command_line import run; exit(run('x', lambda: print('row\\n' * 99999)))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.stderr.read() == b""
+    assert process.wait() == 141
