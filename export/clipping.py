@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from export.calibration import Calibration
+from export.network import LOGITS, network
 from export.tflite_contents import Range, calibrated_tensors
 from zoo.errors import UserError
 
@@ -55,12 +56,12 @@ def measure_clipping(content: bytes, model: keras.Model, calibration: Calibratio
     Returns:
         The clipping of the input and of the logits.
     """
-    logits_model = _without_softmax(model)
+    run = network(model)
     images, logits = [], []
     for start in range(0, len(calibration.check_images), BATCH_SIZE):
         batch = calibration.normalised(calibration.check_images[start : start + BATCH_SIZE])
         images.append(batch)
-        logits.append(keras.ops.convert_to_numpy(logits_model(batch, training=False)))
+        logits.append(run(batch)[LOGITS].numpy())
     values = {"input": np.concatenate(images), "logits": np.concatenate(logits)}
     return [_clipping(name, values[name], *tensor) for name, tensor in calibrated_tensors(content).items()]
 
@@ -87,14 +88,3 @@ def _clipping(name: str, values: np.ndarray, calibrated: Range, step: float) -> 
         share=float(np.mean(clipped)),
         largest=float(np.max(excess, where=clipped, initial=0.0)),
     )
-
-
-def _without_softmax(model: keras.Model) -> keras.Model:
-    """The model that returns the logits; it shares all layers but the last."""
-    top = model.layers[-1]
-    if isinstance(top, keras.layers.Softmax):
-        return keras.Model(model.input, top.input)
-    linear = type(top).from_config({**top.get_config(), "activation": None})
-    logits = linear(top.input)
-    linear.set_weights(top.get_weights())
-    return keras.Model(model.input, logits)

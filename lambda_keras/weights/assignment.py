@@ -64,9 +64,8 @@ def assign(model, tensors, source, *, adapted=None, random=(), unused=()):
         *(problem for name in tensors if name in variables for problem in _mismatches(name, tensors[name], variables)),
     ]
     if problems:
-        named = "; ".join(problems[:NAMED])
-        more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-        raise WeightsError(f"{source} does not fit {model.name}: {named}{more}. {_likely_cause(variables, tensors)}")
+        cause = _likely_cause(variables, tensors)
+        raise WeightsError(f"{source} does not fit {model.name}: {listing(problems)}. {cause}")
     for name, tensor in tensors.items():
         variables[name].assign(tensor)
     adapted = adapted or {}
@@ -77,6 +76,12 @@ def assign(model, tensors, source, *, adapted=None, random=(), unused=()):
         random=tuple(name for name in variables if name not in tensors),
         unused=tuple(unused),
     )
+
+
+def listing(problems):
+    """The first problems of a list as a text, and how many more there are."""
+    more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
+    return "; ".join(problems[:NAMED]) + more
 
 
 def _mismatches(name, tensor, variables):

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from lambda_keras.weights.assignment import NAMED, variables_by_name
+from lambda_keras.weights.assignment import listing, variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.safetensors_file import write_safetensors
 from lambda_keras.weights.timm_pairs import pairs_of_lambda, pairs_of_model
@@ -112,9 +112,8 @@ def _convert(pairs, variables, tensors, name):
         ),
     ]
     if problems:
-        named = "; ".join(problems[:NAMED])
-        more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
-        raise WeightsError(f"The timm weights do not fit {name}: {named}{more}. {_likely_cause(needed, tensors)}")
+        cause = _likely_cause(needed, tensors)
+        raise WeightsError(f"The timm weights do not fit {name}: {listing(problems)}. {cause}")
     converted = {}
     for pair in present:
         array = _rearrange(tensors[pair.timm], pair.timm_axes, pair.our_axes)
