@@ -30,7 +30,7 @@ $(BIN)/python:
 	touch $@
 
 .venv/.test: $(BIN)/python $(REQUIREMENTS)
-	$(PIP) --editable ".[zoo,export,test]"
+	$(PIP) --editable ".[zoo,export,runtimes,notebook,test]"
 	touch $@
 
 .venv/.backends: .venv/.test
