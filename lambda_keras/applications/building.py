@@ -15,8 +15,9 @@ ARGUMENTS = """
             with another image size global position tables are resized, with other channels the first convolution is
             adapted, and what was done is printed on stderr. A file must fit exactly.
         input_tensor: A Keras tensor to use as the input.
-        input_shape: `(height, width, channels)`; by default the size in the model table. `(None, None, 3)` takes
-            any size where the scope is local, at the price of the faster orders of contraction.
+        input_shape: `(height, width, channels)`; by default the size in the model table, and 3 channels or those of the
+            published weights. `(None, None, 3)` takes any size where the scope is local, at the price of the faster
+            orders of contraction.
         pooling: Without the top: `None` for the last feature map, `"avg"` or `"max"` for a vector.
         classes: Number of classes; by default 1000, and 10 for `lambda_resnet_tiny`.
         classifier_activation: Activation of the classifier; `None` returns logits.
@@ -99,14 +100,15 @@ class Blocks:
         return padding(x)
 
 
-def _make_input(input_tensor, input_shape, image_size):
+def _make_input(input_tensor, input_shape, config, weights):
     """The input of a model: the tensor given, or a new one of the shape given or of the default shape."""
     if input_shape is not None and (len(input_shape) != 3 or input_shape[-1] is None):
         raise ValueError(
             f"`input_shape` must be (height, width, channels) with known channels. Received: input_shape={input_shape}"
         )
     if input_tensor is None:
-        return keras.Input(tuple(input_shape or (image_size, image_size, 3)), name="image")
+        default = config.image_size, config.image_size, _channels(weights, config.name)
+        return keras.Input(tuple(input_shape or default), name="image")
     if not keras.backend.is_keras_tensor(input_tensor):
         raise ValueError(
             f"`input_tensor` must be a Keras tensor, such as `keras.Input` returns. Received: {input_tensor!r}"
@@ -117,6 +119,19 @@ def _make_input(input_tensor, input_shape, image_size):
             f"input_shape={tuple(input_shape)}"
         )
     return input_tensor
+
+
+def _channels(weights, architecture):
+    """How many channels images have: those of published weights, 3 otherwise."""
+    if weights is None:
+        return 3
+    # Most models are built without weights, and `lambda_keras.weights` imports this module's neighbours.
+    from lambda_keras.weights import loader
+    from lambda_keras.weights.hub_name import is_hub_name
+
+    if not loader.is_published(weights) or is_hub_name(weights):
+        return 3
+    return loader.find_record(weights, architecture).channels
 
 
 def build_model(
@@ -143,7 +158,7 @@ def build_model(
     classes = config.classes if classes is None else classes
     if classes < 1:
         raise ValueError(f"`classes` must be at least 1. Received: classes={classes}")
-    inputs = _make_input(input_tensor, input_shape, config.image_size)
+    inputs = _make_input(input_tensor, input_shape, config, weights)
     x, features = trunk(config, inputs)
     if features_only:
         x = features

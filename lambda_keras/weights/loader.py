@@ -53,6 +53,24 @@ def is_published(weights):
     return isinstance(weights, str) and (is_hub_name(weights) or not _is_path(weights))
 
 
+def find_record(tag, architecture):
+    """The catalog's row of published weights.
+
+    Args:
+        tag: `"imagenet"` or a tag, alone (`c1_in1k`) or, as the tables print it, with its model
+            (`lambda_resnet26t.c1_in1k`).
+        architecture: The registry's name of the model, for a tag alone.
+
+    Returns:
+        A `WeightsRecord`.
+
+    Raises:
+        WeightsError: There are no such weights.
+    """
+    name, _, tag = tag.rpartition(".")
+    return catalog.find(name or architecture, tag)
+
+
 def locate(weights, architecture):
     """Finds the file of some weights, fetches it if need be and verifies what has a hash.
 
@@ -72,9 +90,7 @@ def locate(weights, architecture):
     if is_hub_name(weights):
         repository, revision = split_hub_name(weights)
         return fetch.fetch_from_hub(repository, pretrained.WEIGHTS, revision), weights
-    # Both `c1_in1k` and, as the tables print it, `lambda_resnet26t.c1_in1k`.
-    name, _, tag = weights.rpartition(".")
-    record = catalog.find(name or architecture, tag)
+    record = find_record(weights, architecture)
     return fetch.fetch(record), record.name
 
 
