@@ -15,8 +15,8 @@ ARGUMENTS = """
             with another image size global position tables are resized, with other channels the first convolution is
             adapted, and what was done is printed on stderr. A file must fit exactly.
         input_tensor: A Keras tensor to use as the input.
-        input_shape: `(height, width, channels)`; by default the size in the model table, and 3 channels or those of the
-            published weights. `(None, None, 3)` takes any size where the scope is local, at the price of the faster
+        input_shape: `(height, width, channels)`; by default that of the published weights, or the size in the model
+            table and 3 channels. `(None, None, 3)` takes any size where the scope is local, at the price of the faster
             orders of contraction.
         pooling: Without the top: `None` for the last feature map, `"avg"` or `"max"` for a vector.
         classes: Number of classes; by default 1000, and 10 for `lambda_resnet_tiny`.
@@ -107,8 +107,7 @@ def _make_input(input_tensor, input_shape, config, weights):
             f"`input_shape` must be (height, width, channels) with known channels. Received: input_shape={input_shape}"
         )
     if input_tensor is None:
-        default = config.image_size, config.image_size, _channels(weights, config.name)
-        return keras.Input(tuple(input_shape or default), name="image")
+        return keras.Input(tuple(input_shape or _default_shape(config, weights)), name="image")
     if not keras.backend.is_keras_tensor(input_tensor):
         raise ValueError(
             f"`input_tensor` must be a Keras tensor, such as `keras.Input` returns. Received: {input_tensor!r}"
@@ -121,17 +120,16 @@ def _make_input(input_tensor, input_shape, config, weights):
     return input_tensor
 
 
-def _channels(weights, architecture):
-    """How many channels images have: those of published weights, 3 otherwise."""
-    if weights is None:
-        return 3
+def _default_shape(config, weights):
+    """The shape of the images of published weights; without such, that of the model table."""
     # Most models are built without weights, and `lambda_keras.weights` imports this module's neighbours.
-    from lambda_keras.weights import loader
-    from lambda_keras.weights.hub_name import is_hub_name
+    if weights is not None:
+        from lambda_keras.weights import loader
 
-    if not loader.is_published(weights) or is_hub_name(weights):
-        return 3
-    return loader.find_record(weights, architecture).channels
+        if loader.is_tag(weights):
+            record = loader.find_record(weights, config.name)
+            return record.image_size, record.image_size, record.channels
+    return config.image_size, config.image_size, 3
 
 
 def build_model(

@@ -50,7 +50,12 @@ def load_weights(model, weights, adapt=False, partial=False, architecture=None):
 
 def is_published(weights):
     """Whether `weights` names something that was published, not a path."""
-    return isinstance(weights, str) and (is_hub_name(weights) or not _is_path(weights))
+    return is_tag(weights) or is_hub_name(weights)
+
+
+def is_tag(weights):
+    """Whether `weights` names a row of the catalog."""
+    return isinstance(weights, str) and not is_hub_name(weights) and not _is_path(weights)
 
 
 def find_record(tag, architecture):
