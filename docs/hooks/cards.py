@@ -140,7 +140,7 @@ def _paper_figures(models):
 def _weights(models):
     records = _records(models)
     if not records:
-        yield "Architecture only: no weights of these models were published."
+        yield "Architecture only: there are no weights of these models that load by name."
     else:
         yield _metrics(records)
     for record in records:

@@ -8,7 +8,7 @@ pytest.importorskip("mkdocs", reason='the hooks of the site need the extra "docs
 from docs.hooks import commands
 
 
-@pytest.mark.parametrize("command", ["zoo", "zoo train", "zoo weights convert", "export", "export tflite"])
+@pytest.mark.parametrize("command", ["zoo", "zoo weights convert", "export tflite"])
 def test_the_page_has_what_help_prints(command, monkeypatch):
     monkeypatch.setenv("COLUMNS", "102")  # argparse leaves two of them free
     room, *arguments = command.split()
