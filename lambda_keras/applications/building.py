@@ -28,11 +28,9 @@ ARGUMENTS = """
         **overrides: Fields of the configuration that differ, such as `key_dim`, `num_heads`, `intra_depth`,
             `scope_size`, `stochastic_depth_rate` or `dropout_rate`.
 
-    Input:
-        Images `[batch, height, width, channels]` as `lambda_keras.preprocess_input` returns them.
-
     Returns:
-        A functional `keras.Model`; its output is float32 `[batch, classes]` with the top.
+        A functional `keras.Model`. It takes images `[batch, height, width, channels]` as
+        `lambda_keras.preprocess_input` returns them; its output is float32 `[batch, classes]` with the top.
 
     Raises:
         ValueError: An argument is unknown or does not fit, or the weights cannot be had or do not fit (`WeightsError`).
