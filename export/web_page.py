@@ -16,7 +16,7 @@ from zoo.errors import UserError
 
 SOURCES = Path(__file__).with_name("web")
 # Of the four builds of LiteRT.js's WebAssembly, 9 MB each, the page takes one of two.
-UNUSED = shutil.ignore_patterns("*_threaded_*", "*_jspi_*", "*.map")
+UNUSED = ("*_threaded_*", "*_jspi_*", "*.map")
 
 
 def write_web_page(model: Path, out: Path) -> Path:
@@ -46,10 +46,10 @@ def write_web_page(model: Path, out: Path) -> Path:
     if out.exists() and not (out.is_dir() and next(out.iterdir(), None) is None):
         raise UserError(f"{out} exists and is not an empty folder; remove it, or give another name")
     with scratch_folder(out.parent) as scratch:
-        _install_litert(scratch / "npm")
         page = scratch / "page"
         try:
-            shutil.copytree(scratch / "npm" / "node_modules" / "@litertjs", page / "litert", ignore=UNUSED)
+            page.mkdir()
+            _fetch_litert(scratch / "npm", page / "litert")
             shutil.copy(SOURCES / "index.html", page)
             shutil.copy(model, page / "model.tflite")
             os.replace(page, out)
@@ -62,7 +62,7 @@ def _check(path):
     if not path.is_file():
         raise UserError(f"no such file: {path}; `lambda-export tflite` writes it")
     if quantization_of(path) == INT8:
-        raise UserError(f"{path} takes int8 images, which LiteRT.js cannot give; export with --quantize {INT8_FLOAT_IO}")
+        raise UserError(f"{path} takes int8, which LiteRT.js does not give; export it with --quantize {INT8_FLOAT_IO}")
     content = path.read_bytes()
     if not has_metadata(content):
         raise UserError(
@@ -76,8 +76,8 @@ def _check(path):
         raise UserError(f"{path} takes {batch} images at once, the page gives one; export it with --batch 1")
 
 
-def _install_litert(folder):
-    """Fetches LiteRT.js into `folder`/node_modules; scripts of packages are not run."""
+def _fetch_litert(folder, out):
+    """Has npm fetch LiteRT.js into `folder`, running no scripts of packages; moves what the page needs to `out`."""
     folder.mkdir()
     for name in ("package.json", "package-lock.json"):
         shutil.copy(SOURCES / name, folder)
@@ -89,3 +89,8 @@ def _install_litert(folder):
     if process.returncode:
         reasons = re.findall(r"^npm error (.+)$", process.stderr, re.MULTILINE)[:2]
         raise UserError(f"npm could not fetch LiteRT.js: {'; '.join(reasons)}")
+    packages = folder / "node_modules" / "@litertjs"
+    for pattern in UNUSED:
+        for file in packages.rglob(pattern):
+            file.unlink()
+    os.replace(packages, out)
