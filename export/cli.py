@@ -48,6 +48,11 @@ def _parser() -> argparse.ArgumentParser:
     tflite.add_argument("--batch", type=int, metavar="N", help="images in a batch (default: any number)")
     tflite.set_defaults(run=_tflite)
 
+    web = commands.add_parser("web", help="write a page that classifies pictures in a browser")
+    web.add_argument("model", type=Path, metavar="FILE.tflite", help="as `tflite --batch 1` writes it")
+    web.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
+    web.set_defaults(run=_web)
+
     verify = commands.add_parser("verify", help="compare artifacts with the model, each in a fresh process")
     _add_model(verify)
     verify.add_argument("--data", type=Path, required=True, metavar="FILE.npz", help="images and labels")
@@ -113,6 +118,14 @@ def _tflite(options: argparse.Namespace) -> int:
         calibration = load_calibration(options.calibration, model, options.calibration_images, record)
     path = export_tflite(model, options.out, options.quantize, calibration, options.batch, record)
     print(f"wrote {path}")
+    return 0
+
+
+def _web(options: argparse.Namespace) -> int:
+    from export.web_page import write_web_page
+
+    page = write_web_page(options.model, options.out)
+    print(f"wrote {page}; to look at it: python -m http.server --directory {page}")
     return 0
 
 
