@@ -166,9 +166,10 @@ def interaction_map(model, image, layer, query):
         keys = keys.reshape(*context_grid, layer.intra_depth, layer.key_dim)
         content = np.einsum("hk,...uk->h...u", heads, keys)
     if layer.use_position:
-        table = ops.cast(layer.position_embedding.table, queries.dtype)
-        # A grid of this one query: what is left of the table are its embeddings, one for each context position.
-        embeddings = fit_table(table, (1,) * len(grid), context_grid, shift=query)
+        table = fit_table(ops.cast(layer.position_embedding.table, queries.dtype), grid, context_grid)
+        # As `fit_table` says where an offset is: those from this query to the first position of the context and on.
+        first = [side - 1 - place for side, place in zip(grid, query, strict=True)]
+        embeddings = table[tuple(slice(f, f + side) for f, side in zip(first, context_grid, strict=True))]
         position = np.einsum("hk,...ku->h...u", heads, _to_numpy(embeddings))
         if mask is not None:
             position = position * _to_numpy(mask).reshape(*context_grid, 1)
@@ -191,7 +192,9 @@ def _find_call(model, layer):
     graph = keras.Model(model.inputs, model.outputs)
     calls = [node for nodes in graph._nodes_by_depth.values() for node in nodes if node.operation is layer]
     if len(calls) != 1:
-        raise ValueError(f"{layer.name} is called {len(calls)} times in {model.name}; a layer called once is explained.")
+        raise ValueError(
+            f"{layer.name} is called {len(calls)} times in {model.name}; a layer called once is explained."
+        )
     return layer, calls[0]
 
 
