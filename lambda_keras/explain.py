@@ -20,6 +20,8 @@ from keras import ops
 from lambda_keras.layers import FusedLambdaLayer, LambdaLayer, contraction
 from lambda_keras.layers.relative_position import fit_table
 
+__all__ = ["InteractionMap", "interaction_map", "lambda_layers", "map_size", "query_at_pixel"]
+
 
 @dataclasses.dataclass(frozen=True)
 class InteractionMap:
