@@ -9,9 +9,10 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import lambda_keras as lk
 from export.image_bytes import decode_valid, to_rows
-from export.network import LOGITS, network
+from export.network import network
 from export.signatures import SERVING_DEFAULT
 from zoo.errors import UserError
+from zoo.logits import LOGITS
 from zoo.record import Record
 
 CLASSIFY_UINT8 = "classify_uint8"

@@ -37,7 +37,7 @@ def test_each_public_name_is_in_the_reference(site):
     import lambda_keras as lk
 
     documented = {anchor.rpartition(".")[2] for anchor in anchors(site, "reference/*/index.html")}
-    for module in (lk, lk.applications, lk.layers, lk.weights):
+    for module in (lk, lk.applications, lk.explain, lk.layers, lk.weights):
         names = {name for name in module.__all__ if not isinstance(getattr(module, name), (str, type(lk)))}
         assert names <= documented, module.__name__
 

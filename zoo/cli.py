@@ -1,5 +1,6 @@
 """The command `lambda-zoo`."""
 
+import argparse
 import json
 import logging
 import os
@@ -77,6 +78,15 @@ def _parser():
     predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
     predict.set_defaults(run=_predict)
 
+    explain = commands.add_parser("explain", help="draw what a lambda layer sees in images")
+    _add_model(explain)
+    explain.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP or GIF file")
+    explain.add_argument("--layer", metavar="NAME", help="a lambda layer (default: the last one)")
+    explain.add_argument("--query", type=_position, metavar="Y,X", help="position in its map (default: five places)")
+    explain.add_argument("--class", dest="class_name", metavar="NAME", help="of Grad-CAM (default: the most probable)")
+    explain.add_argument("--out", default="explanation.png", metavar="FILE", help="file (default: explanation.png)")
+    explain.set_defaults(run=_explain)
+
     inspect_data = commands.add_parser("inspect-data", help="tell what a recipe's data are, draw training images")
     inspect_data.add_argument("--recipe", required=True, help="as for train")
     inspect_data.add_argument("--data-dir", help="as for train")
@@ -104,6 +114,14 @@ def _add_model(parser):
         "hf://owner/repository[@revision], or a name of `lambda-zoo models`, such as lambda_resnet50ts",
     )
     parser.add_argument("--weights", metavar="WEIGHTS", help="of a model that is a name: a tag, a path or hf://…")
+
+
+def _position(text):
+    try:
+        y, x = map(int, text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected two integers such as 4,4, got {text}") from error
+    return y, x
 
 
 def _train(arguments):
@@ -149,6 +167,20 @@ def _predict(arguments):
         print(json.dumps(predictions, indent=2, ensure_ascii=False))
     else:
         predict.print_predictions(predictions)
+
+
+def _explain(arguments):
+    from zoo.explain import explain
+
+    explain(
+        arguments.model,
+        arguments.images,
+        layer=arguments.layer,
+        query=arguments.query,
+        class_name=arguments.class_name,
+        out=arguments.out,
+        weights=arguments.weights,
+    )
 
 
 def _inspect_data(arguments):
