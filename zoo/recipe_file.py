@@ -74,13 +74,34 @@ def load(source, overrides=()):
     """
     file = find(source)
     values, lines = _parse(_text(file), file.name)
+    return _resolve(values, overrides, file.name, lines)
+
+
+def of_values(values, overrides, name):
+    """Makes a recipe of values that stand in no file.
+
+    Args:
+        values: The recipe as a dictionary of sections.
+        overrides: As of `load`.
+        name: What to call its origin in messages.
+
+    Returns:
+        A `zoo.recipe.Recipe`.
+
+    Raises:
+        UserError: As of `load`.
+    """
+    return _resolve(values, overrides, name, {})
+
+
+def _resolve(values, overrides, name, lines):
     from_command_line = set()
     for override in overrides:
         from_command_line.add(_override(values, override))
     try:
         return Recipe.model_validate(values)
     except pydantic.ValidationError as error:
-        problems = [_explain(problem, file.name, lines, from_command_line) for problem in error.errors()]
+        problems = [_explain(problem, name, lines, from_command_line) for problem in error.errors()]
         raise UserError("; ".join(problems)) from error
 
 

@@ -38,7 +38,7 @@ def load(data_dir, validation_fraction):
     if not (data_dir / "train").is_dir():
         train, validation, test = _classes(data_dir), None, None
     else:
-        if others := set(_folders(data_dir)) - set(PARTS):
+        if others := set(folders(data_dir)) - set(PARTS):
             raise UserError(f"{data_dir} has the folder {min(others)}; beside train only validation and test may be")
         train, validation, test = (_classes(data_dir / part) if (data_dir / part).is_dir() else None for part in PARTS)
     class_names = tuple(train)
@@ -58,13 +58,14 @@ def load(data_dir, validation_fraction):
     return class_names, tuple(_split(part, class_names) for part in (train, validation, test))
 
 
-def _folders(folder):
+def folders(folder):
+    """The names of the folders in a folder, sorted, without hidden ones."""
     return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
 
 
 def _classes(folder):
     """Returns `{class name: [path of an image]}`, both sorted."""
-    return {name: _images(folder / name) for name in _folders(folder)}
+    return {name: _images(folder / name) for name in folders(folder)}
 
 
 def _images(folder):
