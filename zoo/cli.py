@@ -123,6 +123,7 @@ def _add_fine_tune(commands):
     parser.add_argument("--data-dir", help="of a dataset name: as for train")
     parser.add_argument("--class-weights", action="store_true", help="let all classes count alike in the loss")
     parser.add_argument("--head-epochs", type=int, metavar="N", help="epochs of the classifier alone, 0 for none")
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs of all layers (default: by number of images)")
     parser.add_argument("--budget", type=float, metavar="MINUTES", help="take so few epochs that they fit this time")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="of split and training (default: 0)")
     parser.add_argument("--overwrite", action="store_true", help="remove the run that the folder holds, start anew")

@@ -31,7 +31,8 @@ class Settings:
         data_dir: For a name: as of `zoo.data.catalog.load`.
         class_weights: Whether all classes count alike in the loss.
         head_epochs: Epochs of the first phase, 0 for none; by default they follow from those of the second.
-        budget: Minutes to keep to.
+        epochs: Epochs of the second phase, at most; by default they follow from the number of images.
+        budget: Minutes to keep to, by fewer epochs than the default.
         seed: Seed of the split and the training.
         overrides: Strings `key=value` for the recipe of the second phase; only what is special to the first is not
             changed by them, see `zoo.fine_tuning.schedule.phases`.
@@ -46,6 +47,7 @@ class Settings:
     data_dir: str | None = None
     class_weights: bool = False
     head_epochs: int | None = None
+    epochs: int | None = None
     budget: float | None = None
     seed: int = 0
     overrides: tuple = ()
@@ -55,21 +57,24 @@ class Settings:
         """Refuses what contradicts itself."""
         if self.budget is not None and self.budget <= 0:
             raise UserError(f"--budget must be above 0 minutes, got {self.budget:g}")
-        if self.budget and any(override.startswith("training.epochs=") for override in self.overrides):
-            raise UserError("--budget and training.epochs exclude each other: the budget decides the epochs")
+        if self.budget and self.epochs:
+            raise UserError("--budget and --epochs exclude each other: the budget decides the epochs")
+        if any(override.startswith("training.epochs=") for override in self.overrides):
+            raise UserError(
+                "give --epochs instead of training.epochs: warm-up, patience and first phase follow from it"
+            )
         if self.head_epochs is not None and self.head_epochs < 0:
             raise UserError(f"--head-epochs must be at least 0, got {self.head_epochs}")
 
     def command(self, epochs):
         """The command that trains so many epochs in the second phase, as the budget allowed this time."""
         words = ["lambda-zoo", "fine-tune"]
-        for name in ("data", "data_dir", "model", "weights", "warm_start", "head_epochs", "seed", "out"):
-            if (value := getattr(self, name)) is not None:
+        values = vars(self) | ({"epochs": epochs} if self.budget else {})
+        for name in ("data", "data_dir", "model", "weights", "warm_start", "head_epochs", "epochs", "seed", "out"):
+            if (value := values[name]) is not None:
                 words += [f"--{name.replace('_', '-')}", str(value)]
         words += ["--class-weights"] if self.class_weights else []
-        words += self.overrides
-        words += [f"training.epochs={epochs}"] if self.budget else []
-        return shlex.join(words)
+        return shlex.join([*words, *self.overrides])
 
 
 def fine_tune(settings):
@@ -96,7 +101,7 @@ def fine_tune(settings):
     out = Path(settings.out)
     start = starts.find(settings.model, settings.weights, settings.warm_start)
     source = _find_source(settings, start)
-    epochs = _epochs_of_run(settings, out)
+    epochs = _epochs_of_run(settings, out) if settings.budget else settings.epochs
     plan = _plan(settings, start, source, epochs)
     data_dir = _prepare_folder(settings, plan, source, out)
 
@@ -138,7 +143,7 @@ def _find_source(settings, start):
 def _epochs_of_run(settings, out):
     """The epochs that the budget allowed when the run in the folder was started; `None` where there is none."""
     recipe = out / run_folder.RECIPE
-    if settings.budget is None or settings.overwrite or not recipe.is_file():
+    if settings.overwrite or not recipe.is_file():
         return None
     return recipe_file.load(str(recipe)).training.epochs
 

@@ -12,6 +12,7 @@ from html import escape
 import tensorflow as tf
 
 from zoo import plots
+from zoo.data.image_folder import PARTS
 from zoo.evaluation_report import EvaluationReport, wilson_interval
 from zoo.fine_tuning.predictions import Predictions
 
@@ -113,18 +114,18 @@ def _curves(content):
     if content.head_epochs:
         note = "<p class='soft'>Before the dashed line the classifier alone was trained, after it all layers.</p>"
     draw = functools.partial(plots.curves, content.rows, head_epochs=content.head_epochs)
-    return _plot(draw, "curves of loss, accuracy and learning rate") + note
+    return _plot(draw, "curves of loss, accuracy and learning rate", "plot") + note
 
 
 def _confusion(content):
     draw = functools.partial(plots.confusion_matrix, content.evaluation.confusion, content.class_names)
-    return _plot(draw, "confusion matrix")
+    return _plot(draw, "confusion matrix", "plot square")
 
 
-def _plot(draw, description):
+def _plot(draw, description, kind):
     stream = io.BytesIO()
     draw(path=stream)
-    return _image(stream.getvalue(), description, "plot")
+    return _image(stream.getvalue(), description, kind)
 
 
 def _classes(content):
@@ -135,27 +136,17 @@ def _classes(content):
         cells = [
             escape(name),
             *(f"{count:,}" for count in counts),
-            *_share(figures.recall, right, figures.images),
-            *_share(figures.precision, right, taken),
+            _percent(figures.recall),
+            *_interval(figures.recall, right, figures.images),
+            _percent(figures.precision),
+            _interval(figures.precision, right, taken)[0],
             _percent(figures.f1),
         ]
         rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
-    header = (
-        "class",
-        "training",
-        "validation",
-        "test",
-        "recall",
-        "95 % interval",
-        "",
-        "precision",
-        "95 % interval",
-        "",
-        "F1",
-    )
+    header = ("class", *PARTS, "recall", "95 % interval", "of recall", "precision", "95 % interval", "F1")
     return (
-        "<p class='soft'>Recall is the share of a class's test images that are recognised; precision the share of images "
-        "taken for a class that are of it. Intervals are Wilson's: with few test images they are wide.</p>"
+        "<p class='soft'>Recall is the share of a class's test images that are recognised; precision the share of "
+        "images taken for a class that are of it. Intervals are Wilson's: with few test images they are wide.</p>"
         "<div class='scroll'><table><thead><tr>"
         + "".join(f"<th>{name}</th>" for name in header)
         + "</tr></thead><tbody>"
@@ -164,13 +155,13 @@ def _classes(content):
     )
 
 
-def _share(share, count, total):
-    """Three cells: a share, its interval as text and as a bar."""
+def _interval(share, count, total):
+    """The confidence interval of a share as text and as a bar."""
     if not total:
-        return "–", "–", ""
+        return "–", ""
     low, high = wilson_interval(count, total)
-    bar = f"<span class='track'><i style='left:{low:.1%};width:{high - low:.1%}'></i><b style='left:{share:.1%}'></b></span>"
-    return _percent(share), f"{low:.0%} – {high:.0%}", bar
+    interval = f"<i style='left:{low:.1%};width:{high - low:.1%}'></i>"
+    return f"{low:.0%} – {high:.0%}", f"<span class='track'>{interval}<b style='left:{share:.1%}'></b></span>"
 
 
 def _percent(share):
@@ -187,9 +178,10 @@ def _mistakes(content):
         predicted, label = predictions.predicted[index], predictions.labels[index]
         shares = predictions.probabilities[index]
         picture = _image(tf.io.encode_png(predictions.pictures[index]).numpy(), f"a test image of {names[label]}")
+        file = predictions.names[index].rpartition("/")[2]
         caption = (
-            f"<span class='wrong'>{escape(names[predicted])} {shares[predicted]:.0%}</span><br>is {escape(names[label])} "
-            f"({shares[label]:.0%})<br><span class='soft'>{escape(predictions.names[index].rpartition('/')[2])}</span>"
+            f"<span class='wrong'>{escape(names[predicted])} {shares[predicted]:.0%}</span><br>"
+            f"is {escape(names[label])} ({shares[label]:.0%})<br><span class='soft'>{escape(file)}</span>"
         )
         figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
     note = (
@@ -217,7 +209,8 @@ def _start(content):
 
 
 def _command(content):
-    return f"<pre>{escape(content.command)}</pre><details><summary>the recipe</summary><pre>{escape(content.recipe)}</pre></details>"
+    recipe = f"<details><summary>the resolved recipe</summary><pre>{escape(content.recipe)}</pre></details>"
+    return f"<pre>{escape(content.command)}</pre>{recipe}"
 
 
 def _list(lines):

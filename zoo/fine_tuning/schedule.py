@@ -46,7 +46,7 @@ class Plan:
         lines = []
         if self.head:
             head = self.head.training
-            lines.append(f"phase 1: the classifier alone, {head.epochs} epochs, learning rate {head.learning_rate:g}")
+            lines.append(f"phase 1: the classifier alone, epochs: {head.epochs}, learning rate {head.learning_rate:g}")
         lines.append(
             f"{'phase 2' if self.head else 'training'}: all layers, at most {training.epochs} epochs of "
             f"{images // training.batch_size} steps of {training.batch_size} images, learning rate "

@@ -4,7 +4,7 @@ import dataclasses
 import hashlib
 from collections import defaultdict
 
-# Shares of each class, in the order in which few images are given away: a class of two has one for training, one for test.
+# Shares of each class, in the order in which few images are given away: of two, one is for training and one for test.
 HELD_OUT = {"test": 0.15, "validation": 0.15}
 
 
