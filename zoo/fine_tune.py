@@ -159,13 +159,12 @@ def _prepare_folder(settings, plan, source, out):
         run_folder.check(out, plan.whole)
     try:
         out.mkdir(parents=True, exist_ok=True)
-        data_dir = source.prepare(out, settings.overwrite)
         if settings.overwrite:
             run_folder.remove(out / schedule.HEAD)
             run_folder.remove(out)
+        return source.prepare(out, settings.overwrite)
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
-    return data_dir
 
 
 def _epochs_within_budget(settings, start, plan, dataset, begin):

@@ -183,7 +183,7 @@ def _explain(problem, file_name, lines, from_command_line):
     else:
         # A missing key has no line of its own: its section's is the nearest.
         line = next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
-        where = f"{file_name}, line {line}"
+        where = f"{file_name}, line {line}" if lines else file_name
         if any(override[: len(key)] == key for override in from_command_line):
             where += " and command line"
     if problem["type"] == "extra_forbidden":

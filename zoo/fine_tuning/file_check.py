@@ -71,13 +71,15 @@ def check(listing):
     images = _leave_out(_in_two_parts, images, left_out)
     images = _leave_out(_without_training, images, left_out)
     classes = {image.row.label for image in images}
+    lost = {row.label: row.path.parent for row in listing.rows if row.label not in classes}
+    left_out += [LeftOut(folder, "a class of which no image is left") for folder in lost.values()]
     if len(classes) < 2:
         reasons = Counter(file.reason for file in left_out).most_common(3)
         raise UserError(
             f"training needs images of at least 2 classes, found {len(classes)} ({', '.join(classes) or 'none'})"
             + "".join(f"; left out: {count} ({reason})" for reason, count in reasons)
         )
-    # Without a split yet, all of a class will be kept together, see `splitting`.
+    # Copies without a split will be given the same one, see `splitting`.
     distinct = {(image.digest, image.row.split) for image in images}
     return FileCheck(tuple(images), tuple(left_out), len(images) - len(distinct))
 

@@ -42,32 +42,27 @@ class Plan:
 
     def describe(self, images):
         """Says in lines what will be done with so many training images."""
-        training, data = self.whole.training, self.whole.data
         lines = []
         if self.head:
             head = self.head.training
             lines.append(f"phase 1: the classifier alone, epochs: {head.epochs}, learning rate {head.learning_rate:g}")
-        lines.append(
-            f"{'phase 2' if self.head else 'training'}: all layers, at most {training.epochs} epochs of "
-            f"{images // training.batch_size} steps of {training.batch_size} images, learning rate "
-            f"{training.learning_rate:g}"
-            + (f", times {training.stage_decay:g} for each stage before the classifier" * (training.stage_decay < 1))
-            + (", BatchNorm as in the start" if training.frozen_batch_norm else "")
-        )
-        lines.append(
-            f"images: {data.image_size}x{data.image_size}, crop {data.crop}, "
-            + (
-                "mirrored at random (data.horizontal_flip=false where left and right matter)"
-                if data.horizontal_flip
-                else "not mirrored"
-            )
-            + (
-                f", RandAugment {data.randaugment_layers}x{data.randaugment_magnitude:g}"
-                if data.randaugment_layers
-                else ""
-            )
-            + (f", mixup {data.mixup:g}" if data.mixup else "")
-        )
+        training, data = self.whole.training, self.whole.data
+        words = ["phase 2: all layers" if self.head else "training: all layers", f"epochs: at most {training.epochs}"]
+        words.append(f"steps: {images // training.batch_size} an epoch, with {training.batch_size} images each")
+        words.append(f"learning rate {training.learning_rate:g}")
+        if training.stage_decay < 1:
+            words.append(f"times {training.stage_decay:g} for each stage before the classifier")
+        if training.frozen_batch_norm:
+            words.append("BatchNorm stays as it was")
+        lines.append(", ".join(words))
+        words = [f"images: {data.image_size}x{data.image_size}", f"crop {data.crop}"]
+        if data.randaugment_layers:
+            words.append(f"RandAugment {data.randaugment_layers} x {data.randaugment_magnitude:g}")
+        if data.mixup:
+            words.append(f"mixup {data.mixup:g}")
+        if data.horizontal_flip:
+            words.append("mirrored at random (data.horizontal_flip=false where left and right matter)")
+        lines.append(", ".join(words))
         return lines
 
 
@@ -88,7 +83,7 @@ def whole_recipe(settings, start, data, images, epochs=None):
         UserError: An override is wrong, or a value does not fit.
     """
     _, usual_epochs, magnitude, mixup = next(setting for setting in _BY_IMAGES if images < setting[0])
-    epochs = epochs or usual_epochs
+    epochs = usual_epochs if epochs is None else epochs
     frozen = start.is_pretrained and images < FEW_IMAGES
     if data["image_size"] >= SMALLEST_PHOTOGRAPH:
         crop = {"crop": "inception", "randaugment_layers": 2, "randaugment_magnitude": magnitude}
@@ -119,7 +114,11 @@ def whole_recipe(settings, start, data, images, epochs=None):
             "seed": settings.seed,
         },
     }
-    return recipe_file.of_values(values, settings.overrides, "fine-tune")
+    recipe = recipe_file.of_values(values, settings.overrides, "fine-tune")
+    if recipe.data.image_size != data["image_size"]:
+        # What suits the user's image size.
+        return whole_recipe(settings, start, {**data, "image_size": recipe.data.image_size}, images, epochs)
+    return recipe
 
 
 def phases(whole, start, epochs_of_head, out):
