@@ -15,6 +15,16 @@ from zoo.train import train
 
 # Of a time that is given, what training may take; a step is not always as fast as the few that are measured.
 SHARE_OF_BUDGET = 0.9
+# Keys of a recipe that options of the command decide.
+OPTIONS = {
+    "model.name": "--model",
+    "model.weights": "--weights",
+    "model.warm_start": "--warm-start",
+    "data.name": "--data",
+    "training.epochs": "--epochs",
+    "training.class_weights": "--class-weights",
+    "training.seed": "--seed",
+}
 
 
 @dataclass(frozen=True)
@@ -59,10 +69,10 @@ class Settings:
             raise UserError(f"--budget must be above 0 minutes, got {self.budget:g}")
         if self.budget and self.epochs:
             raise UserError("--budget and --epochs exclude each other: the budget decides the epochs")
-        if any(override.startswith("training.epochs=") for override in self.overrides):
-            raise UserError(
-                "give --epochs instead of training.epochs: warm-up, patience and first phase follow from it"
-            )
+        for override in self.overrides:
+            key = override.partition("=")[0]
+            if key in OPTIONS:
+                raise UserError(f"give {OPTIONS[key]} instead of {key}, on which other settings depend")
         if self.head_epochs is not None and self.head_epochs < 0:
             raise UserError(f"--head-epochs must be at least 0, got {self.head_epochs}")
 

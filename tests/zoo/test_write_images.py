@@ -32,5 +32,5 @@ def test_folders_that_are_taken(tmp_path):
     (tmp_path / "mine.txt").touch()
     with pytest.raises(UserError, match="is not empty; give a new folder with --out"):
         write_images("digits", tmp_path)
-    with pytest.raises(UserError, match="cannot write to .*mine.txt: File exists"):
+    with pytest.raises(UserError, match=r"cannot write to .*mine.txt: File exists"):
         write_images("digits", tmp_path / "mine.txt")

@@ -21,7 +21,7 @@ class Predictions:
         labels: int64 `[n]`.
         probabilities: float32 `[n, classes]`.
         worst: Indices of the mistakes that the model was surest of, the worst first; at most `WORST`.
-        pictures: `{index: uint8 [image_size, image_size, channels]}` of these and of an image for each class.
+        pictures: `{index: uint8 [image_size, image_size, channels]}` of these.
     """
 
     names: list

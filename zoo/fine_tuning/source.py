@@ -2,11 +2,13 @@
 
 import abc
 import dataclasses
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
 
 from zoo.data import catalog, image_table
+from zoo.data.image_folder import PARTS
 from zoo.errors import UserError
 from zoo.fine_tuning import data_summary, file_check, listing, splitting
 
@@ -56,7 +58,7 @@ class Files(Source):
         seed: Seed of the split.
 
     Raises:
-        UserError: Fewer than two classes have images.
+        UserError: Fewer than two classes have images, or there are too few for three parts.
     """
 
     def __init__(self, path, preprocessor, seed):
@@ -71,7 +73,10 @@ class Files(Source):
             "mean": preprocessor.mean,
             "std": preprocessor.std,
         }
-        self.train_images = sum(row.split == "train" for row in self._rows)
+        counts = Counter(row.split for row in self._rows)
+        if missing := [part for part in PARTS if not counts[part]]:
+            raise UserError(f"{path} has too few images for {missing[0]}: some class must have at least 3")
+        self.train_images = counts["train"]
         self.remarks = data_summary.remarks(self._check)
 
     def prepare(self, out, overwrite):
