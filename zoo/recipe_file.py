@@ -74,16 +74,17 @@ def load(source, overrides=()):
     """
     file = find(source)
     values, lines = _parse(_text(file), file.name)
-    return _resolve(values, overrides, file.name, lines)
+    return of_values(values, overrides, file.name, lines)
 
 
-def of_values(values, overrides, name):
-    """Makes a recipe of values that stand in no file.
+def of_values(values, overrides, name, lines=None):
+    """Makes a recipe of a dictionary.
 
     Args:
-        values: The recipe as a dictionary of sections.
+        values: The recipe's sections, with their keys and values.
         overrides: As of `load`.
         name: What to call its origin in messages.
+        lines: `{(section, key, …): line}` where the origin is a file.
 
     Returns:
         A `zoo.recipe.Recipe`.
@@ -91,17 +92,13 @@ def of_values(values, overrides, name):
     Raises:
         UserError: As of `load`.
     """
-    return _resolve(values, overrides, name, {})
-
-
-def _resolve(values, overrides, name, lines):
     from_command_line = set()
     for override in overrides:
         from_command_line.add(_override(values, override))
     try:
         return Recipe.model_validate(values)
     except pydantic.ValidationError as error:
-        problems = [_explain(problem, name, lines, from_command_line) for problem in error.errors()]
+        problems = [_explain(problem, name, lines or {}, from_command_line) for problem in error.errors()]
         raise UserError("; ".join(problems)) from error
 
 

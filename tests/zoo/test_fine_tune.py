@@ -27,7 +27,9 @@ from zoo.training.trainer import Trainer
 
 CLASSES = 4
 OVERRIDES = ("data.image_size=16", "data.horizontal_flip=false", "training.steps_per_loop=1")
-STEPS_OF_HEAD, STEPS = 6, 12
+# Of the second phase, 6 an epoch.
+STEPS = 12
+SCRIPT = ROOT / "tests" / "zoo" / "training" / "train_and_die.py"
 
 
 @pytest.fixture(scope="session")
@@ -140,44 +142,29 @@ def test_the_model_loads_with_the_library_alone(run, run_python):
     assert run_python(script, run[0] / "model.keras").split() == ["(None,", "4)"]
 
 
-class CrashError(Exception):
-    pass
-
-
-def crash():
-    raise CrashError
-
-
-def terminate():
-    os.kill(os.getpid(), signal.SIGTERM)
-
-
-def interrupt(monkeypatch, in_head, at_step, action):
-    """Does something at a step of a phase, once."""
+@pytest.mark.slow
+def test_a_run_that_is_stopped_and_killed_goes_on_and_ends_the_same(run, pictures, shared, tmp_path, monkeypatch):
     finish = Trainer.train_loop_end
-    done = []
 
-    def train_loop_end(self):
-        is_head = self.recipe.training.trained_layers == "head"
-        if not done and is_head == in_head and self.step.numpy() >= at_step:
-            done.append(True)
-            action()
+    def terminate(self):
+        os.kill(os.getpid(), signal.SIGTERM)
         return finish(self)
 
-    monkeypatch.setattr(Trainer, "train_loop_end", train_loop_end)
-
-
-def test_an_interrupted_run_goes_on_and_ends_the_same(run, pictures, shared, tmp_path, monkeypatch):
     same = settings(pictures, shared, tmp_path / "run")
     with monkeypatch.context() as patch:
-        interrupt(patch, in_head=True, at_step=2, action=terminate)
+        patch.setattr(Trainer, "train_loop_end", terminate)
         with pytest.raises(StoppedError):
             fine_tune(same)
     assert not (tmp_path / "run" / "head" / "model.keras").exists()
-    with monkeypatch.context() as patch:
-        interrupt(patch, in_head=False, at_step=STEPS - 1, action=crash)
-        with pytest.raises(CrashError):
-            fine_tune(same)
+
+    # The first phase has fewer steps than that.
+    words = [sys.executable, SCRIPT, STEPS - 1, "SIGKILL", tmp_path / "killed", "fine-tune", "--data", pictures]
+    words += ["--model", "lambda_resnet_tiny", "--weights", shared, "--out", tmp_path / "run"]
+    words += ["--epochs", 2, "--head-epochs", 1, "--class-weights", *OVERRIDES]
+    killed = subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, text=True, timeout=1200)
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert len(rows(tmp_path / "run" / "metrics.csv")) == 1
+
     fine_tune(same)
     for expected, value in zip(weights(run[0] / "model.keras"), weights(tmp_path / "run" / "model.keras"), strict=True):
         np.testing.assert_array_equal(value, expected)
@@ -274,21 +261,3 @@ def test_user_errors(options, expected, tmp_path, monkeypatch, capsys):
     assert expected in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_a_run_that_was_killed_in_its_second_phase_goes_on_and_ends_the_same(run, pictures, shared, tmp_path):
-    script = ROOT / "tests" / "zoo" / "training" / "train_and_die.py"
-    options = ["--data", pictures, "--model", "lambda_resnet_tiny", "--weights", shared, "--out", tmp_path / "run"]
-    options += ["--epochs", 2, "--head-epochs", 1, "--class-weights", *OVERRIDES]
-
-    def command(step):
-        words = [sys.executable, script, step, "SIGKILL", tmp_path / "mark", "fine-tune", *options]
-        return subprocess.run(list(map(str, words)), cwd=ROOT, capture_output=True, text=True, timeout=1200)
-
-    # The first phase has fewer steps.
-    assert command(STEPS_OF_HEAD + 3).returncode == -9
-    result = command(0)
-    assert result.returncode == 0, result.stderr
-    for expected, value in zip(weights(run[0] / "model.keras"), weights(tmp_path / "run" / "model.keras"), strict=True):
-        np.testing.assert_array_equal(value, expected)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zoo.data import image_table
-from zoo.data.image_folder import ENDINGS, PARTS, folders
+from zoo.data.image_folder import ENDINGS, parts_of
 from zoo.data.image_table import Row
 from zoo.errors import UserError
 
@@ -55,13 +55,13 @@ def of_folder(folder):
         UserError: Beside the folder `train` are others than `validation` and `test`.
     """
     folder = Path(folder)
-    if not (folder / "train").is_dir():
+    parts = parts_of(folder)
+    if not parts:
         return _of_classes(folder, None)
-    if others := set(folders(folder)) - set(PARTS):
-        raise UserError(f"{folder} has the folder {min(others)}; beside train only validation and test may be")
-    parts = [_of_classes(folder / part, part) for part in PARTS if (folder / part).is_dir()]
+    listings = [_of_classes(folder / part, part) for part in parts]
     return Listing(
-        tuple(row for part in parts for row in part.rows), tuple(out for part in parts for out in part.left_out)
+        rows=tuple(row for listing in listings for row in listing.rows),
+        left_out=tuple(left_out for listing in listings for left_out in listing.left_out),
     )
 
 
