@@ -13,7 +13,7 @@ from zoo.recipe import Data
 
 
 def write_images(name, out, data_dir=None):
-    """Writes the images of all parts of a dataset to `out/<class>/<part>_<number>.png`, as a user's own would be.
+    """Writes the images of a dataset, of all its parts together, to `out/<class>/<number>.png`.
 
     Args:
         name: A name of `zoo.data.catalog.load`.
@@ -37,17 +37,12 @@ def write_images(name, out, data_dir=None):
             raise UserError(f"{out} is not empty; give a new folder with --out")
         for folder in folders:
             folder.mkdir()
-        count = sum(_write_part(dataset, part, folders) for part in PARTS)
+        images = (image for part in PARTS for image in getattr(dataset, part).ordered().as_numpy_iterator())
+        total = sum(getattr(dataset, part).count for part in PARTS)
+        for number, (image, label) in enumerate(tqdm(images, total=total, unit="image", leave=False, disable=None)):
+            encoded = tf.io.encode_png(preprocessing.decode(image, dataset.channels)).numpy()
+            with replacing(folders[label] / f"{number:05}.png") as partial:
+                partial.write_bytes(encoded)
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
-    print(f"Wrote {count:,} images of {len(folders):,} classes to {out}")
-
-
-def _write_part(dataset, part, folders):
-    split = getattr(dataset, part)
-    images = tqdm(split.ordered().as_numpy_iterator(), part, split.count, unit="image", leave=False, disable=None)
-    for number, (image, label) in enumerate(images):
-        encoded = tf.io.encode_png(preprocessing.decode(image, dataset.channels)).numpy()
-        with replacing(folders[label] / f"{part}_{number:05}.png") as partial:
-            partial.write_bytes(encoded)
-    return split.count
+    print(f"Wrote {total:,} images of {len(folders):,} classes to {out}")

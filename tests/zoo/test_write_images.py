@@ -25,7 +25,7 @@ def test_a_class_name_with_a_slash_is_one_folder(tmp_path, monkeypatch):
     write_images("x", tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["T-shirt-top", "bag"]
     files = sorted(path.name for path in (tmp_path / "bag").iterdir())
-    assert files == ["test_00001.png", "train_00001.png", "validation_00001.png"]
+    assert files == ["00001.png", "00003.png", "00005.png"]
 
 
 def test_folders_that_are_taken(tmp_path):
