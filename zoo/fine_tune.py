@@ -119,7 +119,7 @@ def fine_tune(settings):
     classes = data_summary.images_of_classes(dataset)
     data_summary.print_classes(classes)
     for line in source.remarks:
-        print(line)
+        print(line, flush=True)
     if settings.budget and epochs is None:
         epochs = _epochs_within_budget(settings, start, plan, dataset, begin)
         plan = _plan(settings, start, source, epochs)

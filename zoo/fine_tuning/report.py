@@ -35,7 +35,7 @@ class Content:
         plan: What was done, lines.
         rows: A row of `zoo.training.metrics_log.MetricsLog` for each epoch of both phases.
         head_epochs: How many of them are of the first phase.
-        best_epoch: That of the weights in `model.keras`, counted over both phases.
+        kept_epoch: That of the weights in `model.keras`, counted over both phases.
         evaluation: The figures of the test split.
         predictions: The predictions that they are of.
         explanations: `(title, PNG)` of each picture of what the model looked at.
@@ -54,7 +54,7 @@ class Content:
     plan: list
     rows: list
     head_epochs: int
-    best_epoch: int
+    kept_epoch: int
     evaluation: EvaluationReport
     predictions: Predictions
     explanations: list
@@ -102,7 +102,7 @@ def _figures(content):
         (f"{evaluation.top_1:.1%}", f"right of {evaluation.images:,} test images"),
         (f"{low:.1%} – {high:.1%}", "95 % confidence interval"),
         (" / ".join(f"{count:,}" for count in counts), "images for training / validation / test"),
-        (f"{content.best_epoch} of {len(content.rows)}", "best epoch, by validation"),
+        (f"{content.kept_epoch} of {len(content.rows)}", "epoch of the weights, by validation"),
         (f"{minutes:.1f} min", "of training steps"),
         (f"{evaluation.calibration_error:.3f}", "expected calibration error"),
     ]

@@ -41,7 +41,7 @@ def write(out, dataset, source, start, plan, classes, command):
     predictions.write(predicted, names, out / PREDICTIONS)
     evaluation = evaluate(predicted.probabilities, predicted.labels, names)
     head = out / schedule.HEAD if plan.head else None
-    rows, head_epochs, best_epoch = _epochs(out, head)
+    rows, head_epochs, kept_epoch = _epochs(out, head, plan.whole.training)
     content = report.Content(
         model=plan.whole.model.name,
         parameters=classifier.model.count_params(),
@@ -53,7 +53,7 @@ def write(out, dataset, source, start, plan, classes, command):
         plan=plan.describe(dataset.train.count),
         rows=rows,
         head_epochs=head_epochs,
-        best_epoch=best_epoch,
+        kept_epoch=kept_epoch,
         evaluation=evaluation,
         predictions=predicted,
         explanations=[],
@@ -68,13 +68,15 @@ def write(out, dataset, source, start, plan, classes, command):
     return evaluation
 
 
-def _epochs(out, head):
-    """The rows of both phases, numbered through; the epochs of the first; the number of the best one."""
+def _epochs(out, head, training):
+    """The rows of both phases, numbered through; the epochs of the first; the number of that in `model.keras`."""
     log = MetricsLog(out / run_folder.METRICS, epochs=None)
     rows = MetricsLog(head / run_folder.METRICS, epochs=None).rows if head else []
     head_epochs = len(rows)
     rows = [*rows, *({**row, "epoch": row["epoch"] + head_epochs} for row in log.rows)]
-    return rows, head_epochs, head_epochs + log.best_epoch()
+    # As `zoo.train.train` does it: without early stopping the last epoch stays.
+    kept_epoch = len(log.rows) if training.early_stopping_epochs is None else log.best_epoch()
+    return rows, head_epochs, head_epochs + kept_epoch
 
 
 def _start_table(folder):

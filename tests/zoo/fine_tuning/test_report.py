@@ -37,7 +37,7 @@ def page():
         plan=["training: all layers"],
         rows=[{"epoch": epoch, **dict.fromkeys(COLUMNS, 1 / epoch)} for epoch in (1, 2, 3)],
         head_epochs=1,
-        best_epoch=2,
+        kept_epoch=2,
         evaluation=evaluate(probabilities, labels, NAMES),
         predictions=Predictions([f"a/$x <{n}>.png" for n in range(20)], labels, probabilities, wrong, pictures),
         explanations=[("Grad-CAM of <cat>", file.getvalue())],
