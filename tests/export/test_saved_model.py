@@ -1,5 +1,6 @@
 import math
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -103,6 +104,21 @@ cli.main(sys.argv[1:])
     assert process.returncode == -signal.SIGKILL
     assert list(out.rglob("saved_model.pb")), "killed too early to show anything"
     assert versions(out) == []
+
+
+@pytest.fixture
+def little_room():
+    """Files of this process end at 20 kB, as on a disk that is full."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+
+def test_a_full_disk_leaves_nothing_and_is_one_line(plain_model, tmp_path, little_room):
+    with pytest.raises(UserError, match=r"cannot write to .*: .*; make room there"):
+        export_saved_model(plain_model, tmp_path / "out", warmup=1)
+    assert os.listdir(tmp_path / "out") == []
 
 
 def test_a_folder_that_is_a_file_is_named(plain_model, tmp_path):
