@@ -40,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     saved_model.add_argument("--fuse", action="store_true", help="fold layers into each other: fewer operations")
     saved_model.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
     saved_model.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
+    saved_model.add_argument("--warmup", type=int, metavar="N", help="add N requests of each signature to start with")
     saved_model.set_defaults(run=_saved_model)
 
     tflite = commands.add_parser("tflite", help="write a TFLite file, for devices")
@@ -56,6 +57,12 @@ def _parser() -> argparse.ArgumentParser:
 
     _define_verify(commands.add_parser("verify", help="compare artifacts with the model, each in a fresh process"))
     _define_benchmark(commands.add_parser("benchmark", help="measure artifacts by batch size, with a plot"))
+
+    serve_check = commands.add_parser("serve-check", help="print how to serve a folder of SavedModels, and try it")
+    serve_check.add_argument("folder", type=Path, metavar="DIR", help="what --out of saved-model was")
+    serve_check.add_argument("--name", metavar="NAME", help="the model's name on the server (default: the folder's)")
+    serve_check.add_argument("--image", type=Path, metavar="FILE", help="to ask about (default: a generated picture)")
+    serve_check.set_defaults(run=_serve_check)
     return parser
 
 
@@ -137,7 +144,8 @@ def _saved_model(options: argparse.Namespace) -> int:
     from export.serving_model import load
 
     source, model, record = load(options.model, options.weights, options.image_size, options.fuse)
-    version = export_saved_model(model, options.out, record, source, options.features, options.freeze)
+    kinds = options.features, options.freeze, options.warmup
+    version = export_saved_model(model, options.out, record, source, *kinds)
     print(f"wrote {version}")
     return 0
 
@@ -198,3 +206,15 @@ def _benchmark(options: argparse.Namespace) -> int:
     write_benchmark(options.out, measurements)
     print(f"wrote benchmark.csv and benchmark.png to {options.out}")
     return 0
+
+
+def _serve_check(options: argparse.Namespace) -> int:
+    from export.serve_check import serve_check
+    from export.service import find_service
+    from export.serving_instructions import instructions
+
+    service = find_service(options.folder, options.name, options.image)
+    print(instructions(service))
+    result = serve_check(service)
+    print(f"# Checked here with {service.versions[-1]}, without TensorFlow Serving\n\n{result}")
+    return 0 if result.agrees() else 1
