@@ -82,9 +82,11 @@ def test_the_model_is_asked_in_the_same_way(plain_model, tmp_path):
 
 def test_a_damaged_artifact_is_one_line(tmp_path):
     (tmp_path / "broken.tflite").write_text("hello")
-    with pytest.raises(UserError, match=r"broken.tflite does not run \(exit status 1\): ValueError") as raised:
-        with start(Artifact("tflite", tmp_path / "broken.tflite")):
-            pass
+    with (
+        pytest.raises(UserError, match=r"broken.tflite does not run \(exit status 1\): ValueError") as raised,
+        start(Artifact("tflite", tmp_path / "broken.tflite")),
+    ):
+        pass
     assert "\n" not in str(raised.value)
 
 
@@ -95,7 +97,7 @@ def test_a_process_that_ended_is_one_line(tflite, images, tmp_path, requests):
     with start(Artifact("tflite", tflite)) as process:
         process._process.kill()
         for _ in range(requests):
-            with pytest.raises(UserError, match="does not run .exit status -9.: no message"):
+            with pytest.raises(UserError, match=r"does not run \(exit status -9\): no message"):
                 process.run(tmp_path / "images.npy", 0, 1)
 
 
@@ -108,10 +110,9 @@ def test_the_process_ends_with_the_block(tflite, monkeypatch):
 
     subprocess_popen = subprocess.Popen
     monkeypatch.setattr(runner.subprocess, "Popen", popen)
-    with pytest.raises(RuntimeError, match="of the block"):
-        with start(Artifact("tflite", tflite)):
-            assert started[0].poll() is None
-            raise RuntimeError("of the block")
+    with pytest.raises(RuntimeError, match="of the block"), start(Artifact("tflite", tflite)):  # noqa: PT012
+        assert started[0].poll() is None
+        raise RuntimeError("of the block")
     assert started[0].poll() is not None
 
 

@@ -38,5 +38,5 @@ def test_a_file_that_was_changed_is_refused(monkeypatch, tmp_path):
     with pytest.raises(lk.weights.WeightsError, match=f"not {record.sha256}: install lambda-keras again"):
         lk.create_model(record.model, weights=record.tag)
     (tmp_path / record.file).unlink()
-    with pytest.raises(lk.weights.WeightsError, match="cannot be read .* install lambda-keras again"):
+    with pytest.raises(lk.weights.WeightsError, match=r"cannot be read .* install lambda-keras again"):
         lk.create_model(record.model, weights=record.tag)
