@@ -1,4 +1,4 @@
-"""What a model says of a split: all probabilities, and the images of its worst mistakes."""
+"""What a model says of a split: all probabilities, the images of its worst mistakes and some that it recognised."""
 
 import csv
 import heapq
@@ -10,6 +10,7 @@ from lambda_keras.weights.replacing import replacing
 from zoo.data import input_pipeline
 
 WORST = 24
+RECOGNISED = 3
 
 
 @dataclass(frozen=True)
@@ -21,13 +22,15 @@ class Predictions:
         labels: int64 `[n]`.
         probabilities: float32 `[n, classes]`.
         worst: Indices of the mistakes that the model was surest of, the worst first; at most `WORST`.
-        pictures: `{index: uint8 [image_size, image_size, channels]}` of these.
+        recognised: Indices of the first recognised image of each class; at most `RECOGNISED`.
+        pictures: `{index: uint8 [image_size, image_size, channels]}` of `worst` and `recognised`.
     """
 
     names: list
     labels: np.ndarray
     probabilities: np.ndarray
     worst: list
+    recognised: list
     pictures: dict
 
     @property
@@ -51,7 +54,7 @@ def predict(classifier, split, dataset, names, batch_size=32):
     """
     data = classifier.record.data()
     kept_names, labels, probabilities, pictures = [], [], [], {}
-    worst = []
+    worst, recognised = [], {}
     batches = input_pipeline.evaluation_batches(split, dataset, data, batch_size=batch_size)
     for number, batch in enumerate(batches.as_numpy_iterator()):
         valid = np.flatnonzero(batch["valid"])
@@ -65,11 +68,15 @@ def predict(classifier, split, dataset, names, batch_size=32):
                 pictures[index] = batch["image"][row]
                 if len(worst) > WORST:
                     del pictures[heapq.heappop(worst)[1]]
+            elif label not in recognised and len(recognised) < RECOGNISED:
+                recognised[label] = index
+                pictures[index] = batch["image"][row]
     return Predictions(
         kept_names,
         np.array(labels),
         np.array(probabilities),
         [index for _, index in sorted(worst, reverse=True)],
+        list(recognised.values()),
         pictures,
     )
 

@@ -10,7 +10,7 @@ from lambda_keras.weights.replacing import replacing
 from zoo import recipe_file, run_folder
 from zoo.classifier import Classifier
 from zoo.evaluation_report import report as evaluate
-from zoo.fine_tuning import predictions, report, schedule
+from zoo.fine_tuning import explanations, predictions, report, schedule
 from zoo.training.metrics_log import MetricsLog
 
 LABELS = "labels.txt"
@@ -56,7 +56,7 @@ def write(out, dataset, source, start, plan, classes, command):
         kept_epoch=kept_epoch,
         evaluation=evaluation,
         predictions=predicted,
-        explanations=[],
+        explanations=explanations.draw(classifier, predicted),
         command=command,
         recipe=recipe_file.dump(plan.whole),
         versions=f"lambda-keras {lk.__version__}, Keras {keras.__version__}, TensorFlow {tf.__version__}, "

@@ -33,11 +33,17 @@ def test_every_image_has_its_name_label_and_probabilities(predicted):
 def test_the_worst_mistakes_come_first_with_their_pictures(predicted):
     assert sorted(predicted.worst) == [3, 4, 5]
     assert predicted.worst[-1] == 5
-    assert {index: tuple(picture[0, 0]) for index, picture in predicted.pictures.items()} == {
+    assert {index: tuple(predicted.pictures[index][0, 0]) for index in predicted.worst} == {
         3: RED,
         4: BLUE,
         5: (200, 0, 0),
     }
+
+
+def test_one_recognised_image_of_each_class_has_a_picture(predicted):
+    assert predicted.recognised == [0, 1]
+    assert [tuple(predicted.pictures[index][0, 0]) for index in (0, 1)] == [BLUE, RED]
+    assert predicted.pictures.keys() == {0, 1, 3, 4, 5}
 
 
 def test_the_table(predicted, tmp_path):

@@ -39,7 +39,7 @@ def page():
         head_epochs=1,
         kept_epoch=2,
         evaluation=evaluate(probabilities, labels, NAMES),
-        predictions=Predictions([f"a/$x <{n}>.png" for n in range(20)], labels, probabilities, wrong, pictures),
+        predictions=Predictions([f"a/$x <{n}>.png" for n in range(20)], labels, probabilities, wrong, [], pictures),
         explanations=[("Grad-CAM of <cat>", file.getvalue())],
         command="lambda-zoo fine-tune --data 'a & b' --out $HOME",
         recipe="model: {name: x}",
