@@ -4,6 +4,7 @@
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
 #   make lint                ruff alone
 #   make tables              measure the models again and write README's tables
+#   make docs                write the documentation's site to site/; a warning fails it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
@@ -19,7 +20,7 @@ TEST_EXTRAS := .venv/.test
 MARKS := -m "not backends"
 endif
 
-.PHONY: quickstart test lint tables clean
+.PHONY: quickstart test lint tables docs clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -30,7 +31,7 @@ $(BIN)/python:
 	touch $@
 
 .venv/.test: $(BIN)/python $(REQUIREMENTS)
-	$(PIP) --editable ".[zoo,export,runtimes,notebook,test]"
+	$(PIP) --editable ".[zoo,export,runtimes,notebook,docs,test]"
 	touch $@
 
 .venv/.backends: .venv/.test
@@ -43,6 +44,10 @@ $(BIN)/python:
 
 .venv/.bench: $(BIN)/python $(REQUIREMENTS)
 	$(PIP) --editable ".[zoo,export,bench]"
+	touch $@
+
+.venv/.docs: $(BIN)/python $(REQUIREMENTS)
+	$(PIP) --editable ".[zoo,export,docs]"
 	touch $@
 
 quickstart: .venv/.run
@@ -62,5 +67,8 @@ tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.readme
 
+docs: .venv/.docs
+	$(BIN)/python -m mkdocs build --strict
+
 clean:
-	rm -rf .venv runs build dist *.egg-info
+	rm -rf .venv runs site build dist *.egg-info

@@ -41,12 +41,14 @@ def models_table():
 
 
 def _weights(model):
-    """Two cells: the tags of a model's weights and their published accuracy, or that there are none."""
+    """Two cells: the tags of a model's weights and their published accuracy on ImageNet, or that there are none."""
     records = [catalog.find(model, tag) for tag in catalog.tags(model)]
     if not records:
         return "architecture only | –"
     tags = ", ".join(f"`{record.tag}`" for record in records)
-    return f"{tags} | " + ", ".join(str(metric.value) for record in records for metric in record.metrics)
+    # Our own measurements, on other datasets, have a table of their own.
+    metrics = [metric for record in records if record.dataset == "imagenet" for metric in record.metrics]
+    return f"{tags} | {', '.join(str(metric.value) for metric in metrics) or '–'}"
 
 
 def peers_table():

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from export.quantization import KINDS, NONE
+from export.runtimes import RUNTIMES
 from zoo.command_line import Parser, run
 
 
@@ -39,6 +40,7 @@ def _parser() -> argparse.ArgumentParser:
     saved_model.add_argument("--fuse", action="store_true", help="fold layers into each other: fewer operations")
     saved_model.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
     saved_model.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
+    saved_model.add_argument("--warmup", type=int, metavar="N", help="add N requests of each signature to start with")
     saved_model.set_defaults(run=_saved_model)
 
     tflite = commands.add_parser("tflite", help="write a TFLite file, for devices")
@@ -48,18 +50,69 @@ def _parser() -> argparse.ArgumentParser:
     tflite.add_argument("--batch", type=int, metavar="N", help="images in a batch (default: any number)")
     tflite.set_defaults(run=_tflite)
 
-    verify = commands.add_parser("verify", help="compare artifacts with the model, each in a fresh process")
-    _add_model(verify)
-    verify.add_argument("--data", type=Path, required=True, metavar="FILE.npz", help="images and labels")
-    verify.add_argument("artifacts", type=Path, nargs="+", metavar="ARTIFACT", help="SavedModel or .tflite file")
-    verify.set_defaults(run=_verify)
+    web = commands.add_parser("web", help="write a page that classifies pictures in a browser")
+    web.add_argument("model", type=Path, metavar="FILE.tflite", help="as `tflite --batch 1` writes it")
+    web.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
+    web.set_defaults(run=_web)
+
+    _define_verify(commands.add_parser("verify", help="compare artifacts with the model, each in a fresh process"))
+    _define_benchmark(commands.add_parser("benchmark", help="measure artifacts by batch size, with a plot"))
+
+    serve_check = commands.add_parser("serve-check", help="print how to serve a folder of SavedModels, and try it")
+    serve_check.add_argument("folder", type=Path, metavar="DIR", help="what --out of saved-model was")
+    serve_check.add_argument("--name", metavar="NAME", help="the model's name on the server (default: the folder's)")
+    serve_check.add_argument("--image", type=Path, metavar="FILE", help="to ask about (default: a generated picture)")
+    serve_check.set_defaults(run=_serve_check)
     return parser
 
 
-def _add_model(parser: argparse.ArgumentParser) -> None:
+def _define_verify(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser)
+    parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz", help="images and labels")
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        action="append",
+        default=[],
+        help="run SavedModels in this too (may be given twice)",
+    )
+    _add_artifacts(parser)
+    parser.set_defaults(run=_verify)
+
+
+def _define_benchmark(parser: argparse.ArgumentParser) -> None:
+    _add_model(parser, required=False)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets benchmark.csv and benchmark.png")
+    parser.add_argument(
+        "--batch-sizes",
+        type=_batch_sizes,
+        default=(1, 2, 4, 8, 16),
+        metavar="N,N,…",
+        help="images in a batch (default: 1,2,4,8,16)",
+    )
+    parser.add_argument("--image-size", type=_positive, metavar="N", help="side in pixels, of artifacts that take any")
+    _add_artifacts(parser)
+    parser.set_defaults(run=_benchmark)
+
+
+def _batch_sizes(text: str) -> tuple[int, ...]:
+    return tuple(sorted({_positive(part) for part in text.split(",")}))
+
+
+def _positive(text: str) -> int:
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
+
+
+def _add_artifacts(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("artifacts", type=Path, nargs="+", metavar="ARTIFACT", help="SavedModel or .tflite file")
+
+
+def _add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument(
         "--model",
-        required=True,
+        required=required,
         metavar="MODEL",
         help="the trained model: a .keras file, a folder of a run or of save_pretrained, "
         "hf://owner/repository[@revision], or a name of `lambda-zoo models`, such as lambda_resnet50ts",
@@ -91,7 +144,8 @@ def _saved_model(options: argparse.Namespace) -> int:
     from export.serving_model import load
 
     source, model, record = load(options.model, options.weights, options.image_size, options.fuse)
-    version = export_saved_model(model, options.out, record, source, options.features, options.freeze)
+    kinds = options.features, options.freeze, options.warmup
+    version = export_saved_model(model, options.out, record, source, *kinds)
     print(f"wrote {version}")
     return 0
 
@@ -116,20 +170,51 @@ def _tflite(options: argparse.Namespace) -> int:
     return 0
 
 
+def _web(options: argparse.Namespace) -> int:
+    from export.web_page import write_web_page
+
+    page = write_web_page(options.model, options.out)
+    print(f"wrote {page}; to look at it: python -m http.server --directory {page}")
+    return 0
+
+
 def _verify(options: argparse.Namespace) -> int:
+    from export.artifact import find_artifact, in_runtimes
     from export.labelled_images import load_labelled_images
-    from export.verify import find_artifact, table, verify
-    from zoo import model_source
+    from export.runner import load_original
+    from export.verification_report import print_report
+    from export.verify import verify
 
     artifacts = [find_artifact(path) for path in options.artifacts]
-    source = model_source.find(options.model, options.weights)
-    model = source.load()
-    data = load_labelled_images(options.data, model)
-    accuracy, results = verify(model, data, artifacts)
-    print(table(source.name, accuracy, artifacts, results))
-    print(f"{len(data.images)} images; each artifact ran in a fresh process without keras and lambda_keras.")
-    bounds = [artifact.bounds for artifact in artifacts]
-    # Each kind once, in the order of the table.
-    for allowed in dict.fromkeys(bounds):
-        print(allowed)
-    return 0 if all(result.passes(allowed) for result, allowed in zip(results, bounds, strict=True)) else 1
+    artifacts += in_runtimes(artifacts, options.runtime)
+    original = load_original(options.model, options.weights)
+    data = load_labelled_images(options.data, original.model)
+    verification = verify(original, data, artifacts)
+    print_report(original.name, len(data.images), artifacts, verification)
+    return 0 if verification.passes(artifacts) else 1
+
+
+def _benchmark(options: argparse.Namespace) -> int:
+    from export.artifact import find_artifact
+    from export.benchmark import benchmark, print_measurements, write_benchmark
+    from export.runner import load_original
+
+    artifacts = [find_artifact(path) for path in options.artifacts]
+    original = load_original(options.model, options.weights, options.image_size) if options.model else None
+    measurements = benchmark(artifacts, options.batch_sizes, options.image_size, original)
+    print_measurements(measurements)
+    write_benchmark(options.out, measurements)
+    print(f"wrote benchmark.csv and benchmark.png to {options.out}")
+    return 0
+
+
+def _serve_check(options: argparse.Namespace) -> int:
+    from export.serve_check import serve_check
+    from export.service import find_service
+    from export.serving_instructions import instructions
+
+    service = find_service(options.folder, options.name, options.image)
+    print(instructions(service))
+    result = serve_check(service)
+    print(f"# Checked here with {service.versions[-1]}, without TensorFlow Serving\n\n{result}")
+    return 0 if result.agrees() else 1

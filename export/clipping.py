@@ -6,9 +6,10 @@ import keras
 import numpy as np
 
 from export.calibration import Calibration
-from export.network import LOGITS, network
+from export.network import network
 from export.tflite_contents import Range, calibrated_tensors
 from zoo.errors import UserError
+from zoo.logits import LOGITS
 
 # Of the values of a tensor, as a share. Other images always have some values beyond those of the calibration.
 MOST_CLIPPED = 0.05

@@ -7,9 +7,9 @@ import keras
 import tensorflow as tf
 
 from zoo.errors import UserError
+from zoo.logits import logits_layer, with_logits
 
 EMBEDDING = "embedding"
-LOGITS = "logits"
 
 
 def network(model: keras.Model, features: bool = False) -> Callable:
@@ -33,25 +33,17 @@ def network(model: keras.Model, features: bool = False) -> Callable:
         >>> sorted(network(model, features=True)(np.zeros((1, 32, 32, 3), "float32")))
         ['c2', 'c3', 'c4', 'c5', 'embedding', 'logits']
     """
-    # Operations instead of layers: what comes before the top may be a function of keras.ops.
-    *_, before, top = keras.Model(model.inputs[0], model.outputs[0]).operations
-    is_softmax_alone = isinstance(top, (keras.layers.Softmax, keras.layers.Activation))
-    wanted = {"top": top.input}
-    if features:
-        wanted |= _features(model, before if is_softmax_alone else top)
-    body = keras.Model(model.inputs[0], wanted)
+    body = with_logits(model, _features(model) if features else {})
 
     def run(images):
-        outputs = dict(body(images, training=False))
-        top_input = outputs.pop("top")
-        outputs[LOGITS] = top_input if is_softmax_alone else _without_activation(top, top_input)
-        return {name: tf.cast(output, tf.float32) for name, output in outputs.items()}
+        return {name: tf.cast(output, tf.float32) for name, output in body(images).items()}
 
     return run
 
 
-def _features(model, classifier):
+def _features(model):
     """The tensors of the embedding, which is what the layer of the logits takes, and of the stages."""
+    classifier = logits_layer(model)
     embedding = classifier.input
     if len(embedding.shape) != 2:
         raise UserError(
@@ -65,15 +57,3 @@ def _features(model, classifier):
         if stage:
             features[stage[1]] = layer.output
     return features
-
-
-def _without_activation(layer, inputs):
-    """Calls the layer itself, so that the result comes of its own variables whatever its kind, dtype or quantisation.
-
-    It is called while TensorFlow traces, so that the model is whole again before anyone runs it.
-    """
-    activation, layer.activation = layer.activation, keras.activations.linear
-    try:
-        return layer(inputs)
-    finally:
-        layer.activation = activation

@@ -8,6 +8,7 @@ import keras
 from export.model_description import describe, write_description
 from export.scratch import scratch_folder
 from export.server_signatures import ServerModel
+from export.warmup import check_count, write_warmup
 from zoo.errors import UserError
 from zoo.model_source import ModelSource
 from zoo.record import Record
@@ -26,6 +27,7 @@ def export_saved_model(
     source: ModelSource | None = None,
     features: bool = False,
     freeze: bool = False,
+    warmup: int | None = None,
 ) -> Path:
     """Writes `model` as the next version in `folder`, with a `model.json` that says what it is.
 
@@ -38,12 +40,14 @@ def export_saved_model(
         source: Where the model was found, for `model.json`.
         features: Whether to offer the embedding and the maps of the stages as a signature.
         freeze: Whether to write the variables as constants of the graph.
+        warmup: How many requests of each signature a server is to run when it loads the model; by default none.
 
     Returns:
         The new version's folder: `folder/<number>`, one above the highest that is there.
 
     Raises:
-        UserError: `folder` cannot be written to, or the model does not have what is asked for.
+        UserError: `folder` cannot be written to, the disk is full, the model does not have what is asked for, or
+            `warmup` is out of bounds.
 
     Example:
         >>> model = load_classifier(Path("runs/digits/model.keras"))  # doctest: +SKIP
@@ -51,8 +55,13 @@ def export_saved_model(
         PosixPath('runs/digits/saved_model/1')
     """
     with scratch_folder(folder) as scratch:
-        ServerModel(model, record, features, freeze).save(scratch / "saved_model")
+        server_model = ServerModel(model, record, features, freeze)
+        if warmup is not None:
+            check_count(warmup, len(server_model.functions))
+        server_model.save(scratch / "saved_model")
         write_description(scratch / "saved_model", describe(model, record, source))
+        if warmup is not None:
+            write_warmup(scratch / "saved_model", server_model.functions, warmup, record)
         existing = versions(folder)
         version = folder / str(int(existing[-1].name) + 1 if existing else 1)
         try:

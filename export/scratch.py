@@ -1,11 +1,16 @@
 """A place to write an artifact before it takes its name, so that nobody ever sees half of one."""
 
 import contextlib
+import errno
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import tensorflow as tf
+
 from zoo.errors import UserError
+
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextlib.contextmanager
@@ -20,7 +25,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         parent: The folder that shall hold the artifact; made if it is missing.
 
     Raises:
-        UserError: `parent` cannot be made or written to.
+        UserError: `parent` cannot be made or written to, or there is no room left.
     """
     try:
         parent.mkdir(parents=True, exist_ok=True)
@@ -28,4 +33,12 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
     except OSError as error:
         raise UserError(f"cannot write to {parent}: {error.strerror}") from error
     with scratch as name:
-        yield Path(name)
+        try:
+            yield Path(name)
+        except OSError as error:
+            if error.errno not in NO_ROOM:
+                raise
+            raise UserError(f"cannot write to {parent}: {error.strerror}; make room there") from error
+        # What TensorFlow makes of the same numbers.
+        except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError) as error:
+            raise UserError(f"cannot write to {parent}: {error.message.splitlines()[0]}; make room there") from error

@@ -9,9 +9,11 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 
 import lambda_keras as lk
 from export.image_bytes import decode_valid, to_rows
-from export.network import LOGITS, network
+from export.joined_vectors import join_vectors
+from export.network import network
 from export.signatures import SERVING_DEFAULT
 from zoo.errors import UserError
+from zoo.logits import LOGITS
 from zoo.record import Record
 
 CLASSIFY_UINT8 = "classify_uint8"
@@ -22,7 +24,7 @@ MOST_CLASSES = 5
 
 
 class ServerModel(tf.Module):
-    """The signatures of a classifier for servers, over the variables of the model, each of which is written once.
+    """The signatures of a classifier for servers, over the numbers of the model, each of which is written once.
 
     With a record, preprocessing is inside and there are
 
@@ -56,11 +58,12 @@ class ServerModel(tf.Module):
         self._record = record
         self._shape = [None, *model.input_shape[1:]]
         images = tf.TensorSpec(self._shape, tf.float32)
-        self._network = tf.function(network(model, features), input_signature=[images])
+        run = network(model, features)
         if freeze:
-            self._network = _frozen(self._network.get_concrete_function())
+            self._network = _frozen(tf.function(run, input_signature=[images]).get_concrete_function())
         else:
-            self.model_variables = [variable.value for variable in model.variables]
+            run, self.model_variables = join_vectors(run, model.variables)
+            self._network = tf.function(run, input_signature=[images])
         signatures = {SERVING_DEFAULT: self._classify_images(tf.float32)}
         if features:
             signatures[FEATURES] = self._features()
@@ -103,7 +106,7 @@ class ServerModel(tf.Module):
     def _classify_bytes(self):
         names = self._record.class_names
 
-        # TensorFlow Serving takes inputs whose names end in `_bytes` as base64.
+        # Names of binary strings end in `_bytes`: a convention of TensorFlow Serving's REST interface.
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def classify(image_bytes):
             images, rows = decode_valid(image_bytes, self._record)

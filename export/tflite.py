@@ -1,10 +1,7 @@
 """Write a model as a TFLite file of built-in operations, for phones, browsers and small devices."""
 
-import contextlib
 import os
 import re
-import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import keras
@@ -17,6 +14,7 @@ from export.constant_folding import save_folded
 from export.quantization import CALIBRATED, FLOAT16, INT8, NONE
 from export.scratch import scratch_folder
 from export.signatures import SERVING_DEFAULT, ServedClassifier
+from export.standard_error import standard_error_to
 from export.tflite_metadata import add_metadata
 from zoo.errors import UserError
 from zoo.record import Record
@@ -66,7 +64,7 @@ def export_tflite(
         if quantization in (NONE, FLOAT16):
             served.save(scratch / "saved_model")
         else:
-            with _standard_error_to(scratch / "folding.log"):
+            with standard_error_to(scratch / "folding.log"):
                 save_folded(served, scratch / "saved_model")
         converter = _converter(scratch / "saved_model", quantization, calibration, batch_size)
         content = _convert(converter, log=scratch / "converter.log")
@@ -130,7 +128,7 @@ def _converter(saved_model, quantization, calibration, batch_size):
 
 def _convert(converter, log: Path) -> bytes:
     try:
-        with _standard_error_to(log):
+        with standard_error_to(log):
             return converter.convert()
     except ConverterError as error:
         refused = re.findall(r"^(?:Custom|Flex|TF Select) ops: (.+)$", str(error), re.MULTILINE)
@@ -147,18 +145,3 @@ def _check_clipping(content, model, calibration):
     for clipping in clippings:
         print(clipping)
     refuse_clipping(clippings)
-
-
-@contextlib.contextmanager
-def _standard_error_to(path: Path) -> Iterator[None]:
-    """Sends what TensorFlow's C++ code prints to a file; what matters of it is in its exception too."""
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with path.open("wb") as file:
-            os.dup2(file.fileno(), 2)
-            yield
-    finally:
-        sys.stderr.flush()
-        os.dup2(kept, 2)
-        os.close(kept)

@@ -41,6 +41,12 @@ def add_metadata(content: bytes, record: Record) -> bytes:
     )
 
 
+def has_metadata(content: bytes) -> bool:
+    """Whether a TFLite file has what `add_metadata` adds."""
+    model = schema.Model.GetRootAs(content, 0)
+    return any(model.Metadata(index).Name() == BUFFER.encode() for index in range(model.MetadataLength()))
+
+
 def _with_buffer(content: bytes, data: bytes) -> bytes:
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     buffer = schema.BufferT()

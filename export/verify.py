@@ -1,37 +1,20 @@
 """Compare artifacts with the model that they came from, on the same images, each in a process of its own."""
 
-import subprocess
-import sys
+import contextlib
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-import keras
 import numpy as np
 
+from export.artifact import Artifact
 from export.labelled_images import LabelledImages
 from export.model_description import has_preprocessing
-from export.quantization import BOUNDS, NONE, Bounds
-from export.saved_model import versions
-from export.tflite_contents import quantization_of
+from export.quantization import Bounds
+from export.runner import ModelRunner, Runner, check_images, median_seconds, start
 from zoo.errors import UserError
 
 BATCH_SIZE = 32
-RUNNER = Path(__file__).with_name("run_artifact.py")
-
-
-@dataclass(frozen=True)
-class Artifact:
-    """An exported model on disk: `kind` is what `run_artifact.py` calls it, `saved_model` or `tflite`."""
-
-    kind: str
-    path: Path
-    quantization: str = NONE
-
-    @property
-    def bounds(self) -> Bounds:
-        """How far it may be from its model."""
-        return BOUNDS[self.quantization]
 
 
 @dataclass(frozen=True)
@@ -49,50 +32,77 @@ class Comparison:
         return self.largest_difference <= bounds.largest_difference and self.accuracy_loss <= bounds.accuracy_loss
 
 
-def find_artifact(path: Path) -> Artifact:
-    """Recognises a .tflite file, a SavedModel, or a folder of its versions, of which it takes the newest.
+@dataclass(frozen=True)
+class Cost:
+    """What a model or an artifact costs.
 
-    Raises:
-        UserError: It is none of these, or a damaged TFLite file.
+    Attributes:
+        load_seconds: From its file to the answer for a first batch, without importing the runtime.
+        batch_size: Images in a batch: one, unless the artifact takes batches of another size only.
+        latency_seconds: The median for a batch.
     """
-    if not path.exists():
-        raise UserError(f"no such artifact: {path}")
-    if path.is_file() and path.suffix == ".tflite":
-        return Artifact("tflite", path, quantization_of(path))
-    if path.is_dir():
-        newest = [path, *versions(path)][-1]
-        if (newest / "saved_model.pb").is_file():
-            return Artifact("saved_model", newest)
-    raise UserError(f"{path}: expected a .tflite file, a SavedModel or a folder of its versions")
+
+    load_seconds: float
+    batch_size: int
+    latency_seconds: float
 
 
-def verify(model: keras.Model, data: LabelledImages, artifacts: list[Artifact]) -> tuple[float, list[Comparison]]:
-    """Runs the model and every artifact over all images.
+@dataclass(frozen=True)
+class Verification:
+    """The result of `verify`.
+
+    Attributes:
+        accuracy: The model's, 0..1.
+        comparisons: One for each artifact.
+        costs: The model's, then one for each artifact.
+        rounds: How often latencies were measured.
+    """
+
+    accuracy: float
+    comparisons: list[Comparison]
+    costs: list[Cost]
+    rounds: int
+
+    def passes(self, artifacts: list[Artifact]) -> bool:
+        """Whether each artifact is within the bounds of its kind."""
+        pairs = zip(self.comparisons, artifacts, strict=True)
+        return all(comparison.passes(artifact.bounds) for comparison, artifact in pairs)
+
+
+def verify(original: ModelRunner, data: LabelledImages, artifacts: list[Artifact]) -> Verification:
+    """Runs the model and every artifact over all images, then measures how long they take for one.
 
     Args:
-        model: The original.
+        original: The model.
         data: The images and their labels.
         artifacts: What to compare with it.
 
-    Returns:
-        The model's accuracy, 0..1, and a comparison for each artifact.
-
     Raises:
-        UserError: An artifact does not run, or returns another shape than the model.
+        UserError: An artifact does not run, takes images of another shape, or returns another shape than the model.
     """
-    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name:
-        images_path = Path(name) / "images.npy"
-        raw_images_path = Path(name) / "raw_images.npy"
-        np.save(raw_images_path, data.images)
-        expected = _run_model(model, data, images_path)
-        results = [
-            _run_artifact(artifact, raw_images_path if has_preprocessing(artifact.path) else images_path)
-            for artifact in artifacts
-        ]
-    for artifact, result in zip(artifacts, results, strict=True):
-        if result.shape != expected.shape:
-            raise UserError(f"{artifact.path} returns {result.shape}, the model {expected.shape}")
-    return _accuracy(expected, data.labels), [compare(expected, result, data.labels) for result in results]
+    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name, contextlib.ExitStack() as stack:
+        raw, normalised = Path(name) / "raw.npy", Path(name) / "normalised.npy"
+        np.save(raw, data.images)
+        _write_normalised(data, normalised)
+        images = {original: normalised}
+        for artifact in artifacts:
+            images[stack.enter_context(start(artifact))] = raw if has_preprocessing(artifact.path) else normalised
+        for runner in images:
+            check_images(runner, data.images.shape[1:])
+        load_seconds = [runner.load_seconds + _time_of_a_batch(runner, path) for runner, path in images.items()]
+        expected, *results = [_run_all(runner, path, len(data.images)) for runner, path in images.items()]
+        for artifact, result in zip(artifacts, results, strict=True):
+            if result.shape != expected.shape:
+                raise UserError(f"{artifact} returns {result.shape}, the model {expected.shape}")
+        calls = [lambda runner=runner, path=path: _time_of_a_batch(runner, path) for runner, path in images.items()]
+        latencies, rounds = median_seconds(calls)
+    costs = zip(load_seconds, [runner.shape[0] or 1 for runner in images], latencies, strict=True)
+    return Verification(
+        accuracy=_accuracy(expected, data.labels),
+        comparisons=[compare(expected, result, data.labels) for result in results],
+        costs=[Cost(*values) for values in costs],
+        rounds=rounds,
+    )
 
 
 def compare(expected: np.ndarray, result: np.ndarray, labels: np.ndarray) -> Comparison:
@@ -127,47 +137,20 @@ def _count_right(probabilities: np.ndarray, labels: np.ndarray) -> int:
     return np.sum(probabilities.argmax(-1) == labels)
 
 
-def _run_model(model: keras.Model, data: LabelledImages, images_path: Path) -> np.ndarray:
-    """The model's probabilities. The images go to a file as the model took them, for others to take."""
-    images = np.lib.format.open_memmap(images_path, mode="w+", dtype="float32", shape=data.images.shape)
-    results = []
-    for start in range(0, len(images), BATCH_SIZE):
-        batch = images[start : start + BATCH_SIZE]
-        batch[:] = data.normalised(start, start + BATCH_SIZE)
-        results.append(keras.ops.convert_to_numpy(model(batch, training=False)))
+def _write_normalised(data: LabelledImages, path: Path) -> None:
+    """Writes the images as the model takes them, a part at a time: as floats all may be more than the memory holds."""
+    images = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=data.images.shape)
+    for begin in range(0, len(images), BATCH_SIZE):
+        images[begin : begin + BATCH_SIZE] = data.normalised(begin, begin + BATCH_SIZE)
     images.flush()
-    return np.concatenate(results).astype("float32")
 
 
-def _run_artifact(artifact: Artifact, images_path: Path) -> np.ndarray:
-    """The artifact's probabilities, from a fresh interpreter (-I: no PYTHONPATH, no current folder)."""
-    output = images_path.with_name("probabilities.npy")
-    command = [sys.executable, "-I", RUNNER, artifact.kind, artifact.path.resolve(), images_path, output]
-    process = subprocess.run(
-        [*map(str, command), str(BATCH_SIZE)], cwd=images_path.parent, capture_output=True, text=True
-    )
-    if process.returncode != 0:
-        last_line = (process.stderr.strip().splitlines() or ["no message"])[-1]
-        raise UserError(f"{artifact.path} does not run (exit status {process.returncode}): {last_line}")
-    return np.load(output, allow_pickle=False)
+def _run_all(runner: Runner, images_path: Path, count: int) -> np.ndarray:
+    batch_size = runner.shape[0] or BATCH_SIZE
+    batches = [runner.run(images_path, begin, begin + batch_size)[0] for begin in range(0, count, batch_size)]
+    return np.concatenate(batches)
 
 
-def table(model_name: str, accuracy: float, artifacts: list[Artifact], results: list[Comparison]) -> str:
-    """The result for people: a row for the model, which may have no file, then one for each artifact."""
-    header = "artifact", "size", "largest difference", "mean difference", "top-1 agreement", "accuracy", "verdict"
-    size = _size(Path(model_name)) if Path(model_name).exists() else "-"
-    rows = [header, (model_name, size, "-", "-", "-", f"{accuracy:.2%}", "-")]
-    for artifact, result in zip(artifacts, results, strict=True):
-        differences = f"{result.largest_difference:.1e}", f"{result.mean_difference:.1e}"
-        shares = f"{result.agreement:.2%}", f"{result.accuracy:.2%}"
-        verdict = "pass" if result.passes(artifact.bounds) else "FAIL"
-        rows.append((str(artifact.path), _size(artifact.path), *differences, *shares, verdict))
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]).rstrip() for row in rows
-    )
-
-
-def _size(path: Path) -> str:
-    files = path.rglob("*") if path.is_dir() else [path]
-    return f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:.2f} MB"
+def _time_of_a_batch(runner: Runner, images_path: Path) -> float:
+    """Seconds for one image, or for as many as a batch must have."""
+    return runner.run(images_path, 0, runner.shape[0] or 1)[1]

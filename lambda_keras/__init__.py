@@ -1,6 +1,6 @@
 """LambdaNetworks for Keras 3: the lambda layer, the LambdaResNet family and what goes with them."""
 
-from lambda_keras import applications, layers, weights
+from lambda_keras import applications, explain, layers, weights
 from lambda_keras.applications import (
     LambdaMobileNetV2,
     LambdaResNet26RPT256,
@@ -70,6 +70,7 @@ __all__ = [
     "count_multiply_adds",
     "create_model",
     "decode_predictions",
+    "explain",
     "export_to_timm",
     "from_pretrained",
     "fuse",

@@ -1,5 +1,7 @@
 """The command `lambda-zoo`."""
 
+import argparse
+import dataclasses
 import json
 import logging
 import os
@@ -59,6 +61,8 @@ def _parser():
     train.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.epochs=3")
     train.set_defaults(run=_train)
 
+    _add_fine_tune(commands)
+
     evaluate = commands.add_parser("evaluate", help="measure a saved model on a dataset")
     _add_model(evaluate)
     evaluate.add_argument("--data-dir", help="folder of the images or of prepared TensorFlow Datasets, as for train")
@@ -77,12 +81,27 @@ def _parser():
     predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
     predict.set_defaults(run=_predict)
 
+    explain = commands.add_parser("explain", help="draw what a lambda layer sees in images")
+    _add_model(explain)
+    explain.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP or GIF file")
+    explain.add_argument("--layer", metavar="NAME", help="a lambda layer (default: the last one)")
+    explain.add_argument("--query", type=_position, metavar="Y,X", help="position in its map (default: five places)")
+    explain.add_argument("--class", dest="class_name", metavar="NAME", help="of Grad-CAM (default: the most probable)")
+    explain.add_argument("--out", default="explanation.png", metavar="FILE", help="file (default: explanation.png)")
+    explain.set_defaults(run=_explain)
+
     inspect_data = commands.add_parser("inspect-data", help="tell what a recipe's data are, draw training images")
     inspect_data.add_argument("--recipe", required=True, help="as for train")
     inspect_data.add_argument("--data-dir", help="as for train")
     inspect_data.add_argument("--out", default="data.png", metavar="FILE", help="file to write (default: data.png)")
     inspect_data.add_argument("overrides", nargs="*", metavar="key=value", help="such as data.randaugment_layers=2")
     inspect_data.set_defaults(run=_inspect_data)
+
+    write_images = commands.add_parser("write-images", help="write a dataset as a folder of PNG files for each class")
+    write_images.add_argument("--dataset", required=True, metavar="NAME", help="digits, fashion_mnist, …")
+    write_images.add_argument("--data-dir", help="as for train")
+    write_images.add_argument("--out", required=True, metavar="FOLDER", help="new or empty folder to write")
+    write_images.set_defaults(run=_write_images)
 
     recipes = commands.add_parser("recipes", help="list the recipes")
     recipes.set_defaults(run=_recipes)
@@ -96,6 +115,32 @@ def _parser():
     return parser
 
 
+def _add_fine_tune(commands):
+    parser = commands.add_parser(
+        "fine-tune", help="train a model with known weights on your own pictures, with a report"
+    )
+    parser.add_argument(
+        "--data", required=True, help="folder of class folders, CSV (path, label, split), or dataset name"
+    )
+    parser.add_argument("--model", required=True, metavar="NAME", help="a name of `lambda-zoo models`")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write; goes on with the run it holds")
+    parser.add_argument(
+        "--weights", help="to start from: a tag, a path, hf://owner/repository, or none for random (default: imagenet)"
+    )
+    parser.add_argument(
+        "--warm-start", choices=("resnet_rs",), help="instead of --weights: ResNet-RS of the same depth"
+    )
+    parser.add_argument("--data-dir", help="of a dataset name: as for train")
+    parser.add_argument("--class-weights", action="store_true", help="let all classes count alike in the loss")
+    parser.add_argument("--head-epochs", type=int, metavar="N", help="epochs of the classifier alone, 0 for none")
+    parser.add_argument("--epochs", type=int, metavar="N", help="epochs of all layers (default: by number of images)")
+    parser.add_argument("--budget", type=float, metavar="MINUTES", help="take so few epochs that they fit this time")
+    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of split and training (default: 0)")
+    parser.add_argument("--overwrite", action="store_true", help="remove the run that the folder holds, start anew")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as data.horizontal_flip=false")
+    parser.set_defaults(run=_fine_tune)
+
+
 def _add_model(parser):
     parser.add_argument(
         "model",
@@ -104,6 +149,14 @@ def _add_model(parser):
         "hf://owner/repository[@revision], or a name of `lambda-zoo models`, such as lambda_resnet50ts",
     )
     parser.add_argument("--weights", metavar="WEIGHTS", help="of a model that is a name: a tag, a path or hf://…")
+
+
+def _position(text):
+    try:
+        y, x = map(int, text.split(","))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(f"expected two integers such as 4,4, got {text}") from error
+    return y, x
 
 
 def _train(arguments):
@@ -123,6 +176,13 @@ def _train(arguments):
 
     out = arguments.out or Path("runs", Path(arguments.recipe).stem)
     train(recipe, out, arguments.data_dir, distribution, overwrite=arguments.overwrite)
+
+
+def _fine_tune(arguments):
+    from zoo.fine_tune import Settings, fine_tune
+
+    values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}
+    fine_tune(Settings(**{**values, "overrides": tuple(arguments.overrides)}))
 
 
 def _evaluate(arguments):
@@ -151,6 +211,20 @@ def _predict(arguments):
         predict.print_predictions(predictions)
 
 
+def _explain(arguments):
+    from zoo.explain import explain
+
+    explain(
+        arguments.model,
+        arguments.images,
+        layer=arguments.layer,
+        query=arguments.query,
+        class_name=arguments.class_name,
+        out=arguments.out,
+        weights=arguments.weights,
+    )
+
+
 def _inspect_data(arguments):
     from zoo import recipe_file
 
@@ -158,6 +232,12 @@ def _inspect_data(arguments):
     from zoo.inspect_data import inspect_data
 
     inspect_data(recipe, arguments.out, arguments.data_dir)
+
+
+def _write_images(arguments):
+    from zoo.write_images import write_images
+
+    write_images(arguments.dataset, arguments.out, arguments.data_dir)
 
 
 def _recipes(arguments):

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.stats import binomtest
 from sklearn.metrics import confusion_matrix, precision_recall_fscore_support, top_k_accuracy_score
 
 CALIBRATION_BINS = 15
@@ -116,3 +117,25 @@ def calibration_error(probabilities, labels, bins=CALIBRATION_BINS):
     # |accuracy - mean confidence| of a bin times its images is the difference of the two sums.
     differences = np.bincount(bin_of_image, weights=correct - confidence, minlength=bins)
     return float(np.abs(differences).sum() / len(labels))
+
+
+def wilson_interval(count, total, confidence=0.95):
+    """Wilson's confidence interval of a share, which is right for few images and for shares near 0 and 1, too.
+
+    Source: https://doi.org/10.1080/01621459.1927.10502953.
+
+    Args:
+        count: Images that have the property.
+        total: Images, at least 1.
+        confidence: How often such intervals hold the true share.
+
+    Returns:
+        Its lower and upper end, 0..1.
+
+    Example:
+        >>> low, high = wilson_interval(9, 10)
+        >>> f"{low:.3f} {high:.3f}"
+        '0.596 0.982'
+    """
+    interval = binomtest(int(count), int(total)).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)

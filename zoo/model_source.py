@@ -25,8 +25,13 @@ EXPECTED = (
     "a model is a .keras file, a folder of a run or of save_pretrained, hf://owner/repository[@revision], or a name of "
     "`lambda-zoo models`, such as lambda_resnet50ts"
 )
-# The datasets of the catalog of weights, as `zoo.data.catalog` calls them, and the split with the published accuracy.
-DATASETS = {"imagenet": ("imagenet2012", "validation")}
+# The datasets of the catalog of weights, as `zoo.data.catalog` calls them, and the split with the published accuracy
+# where it is not the default one.
+DATASETS = {
+    "imagenet": ("imagenet2012", "validation"),
+    "fashion_mnist": ("fashion_mnist",),
+    "digits": ("digits",),
+}
 
 
 class ModelSource(abc.ABC):
@@ -141,6 +146,8 @@ class RegisteredModel(ModelSource):
 
     def preprocessing(self):
         """Both; see `ModelSource.preprocessing`."""
+        if self._row and self._row.class_names:
+            return self._preprocessor(), self._row.class_names
         # The registry's models of so many classes are made for ImageNet.
         if lk.applications.get_config(self._architecture).classes != 1000:
             return self._preprocessor(), None
@@ -163,7 +170,8 @@ class RegisteredModel(ModelSource):
         image_size = image_size or self._preprocessor().image_size
         if self._row and self._row.fixed_image_size and image_size != self._row.image_size:
             raise UserError(f"{self.name} takes images of {self._row.image_size} pixels only, got {image_size}")
-        model = lk.create_model(self._architecture, input_shape=(image_size, image_size, 3))
+        channels = len(self._preprocessor().mean)
+        model = lk.create_model(self._architecture, input_shape=(image_size, image_size, channels))
         with errors_of_weights():
             # Exactly, unlike `weights` of `create_model`: a classifier that stays random must not be evaluated.
             lk.load_weights(model, self._weights, architecture=self._architecture)
@@ -206,10 +214,8 @@ def find(source, weights=None):
 def _registered(architecture, weights):
     if not loader.is_published(weights) or is_hub_name(weights):
         return RegisteredModel(architecture, weights, None, f"{architecture} with {weights}")
-    # As `lambda_keras.load_weights`: both `c1_in1k` and `lambda_resnet26t.c1_in1k`.
-    name, _, tag = weights.rpartition(".")
     with errors_of_weights():
-        row = catalog.find(name or architecture, tag)
+        row = loader.find_record(weights, architecture)
     return RegisteredModel(architecture, row.name, row, row.name)
 
 

@@ -17,12 +17,13 @@ MISTAKE_ROWS = 2
 READABLE_CLASSES = 25
 
 
-def curves(rows, path):
+def curves(rows, path, head_epochs=0):
     """Draws loss, accuracy and learning rate by epoch.
 
     Args:
         rows: One dictionary an epoch, as of `zoo.training.metrics_log.MetricsLog`.
-        path: The PNG file.
+        path: The PNG file, or a binary stream.
+        head_epochs: The first epochs of them, in which the classifier alone was trained; a line ends them.
     """
     epochs = [row["epoch"] for row in rows]
     figure = Figure(figsize=(12, 3.8), dpi=120, layout="constrained")
@@ -41,6 +42,8 @@ def curves(rows, path):
     loss.set_title("loss", color=TEXT_COLOUR)
     learning_rate.set_title("learning rate at the end of the epoch", color=TEXT_COLOUR)
     for axes in (loss, accuracy, learning_rate):
+        if head_epochs:
+            axes.axvline(head_epochs + 0.5, color=TEXT_COLOUR, linewidth=0.8, linestyle="--")
         axes.set_xlabel("epoch", color=TEXT_COLOUR)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.25)
@@ -95,7 +98,7 @@ def confusion_matrix(matrix, class_names, path):
     Args:
         matrix: Integers `[classes, classes]`: images of class `row` that are taken for class `column`.
         class_names: The name of each class.
-        path: The PNG file.
+        path: The PNG file, or a binary stream.
     """
     readable = len(class_names) <= READABLE_CLASSES
     side = 3.5 + 0.5 * len(class_names) if readable else 12

@@ -41,7 +41,7 @@ def predict(source, images, top=5, weights=None):
     pixels = np.stack([read_image(image, classifier.record) for image in images])
     starts = range(0, len(pixels), BATCH_SIZE)
     probabilities = np.concatenate([classifier.probabilities(pixels[start : start + BATCH_SIZE]) for start in starts])
-    classes = _classes(classifier.record.class_names)
+    classes = named_classes(classifier.record.class_names)
     return [
         {"image": str(image), "predictions": _most_probable(row, classes, top)}
         for image, row in zip(images, probabilities, strict=True)
@@ -53,7 +53,7 @@ def print_predictions(predictions):
     rows = [
         (
             prediction["image"] if rank == 0 else "",
-            f"{row['class']} {row['name']}" if "name" in row else row["class"],
+            title(row),
             f"{row['probability']:.2%}",
         )
         for prediction in predictions
@@ -62,8 +62,15 @@ def print_predictions(predictions):
     print_table(("image", "class", "probability"), rows, right=(2,))
 
 
-def _classes(class_names):
-    """What tells a class in a prediction: its name, or a WordNet id and the name that ImageNet has for it."""
+def named_classes(class_names):
+    """What tells a class in a prediction: its name, or a WordNet id and the name that ImageNet has for it.
+
+    Args:
+        class_names: Those of a record.
+
+    Returns:
+        For each `{"class": name}`, where it has a readable name `{"class": id, "name": name}`.
+    """
     if not all(re.fullmatch(r"n\d{8}", name) for name in class_names):
         return [{"class": name} for name in class_names]
     try:
@@ -73,6 +80,15 @@ def _classes(class_names):
         print(f"The classes have their ids alone: {error}", file=sys.stderr)
         words = {}
     return [{"class": name, "name": words[name]} if name in words else {"class": name} for name in class_names]
+
+
+def title(named_class):
+    """The class of a prediction in one string.
+
+    Args:
+        named_class: One of what `named_classes` returns, or a prediction.
+    """
+    return " ".join(named_class[key] for key in ("class", "name") if key in named_class)
 
 
 def _most_probable(probabilities, classes, top):

@@ -5,7 +5,10 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
+
+# Datasets of files that can be read with as many channels as a model takes.
+FILES_OF_USERS = ("image_folder", "image_table")
 
 
 class _Section(BaseModel):
@@ -48,8 +51,8 @@ class Data(_Section):
     """Which images to train on, and how they are varied.
 
     Attributes:
-        name: `digits`, `fashion_mnist`, `image_folder`, or any image classification dataset of TensorFlow Datasets,
-            such as `imagenet2012` or `cats_vs_dogs:4.0.1`.
+        name: `digits`, `fashion_mnist`, `image_folder`, `image_table`, or any image classification dataset of
+            TensorFlow Datasets, such as `imagenet2012` or `cats_vs_dogs:4.0.1`.
         train: Split expression of TensorFlow Datasets for the training part, such as `train[20shard:]`; by default
             `train` without the share of `validation_fraction`.
         validation: The same for the validation part; give both or neither.
@@ -67,6 +70,11 @@ class Data(_Section):
         cutmix: Alpha of CutMix's Beta distribution, 0 for none. With mixup too, each batch takes one of the two.
         evaluation_crop: Share of the side that the central crop keeps in evaluation (timm's crop_pct).
         interpolation: How images are resized.
+        channels: Channels that images of `image_folder` and `image_table` are read with, 3 by default; other datasets
+            have their own.
+        mean: Mean of each channel that the images are normalised with, on the scale 0 to 1: that of the weights to
+            start from. By default the dataset's own, see `zoo.data.catalog.load`; give both or neither.
+        std: The same of the standard deviation.
     """
 
     name: str = Field(min_length=1)
@@ -85,6 +93,17 @@ class Data(_Section):
     cutmix: float = Field(default=0, ge=0, le=10)
     evaluation_crop: float = Field(default=1, gt=0, le=1)
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
+    channels: Literal[1, 3, 4] | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[PositiveFloat, ...] | None = None
+
+    @model_validator(mode="after")
+    def _channels_fit(self):
+        if self.channels is not None and self.name not in FILES_OF_USERS:
+            raise ValueError(f"channels is for {' and '.join(FILES_OF_USERS)}; {self.name} has its own")
+        if len(self.mean or ()) != len(self.std or ()):
+            raise ValueError(f"mean and std need a value for each channel, got {self.mean} and {self.std}")
+        return self
 
     @model_validator(mode="after")
     def _splits_belong_together(self):
@@ -117,6 +136,12 @@ class Training(_Section):
         weight_decay: For `momentum`, `nesterov` and `rmsprop` the gradient of a weight w gains `weight_decay * w`
             (L2 regularisation, as in the paper); for `adamw` and `lamb` it is decoupled from the gradient.
         weight_decay_on: `kernels` spares biases, BatchNorm and position tables; `all` does not.
+        trained_layers: `all`, or `head` to train the classifier alone; all other layers then run as in inference.
+        stage_decay: What a stage's learning rate is multiplied by for each stage that comes after it, the classifier
+            among them, see `zoo.training.layer_rates`; 1 for the same rate everywhere.
+        frozen_batch_norm: Whether BatchNorm keeps its statistics, scales and offsets, and normalises as in inference.
+        class_weights: Whether the loss of an image is multiplied by images / (classes · images of its class), so that
+            all classes count alike. The losses that are told and compared have no weights.
         label_smoothing: Share of the target that is spread evenly over all classes.
         gradient_clipping: The largest global norm of the gradient of a batch; by default no limit.
         ema_decay: Decay of the moving average of the weights, such as 0.9999; by default there is none. Where there
@@ -144,6 +169,10 @@ class Training(_Section):
     warmup_epochs: float = Field(default=0, ge=0)
     weight_decay: float = Field(default=0, ge=0, le=1)
     weight_decay_on: Literal["kernels", "all"] = "kernels"
+    trained_layers: Literal["all", "head"] = "all"
+    stage_decay: float = Field(default=1, gt=0, le=1)
+    frozen_batch_norm: bool = False
+    class_weights: bool = False
     label_smoothing: float = Field(default=0, ge=0, lt=1)
     gradient_clipping: float | None = Field(default=None, gt=0)
     ema_decay: float | None = Field(default=None, gt=0, lt=1)

@@ -74,13 +74,31 @@ def load(source, overrides=()):
     """
     file = find(source)
     values, lines = _parse(_text(file), file.name)
+    return of_values(values, overrides, file.name, lines)
+
+
+def of_values(values, overrides, name, lines=None):
+    """Makes a recipe of a dictionary.
+
+    Args:
+        values: The recipe's sections, with their keys and values.
+        overrides: As of `load`.
+        name: What to call its origin in messages.
+        lines: `{(section, key, …): line}` where the origin is a file.
+
+    Returns:
+        A `zoo.recipe.Recipe`.
+
+    Raises:
+        UserError: As of `load`.
+    """
     from_command_line = set()
     for override in overrides:
         from_command_line.add(_override(values, override))
     try:
         return Recipe.model_validate(values)
     except pydantic.ValidationError as error:
-        problems = [_explain(problem, file.name, lines, from_command_line) for problem in error.errors()]
+        problems = [_explain(problem, name, lines or {}, from_command_line) for problem in error.errors()]
         raise UserError("; ".join(problems)) from error
 
 
@@ -162,7 +180,7 @@ def _explain(problem, file_name, lines, from_command_line):
     else:
         # A missing key has no line of its own: its section's is the nearest.
         line = next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
-        where = f"{file_name}, line {line}"
+        where = f"{file_name}, line {line}" if lines else file_name
         if any(override[: len(key)] == key for override in from_command_line):
             where += " and command line"
     if problem["type"] == "extra_forbidden":

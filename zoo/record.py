@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 
 from lambda_keras.weights.replacing import replacing
 from zoo.errors import UserError
-from zoo.recipe import Data
+from zoo.recipe import FILES_OF_USERS, Data
 
 
 class Record(BaseModel):
@@ -136,6 +136,7 @@ class Record(BaseModel):
             "image_size": self.image_size,
             "evaluation_crop": self.evaluation_crop,
             "interpolation": self.interpolation,
+            "channels": self.channels if changes.get("name", self.dataset) in FILES_OF_USERS else None,
         }
         try:
             return Data(**{**values, **changes})

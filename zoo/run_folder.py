@@ -15,7 +15,8 @@ TEST_SPLIT = "test.npz"
 CURVES = "curves.png"
 PREDICTIONS = "predictions.png"
 BEST_WEIGHTS = "best.weights.h5"
-FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_WEIGHTS)
+START = "start.txt"
+FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_WEIGHTS, START)
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 EVALUATION = "evaluation"
@@ -70,14 +71,19 @@ def start(path, recipe, overwrite=False):
     try:
         folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
-            # The recipe last: while checkpoints are left, `check` must see whose they are.
-            for name in (CHECKPOINTS, TENSORBOARD, EVALUATION):
-                if (folder / name).is_dir():
-                    shutil.rmtree(folder / name)
-            for name in reversed(FILES):
-                (folder / name).unlink(missing_ok=True)
+            remove(folder)
         with replacing(folder / RECIPE) as partial:
             partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
     except OSError as error:
         raise UserError(f"cannot write a run to {folder}: {error.strerror}; give another folder with --out") from error
     return folder
+
+
+def remove(folder):
+    """Removes the run that a folder holds; files in it that are not a run's own stay."""
+    # The recipe last: while checkpoints are left, `check` must see whose they are.
+    for name in (CHECKPOINTS, TENSORBOARD, EVALUATION):
+        if (folder / name).is_dir():
+            shutil.rmtree(folder / name)
+    for name in reversed(FILES):
+        (folder / name).unlink(missing_ok=True)

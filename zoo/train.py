@@ -27,14 +27,14 @@ from zoo.training.trainer import CORRECT, IMAGES, LOSS, UNREADABLE
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
-def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=True):
+def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=True, is_last=True):
     """Trains the recipe's model, evaluates it once on the test split and writes the run folder.
 
     A run that was stopped goes on from its newest checkpoint, with the same numbers as if it had not been stopped.
 
     The folder holds `recipe.yaml`, `metrics.csv`, `model.keras` (float32, softmax, with the averaged or best weights
     where the recipe asks for such), `record.json`, `test.npz`, `curves.png`, `predictions.png`, `checkpoints/` and
-    `tensorboard/`.
+    `tensorboard/`; `start.txt` says what became of the weights that the recipe starts from.
 
     Args:
         recipe: A `zoo.recipe.Recipe`.
@@ -43,9 +43,11 @@ def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=Tr
         strategy: From `zoo.strategy.create`; by default that of one device.
         overwrite: Whether to remove the run that the folder holds instead of going on with it.
         verbose: Whether to show the progress.
+        is_last: Whether the training is whole. Otherwise another one starts from its model: the test split is not
+            looked at, and there are neither `test.npz` nor pictures.
 
     Returns:
-        The accuracy on the test split, 0..1.
+        The accuracy on the test split, 0..1; `None` if that was not looked at.
 
     Raises:
         UserError: The recipe does not fit the model, the data or the devices, the data are missing, the folder holds
@@ -69,10 +71,13 @@ def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=Tr
             run_folder.start(out, recipe, overwrite)
         # The others read the folder once it is there.
         _mean_over_replicas(strategy, 0)
+        if trainer.start is not None and is_chief(strategy):
+            with replacing(Path(out, run_folder.START)) as partial:
+                partial.write_text(f"{trainer.start}\n", encoding="utf-8")
         run = _Run(trainer, model, Path(out), verbose and is_chief(strategy))
         try:
             run.train()
-            return run.finish()
+            return run.finish() if is_last else run.hand_over()
         except NonFiniteLossError as error:
             raise UserError(f"{error}; {run.checkpoints.describe_latest()}") from error
         except LOST as error:
@@ -177,15 +182,16 @@ class _Run:
         """Ends the progress bar."""
         self.progress.close()
 
+    def hand_over(self):
+        """Writes the model for another training to start from."""
+        self._take_final_weights()
+        if self.is_chief:
+            outputs.write_model(self.model, self.dataset, self.recipe, self.folder)
+
     def finish(self):
         """Evaluates on the test split, writes the files of a finished run and returns the accuracy."""
         trainer = self.trainer
-        best = self.folder / run_folder.BEST_WEIGHTS
-        if self.keeps_best:
-            trainer.model.load_weights(best)
-            self.model.load_weights(best)
-        else:
-            self._export_weights()
+        self._take_final_weights()
         test = Evaluator(trainer, self.dataset.test, averaged=not self.keeps_best).evaluate()
         if self.is_chief:
             outputs.write(self.model, self.dataset, self.recipe, self.log.rows, self.folder)
@@ -220,6 +226,15 @@ class _Run:
                 for name, image in position_table_images(self.trainer.model).items():
                     tf.summary.image(name, image, step=epoch)
         self.progress.epoch(self.log.rows[-1], self.recipe.training.epochs)
+
+    def _take_final_weights(self):
+        """Gives the model to export its weights: the best ones where they are kept, otherwise the last."""
+        if self.keeps_best:
+            best = self.folder / run_folder.BEST_WEIGHTS
+            self.trainer.model.load_weights(best)
+            self.model.load_weights(best)
+        else:
+            self._export_weights()
 
     def _export_weights(self):
         """Copies the averaged weights to the model to export."""

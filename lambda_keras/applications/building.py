@@ -15,8 +15,9 @@ ARGUMENTS = """
             with another image size global position tables are resized, with other channels the first convolution is
             adapted, and what was done is printed on stderr. A file must fit exactly.
         input_tensor: A Keras tensor to use as the input.
-        input_shape: `(height, width, channels)`; by default the size in the model table. `(None, None, 3)` takes
-            any size where the scope is local, at the price of the faster orders of contraction.
+        input_shape: `(height, width, channels)`; by default that of the published weights, or the size in the model
+            table and 3 channels. `(None, None, 3)` takes any size where the scope is local, at the price of the faster
+            orders of contraction.
         pooling: Without the top: `None` for the last feature map, `"avg"` or `"max"` for a vector.
         classes: Number of classes; by default 1000, and 10 for `lambda_resnet_tiny`.
         classifier_activation: Activation of the classifier; `None` returns logits.
@@ -27,11 +28,9 @@ ARGUMENTS = """
         **overrides: Fields of the configuration that differ, such as `key_dim`, `num_heads`, `intra_depth`,
             `scope_size`, `stochastic_depth_rate` or `dropout_rate`.
 
-    Input:
-        Images `[batch, height, width, channels]` as `lambda_keras.preprocess_input` returns them.
-
     Returns:
-        A functional `keras.Model`; its output is float32 `[batch, classes]` with the top.
+        A functional `keras.Model`. It takes images `[batch, height, width, channels]` as
+        `lambda_keras.preprocess_input` returns them; its output is float32 `[batch, classes]` with the top.
 
     Raises:
         ValueError: An argument is unknown or does not fit, or the weights cannot be had or do not fit (`WeightsError`).
@@ -99,14 +98,14 @@ class Blocks:
         return padding(x)
 
 
-def _make_input(input_tensor, input_shape, image_size):
+def _make_input(input_tensor, input_shape, config, weights):
     """The input of a model: the tensor given, or a new one of the shape given or of the default shape."""
     if input_shape is not None and (len(input_shape) != 3 or input_shape[-1] is None):
         raise ValueError(
             f"`input_shape` must be (height, width, channels) with known channels. Received: input_shape={input_shape}"
         )
     if input_tensor is None:
-        return keras.Input(tuple(input_shape or (image_size, image_size, 3)), name="image")
+        return keras.Input(tuple(input_shape or _default_shape(config, weights)), name="image")
     if not keras.backend.is_keras_tensor(input_tensor):
         raise ValueError(
             f"`input_tensor` must be a Keras tensor, such as `keras.Input` returns. Received: {input_tensor!r}"
@@ -117,6 +116,18 @@ def _make_input(input_tensor, input_shape, image_size):
             f"input_shape={tuple(input_shape)}"
         )
     return input_tensor
+
+
+def _default_shape(config, weights):
+    """The shape of the images of published weights; without such, that of the model table."""
+    # Most models are built without weights, and `lambda_keras.weights` imports this module's neighbours.
+    if weights is not None:
+        from lambda_keras.weights import loader
+
+        if loader.is_tag(weights):
+            record = loader.find_record(weights, config.name)
+            return record.image_size, record.image_size, record.channels
+    return config.image_size, config.image_size, 3
 
 
 def build_model(
@@ -143,7 +154,7 @@ def build_model(
     classes = config.classes if classes is None else classes
     if classes < 1:
         raise ValueError(f"`classes` must be at least 1. Received: classes={classes}")
-    inputs = _make_input(input_tensor, input_shape, config.image_size)
+    inputs = _make_input(input_tensor, input_shape, config, weights)
     x, features = trunk(config, inputs)
     if features_only:
         x = features

@@ -14,6 +14,7 @@ IMAGENET_STD = (0.229, 0.224, 0.225)
 CLASS_INDEX = types.SimpleNamespace(
     name="imagenet_class_index",
     file="imagenet_class_index.json",
+    is_in_package=False,
     repository=None,
     urls=("https://storage.googleapis.com/download.tensorflow.org/data/imagenet_class_index.json",),
     sha256=None,

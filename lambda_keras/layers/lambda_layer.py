@@ -220,22 +220,10 @@ class LambdaLayer(keras.layers.Layer):
         query_grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
         known = None not in (*query_grid, *context_grid)
 
-        queries, keys, values = self._project(inputs, context, training)
-
-        # Sums over positions pass float16's range long before they pass bfloat16's.
-        dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
-        n = (-1, math.prod(query_grid)) if known else (ops.shape(inputs)[0], -1)
-        m = (-1, math.prod(context_grid)) if known else (ops.shape(context)[0], -1)
-        queries = ops.reshape(ops.cast(queries, dtype), (*n, self.num_heads, self.key_dim))
-        if self.query_softmax:
-            precision = keras.backend.result_type(dtype, "float32")
-            queries = ops.cast(ops.softmax(ops.cast(queries, precision), axis=-1), dtype)
-        values = ops.reshape(ops.cast(values, dtype), (*m, self.intra_depth, self.value_dim))
-        if self.use_content:
-            keys = ops.reshape(ops.cast(keys, dtype), (*m, self.intra_depth, self.key_dim))
+        queries, keys, values = self.queries_keys_values(inputs, context, training)
         positions, plan = {"table": None}, None
         if self.use_position:
-            positions = self._positions(query_grid, context_grid, dtype)
+            positions = self._positions(query_grid, context_grid, queries.dtype)
         if mask is not None:
             mask = ops.cast(ops.reshape(mask, (math.prod(query_grid), math.prod(context_grid))), "bool")
         if self.use_position or mask is not None:
@@ -254,10 +242,37 @@ class LambdaLayer(keras.layers.Layer):
             **positions,
         )
         if self.use_position_bias:
-            outputs = outputs + self._apply_position_bias(queries, mask)
+            outputs = outputs + self.apply_position_bias(queries, mask)
         shape = (-1, *query_grid) if known else ops.shape(inputs)[:-1]
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
+
+    def queries_keys_values(self, inputs, context, training=None):
+        """What the lambdas are applied to and made of, in the shapes and the dtype that `contraction` takes.
+
+        Args:
+            inputs: As of the call.
+            context: The context, `inputs` where the call has none.
+            training: As of the call.
+
+        Returns:
+            Queries `[b, n, h, k]`; keys before their normalisation `[b, m, u, k]`, `None` without content; values
+            `[b, m, u, v]`.
+        """
+        queries, keys, values = self._project(inputs, context, training)
+        # Sums over positions pass float16's range long before they pass bfloat16's.
+        dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
+        known = None not in (*inputs.shape[1:-1], *context.shape[1:-1])
+        n = (-1, math.prod(inputs.shape[1:-1])) if known else (ops.shape(inputs)[0], -1)
+        m = (-1, math.prod(context.shape[1:-1])) if known else (ops.shape(context)[0], -1)
+        queries = ops.reshape(ops.cast(queries, dtype), (*n, self.num_heads, self.key_dim))
+        if self.query_softmax:
+            precision = keras.backend.result_type(dtype, "float32")
+            queries = ops.cast(ops.softmax(ops.cast(queries, precision), axis=-1), dtype)
+        values = ops.reshape(ops.cast(values, dtype), (*m, self.intra_depth, self.value_dim))
+        if self.use_content:
+            keys = ops.reshape(ops.cast(keys, dtype), (*m, self.intra_depth, self.key_dim))
+        return queries, keys, values
 
     def _project(self, inputs, context, training):
         """Queries, keys (`None` without content) and values, `[batch * positions, width]`."""
@@ -277,8 +292,16 @@ class LambdaLayer(keras.layers.Layer):
         self.position_embedding.check_grids(query_grid, context_grid)
         return {"table": ops.cast(self.position_embedding.table, dtype)}
 
-    def _apply_position_bias(self, queries, mask):
-        """The bias of the position lambdas applied to queries [b, n, h, k]: [b, n, h, 1], since all values share it."""
+    def apply_position_bias(self, queries, mask=None):
+        """Applies the bias of the position lambdas, which all values of a query share.
+
+        Args:
+            queries: `[b, n, h, k]`.
+            mask: `None`, or boolean `[n, m]`, true where a query sees a position.
+
+        Returns:
+            `[b, n, h, 1]`.
+        """
         product = ops.matmul(queries, ops.cast(self.position_bias, queries.dtype)[:, None])
         if mask is None:
             return product

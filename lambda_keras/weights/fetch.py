@@ -8,9 +8,11 @@ import re
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.pickles import refuse_pickle
 
+IN_PACKAGE = pathlib.Path(__file__).with_name("shipped")
+
 
 def fetch(record, offline=None):
-    """Downloads the file of a catalog row, unless it is in the cache.
+    """Downloads the file of a catalog row, unless it is in the cache or came with this package.
 
     The Hub's files are in the cache of `huggingface_hub` (`HF_HOME`, `HF_HUB_CACHE`), those of plain URLs under
     `LAMBDA_KERAS_CACHE`, by default the system's folder for caches. With `LAMBDA_KERAS_OFFLINE=1` there is no request.
@@ -28,6 +30,8 @@ def fetch(record, offline=None):
     Example:
         >>> path = fetch(catalog.find("lambda_resnet50ts", "imagenet"))
     """
+    if record.is_in_package:
+        return _verify_in_package(record)
     offline = _is_offline() if offline is None else offline
     if record.repository is not None:
         return fetch_from_hub(record.repository, record.file, record.revision, record.sha256, offline)
@@ -76,6 +80,18 @@ def sha256_of(path):
     """The SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _verify_in_package(record):
+    """The path of a file that came with this package, if it is as it came."""
+    path = IN_PACKAGE / record.file
+    try:
+        found = sha256_of(path)
+    except OSError as error:
+        raise WeightsError(f"{path} cannot be read ({error.strerror}): install lambda-keras again.") from error
+    if found != record.sha256:
+        raise WeightsError(f"{path} has the sha256 {found}, not {record.sha256}: install lambda-keras again.")
+    return path
 
 
 def _is_offline():

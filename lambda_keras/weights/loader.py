@@ -50,7 +50,30 @@ def load_weights(model, weights, adapt=False, partial=False, architecture=None):
 
 def is_published(weights):
     """Whether `weights` names something that was published, not a path."""
-    return isinstance(weights, str) and (is_hub_name(weights) or not _is_path(weights))
+    return is_tag(weights) or is_hub_name(weights)
+
+
+def is_tag(weights):
+    """Whether `weights` names a row of the catalog."""
+    return isinstance(weights, str) and not is_hub_name(weights) and not _is_path(weights)
+
+
+def find_record(tag, architecture):
+    """The catalog's row of published weights.
+
+    Args:
+        tag: `"imagenet"` or a tag, alone (`c1_in1k`) or, as the tables print it, with its model
+            (`lambda_resnet26t.c1_in1k`).
+        architecture: The registry's name of the model, for a tag alone.
+
+    Returns:
+        A `WeightsRecord`.
+
+    Raises:
+        WeightsError: There are no such weights.
+    """
+    name, _, tag = tag.rpartition(".")
+    return catalog.find(name or architecture, tag)
 
 
 def locate(weights, architecture):
@@ -72,9 +95,7 @@ def locate(weights, architecture):
     if is_hub_name(weights):
         repository, revision = split_hub_name(weights)
         return fetch.fetch_from_hub(repository, pretrained.WEIGHTS, revision), weights
-    # Both `c1_in1k` and, as the tables print it, `lambda_resnet26t.c1_in1k`.
-    name, _, tag = weights.rpartition(".")
-    record = catalog.find(name or architecture, tag)
+    record = find_record(weights, architecture)
     return fetch.fetch(record), record.name
 
 

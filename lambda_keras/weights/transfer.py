@@ -37,6 +37,8 @@ def adapt(model, tensors):
     * Images of 1 channel in the place of 3: the first convolution is summed over its channels. So it responds to a
       grey image as the source's to that image in all three channels; normalise with one mean and one standard
       deviation, those of ImageNet averaged over the channels (0.449, 0.226), since three cannot be applied to one.
+    * Images of 3 channels in the place of 1: each gets a third of the first convolution, so that it responds to a grey
+      image in all three channels as the source's to the image; normalise all three alike.
     * Images of 4 channels in the place of 3: the fourth starts with zeros, so that the function of the first three
       is the source's exactly.
     * Another image size: position tables of a global scope are resized by `resize_table`. Tables of a local scope
@@ -118,12 +120,16 @@ def _classes(shapes):
 
 
 def _with_channels(kernel, channels, name):
-    if kernel.shape[2] != 3 or channels not in (1, 4):
+    change = kernel.shape[2], channels
+    if change not in ((3, 1), (3, 4), (1, 3)):
         raise WeightsError(
             f"{name} is for images of {kernel.shape[2]} channels and cannot be made to take {channels}: weights for 3 "
-            "channels can be adapted to 1 (summed) or 4 (the fourth starts with zeros). Convert the images."
+            "channels can be adapted to 1 (summed) or 4 (the fourth starts with zeros), those for 1 channel to 3 (a "
+            "third to each). Convert the images."
         )
-    if channels == 1:
+    if change == (1, 3):
+        return np.repeat(kernel / 3, 3, axis=2)
+    if change == (3, 1):
         return kernel.sum(axis=2, keepdims=True)
     return np.pad(kernel, [(0, 0), (0, 0), (0, 1), (0, 0)])
 

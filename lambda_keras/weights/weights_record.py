@@ -21,7 +21,7 @@ class Metric:
         value: The figure.
         evaluation_set: The images on which it was measured.
         image_size: Their side in pixels.
-        source: URL of the page that has the figure.
+        source: URL of the page that has the figure, or its path in this project.
     """
 
     name: str
@@ -39,19 +39,20 @@ class WeightsRecord:
         model: Name of the model in the registry.
         tag: What tells it from other weights of this model.
         format: `"timm"`, `"lambda_keras"` (this package's) or `"resnet_rs"` (Keras' ResNet-RS, for a warm start).
-        repository: Repository of the Hugging Face Hub, or `None` if `urls` has the file.
+        repository: Repository of the Hugging Face Hub, or `None`.
         revision: Its branch, tag or commit, or `None`.
         file: Name of the file.
-        urls: Plain URLs of the file, the main one first; empty if `repository` has it.
+        urls: Plain URLs of the file, the main one first. With neither these nor `repository` this package has the file.
         sha256: Hash of the file, or `None`.
         md5: Hash of the file, or `None`.
         hash_source: Where the hash is from, or what stands in for it.
         bytes: Size of the file, or `None` if it is not known to the byte.
         published_size: Size as its source tells it, or `None`.
         license: SPDX identifier.
-        source: URL of the page about the weights.
+        source: URL of the page about the weights, or the path of their card in this project.
         dataset: Name of the dataset of the training.
         classes: Number of classes.
+        class_names: The name of each class in order; `None` for ImageNet, whose names have a file of their own.
         channels: Number of channels of the images.
         image_size: Side of the images of the evaluation, in pixels.
         fixed_image_size: Whether the weights fit this size alone.
@@ -78,6 +79,7 @@ class WeightsRecord:
     source: str
     dataset: str
     classes: int
+    class_names: tuple | None
     channels: int
     image_size: int
     fixed_image_size: bool
@@ -91,6 +93,11 @@ class WeightsRecord:
     def name(self):
         """`model.tag`, as timm names weights."""
         return f"{self.model}.{self.tag}"
+
+    @property
+    def is_in_package(self):
+        """Whether the file came with this package, so that there is nothing to download."""
+        return self.repository is None and not self.urls
 
     @property
     def preprocessor(self):
@@ -127,21 +134,26 @@ def _parse_row(row):
     _check(name, row, WeightsRecord, _ROW)
     for metric in row["metrics"]:
         _check(f"{name}, metric {metric.get('name')}", metric, Metric, _METRIC)
-    if (row["repository"] is None) == (not row["urls"]):
-        raise WeightsError(f"catalog row {name}: exactly one of `repository` and `urls` has the file")
+    if row["repository"] is not None and row["urls"]:
+        raise WeightsError(f"catalog row {name}: `repository` and `urls` exclude each other")
     if row["urls"] and row["sha256"] is None and row["md5"] is None:
         raise WeightsError(f"catalog row {name}: a file of plain URLs needs `sha256` or `md5`")
+    if row["repository"] is None and not row["urls"] and row["sha256"] is None:
+        raise WeightsError(f"catalog row {name}: a file that came with this package needs `sha256`")
     if row["format"] in FORMATS and None in (row["evaluation_crop"], row["interpolation"]):
         raise WeightsError(f"catalog row {name}: weights of a model need `evaluation_crop` and `interpolation`")
     if not len(row["mean"]) == len(row["std"]) == row["channels"]:
         raise WeightsError(f"catalog row {name}: `mean` and `std` need one value for each of `channels`")
+    if row["class_names"] is not None and len(row["class_names"]) != row["classes"]:
+        raise WeightsError(f"catalog row {name}: `class_names` needs one name for each of `classes`")
     try:
         refuse_pickle(row["file"])
     except WeightsError as error:
         raise WeightsError(f"catalog row {name}: {error}") from error
     metrics = tuple(Metric(**metric) for metric in row["metrics"])
     tuples = {field: tuple(row[field]) for field in ("urls", "mean", "std")}
-    return WeightsRecord(**{**row, **tuples, "metrics": metrics})
+    class_names = None if row["class_names"] is None else tuple(row["class_names"])
+    return WeightsRecord(**{**row, **tuples, "class_names": class_names, "metrics": metrics})
 
 
 def _check(name, row, kind, checks):
@@ -177,6 +189,7 @@ def _list_of(check):
 _TEXT = _text(r"\S(.*\S)?", "a text")
 _NAME = _text(r"[a-z0-9_]+", "small letters, digits and underscores")
 _URL = _text(r"https://\S+", "an https URL")
+_PAGE = _text(r"https://\S+|(?!\S*\.\.)\w[\w./-]*\.(md|csv)", "an https URL or the path of a page of this project")
 _COUNT = _number(0, float("inf"), "a positive whole number", (int,))
 _ROW = {
     "model": _NAME,
@@ -192,9 +205,10 @@ _ROW = {
     "bytes": _or_none(_COUNT),
     "published_size": _or_none(_TEXT),
     "license": _TEXT,
-    "source": _URL,
+    "source": _PAGE,
     "dataset": _NAME,
     "classes": _COUNT,
+    "class_names": _or_none(_list_of(_TEXT)),
     "channels": _COUNT,
     "image_size": _COUNT,
     "fixed_image_size": (lambda value: isinstance(value, bool), "true or false"),
@@ -209,5 +223,5 @@ _METRIC = {
     "value": _number(0, 100, "a number above 0 and up to 100"),
     "evaluation_set": _TEXT,
     "image_size": _COUNT,
-    "source": _URL,
+    "source": _PAGE,
 }

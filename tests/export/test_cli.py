@@ -94,6 +94,18 @@ def test_a_run_is_verified_with_raw_images(run_of_model, data_file, tmp_path, op
     assert artifact.endswith("pass")
 
 
+@pytest.mark.parametrize("count", ["0", "334"])
+def test_a_count_of_warmup_requests_out_of_bounds_is_one_line(run_of_model, tmp_path, count, capsys):
+    arguments = ["--model", str(run_of_model), "--out", f"{tmp_path}/out", "--warmup", count]
+    check_one_line(cli.main(["saved-model", *arguments]), capsys.readouterr().err, "--warmup must be 1 to 333", count)
+    assert os.listdir(tmp_path / "out") == []
+
+
+def test_a_missing_folder_of_versions_is_one_line(tmp_path, capsys):
+    status = cli.main(["serve-check", f"{tmp_path}/missing"])
+    check_one_line(status, capsys.readouterr().err, "no such folder", "missing")
+
+
 def test_an_image_size_that_is_none_is_one_line(run_of_model, tmp_path, capsys):
     arguments = ["--model", str(run_of_model), "--out", f"{tmp_path}/out", "--image-size", "0"]
     check_one_line(cli.main(["saved-model", *arguments]), capsys.readouterr().err, "image_size", "0")

@@ -7,21 +7,6 @@ from export.network import network
 from zoo.errors import UserError
 
 
-def logits_of(model, images):
-    """From probabilities, by hand: logits but for a constant, so that both sides are compared without it."""
-    logarithms = np.log(model.predict(images, verbose=0))
-    return logarithms - logarithms.mean(-1, keepdims=True)
-
-
-def test_the_logits_are_those_of_the_same_model_without_softmax(model, images):
-    twin = lk.create_model("lambda_resnet_tiny", classes=10, classifier_activation=None)
-    twin.set_weights(model.get_weights())
-    result = network(model)(images)
-    assert list(result) == ["logits"]
-    np.testing.assert_allclose(result["logits"], twin.predict(images, verbose=0), atol=1e-5)
-    assert model.layers[-1].activation is keras.activations.softmax
-
-
 @pytest.mark.parametrize("top", [keras.layers.Softmax(), keras.layers.Activation("softmax")])
 def test_a_softmax_of_its_own(top):
     images = np.random.default_rng(0).normal(size=(3, 4, 4, 3)).astype("float32")
@@ -32,14 +17,6 @@ def test_a_softmax_of_its_own(top):
     assert sorted(result) == ["embedding", "logits"]
     np.testing.assert_allclose(result["logits"], classifier(pooled(images)), atol=1e-6)
     np.testing.assert_allclose(result["embedding"], images.mean((1, 2)), atol=1e-6)
-
-
-def test_a_sequential_model():
-    images = np.random.default_rng(0).normal(size=(3, 4, 4, 3)).astype("float32")
-    layers = [keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(5, activation="softmax")]
-    model = keras.Sequential([keras.Input((4, 4, 3)), *layers])
-    logits = network(model)(images)["logits"].numpy()
-    np.testing.assert_allclose(logits - logits.mean(-1, keepdims=True), logits_of(model, images), atol=1e-5)
 
 
 def test_half_precision_gives_float32():

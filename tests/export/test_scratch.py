@@ -1,6 +1,8 @@
+import errno
 import os
 
 import pytest
+import tensorflow as tf
 
 from export.scratch import scratch_folder
 from zoo.errors import UserError
@@ -15,7 +17,7 @@ def test_it_is_inside_the_parent_hidden_and_gone_at_the_end(tmp_path):
     assert list(parent.iterdir()) == []
 
 
-@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt])
+@pytest.mark.parametrize("failure", [RuntimeError, KeyboardInterrupt, FileNotFoundError])
 def test_a_failure_removes_it_and_goes_on(tmp_path, failure):
     def write_half():
         with scratch_folder(tmp_path) as scratch:
@@ -34,6 +36,24 @@ def test_a_parent_that_is_a_file_is_named(tmp_path):
         scratch_folder(tmp_path / "file" / "folder"),
     ):
         pass
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        # What TensorFlow raises where it writes itself.
+        tf.errors.ResourceExhaustedError(None, None, "/x/saved_model.pb; No space left on device"),
+        tf.errors.OutOfRangeError(None, None, "/x/saved_model.pb; File too large"),
+    ],
+)
+def test_no_room_is_named(tmp_path, failure):
+    with (
+        pytest.raises(UserError, match=r"cannot write to .*(No space|too large).*; make room"),
+        scratch_folder(tmp_path),
+    ):
+        raise failure
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

@@ -100,11 +100,11 @@ def test_no_image_at_all(signatures, encoded):
 def test_features(signatures, raw_images):
     result = signatures["features"](images=tf.constant(raw_images, tf.float32))
     assert {name: tuple(value.shape) for name, value in result.items()} == {
-        "embedding": (8, 128),
+        "embedding": (8, 192),
         "c2": (8, 32, 32, 32),
         "c3": (8, 16, 16, 64),
         "c4": (8, 8, 8, 96),
-        "c5": (8, 4, 4, 128),
+        "c5": (8, 4, 4, 192),
     }
 
 

@@ -10,7 +10,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.quantization import KINDS
 from export.tflite import export_tflite
-from export.tflite_metadata import add_metadata
+from export.tflite_metadata import add_metadata, has_metadata
 
 
 def buffers(content):
@@ -51,12 +51,14 @@ def test_the_file_is_a_zip_archive_of_the_labels(quantized, kind):
 
 def test_without_a_record_there_is_none(plain, tmp_path):
     assert "LAMBDA_KERAS_METADATA" not in buffers(plain)
+    assert not has_metadata(plain)
     (tmp_path / "plain.tflite").write_bytes(plain)
     assert not zipfile.is_zipfile(tmp_path / "plain.tflite")
 
 
 def test_the_model_is_as_before(plain, digits_record, digits_test):
     content = add_metadata(plain, digits_record)
+    assert has_metadata(content)
     images = digits_test.normalised(0, 8)
     run = [Interpreter(model_content=file).get_signature_runner()(images=images) for file in (plain, content)]
     np.testing.assert_array_equal(run[0]["probabilities"], run[1]["probabilities"])

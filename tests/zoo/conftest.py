@@ -1,17 +1,42 @@
-"""Saved classifiers with their records, made once for the tests that load, evaluate and predict."""
+"""Small image files, and saved classifiers with their records, made once for the tests that load and predict."""
 
+import io
 import pathlib
 import shutil
 
 import keras
 import numpy as np
 import pytest
+from PIL import Image
 
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor
 from lambda_keras.weights.fetch import sha256_of
 from zoo.data import digits
 from zoo.record import Record
+
+
+@pytest.fixture(scope="session")
+def encode():
+    """Encodes pixels, uint8 `[height, width, 3]`, as a file of a mode and kind of Pillow."""
+
+    def to_bytes(pixels, kind="PNG", mode="RGB", **options):
+        file = io.BytesIO()
+        Image.fromarray(pixels).convert(mode).save(file, kind, **options)
+        return file.getvalue()
+
+    return to_bytes
+
+
+@pytest.fixture(scope="session")
+def photo():
+    """Draws a smooth picture, uint8 `[height, width, 3]`, another one for each number."""
+
+    def draw(number, height=48, width=64):
+        coarse = np.random.default_rng(number).integers(0, 256, (4, 5, 3), "uint8")
+        return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
+
+    return draw
 
 
 @pytest.fixture(scope="session")

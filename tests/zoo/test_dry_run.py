@@ -19,7 +19,7 @@ def test_the_figures_of_digits():
     recipe = recipe_file.load("digits")
     facts = figures(dry_run(recipe))
     assert facts["model"] == "lambda_resnet_tiny"
-    assert facts["parameters"] == "0.06 M (trainable)"
+    assert facts["parameters"] == "0.10 M (trainable)"
     assert facts["classes"] == "10"
     assert facts["images"] == "1,212 train, 135 validation, 450 test"
     assert facts["steps"] == "37 an epoch, 370 in 10 epochs (11,840 images)"
@@ -48,7 +48,7 @@ def test_a_dataset_of_unknown_size(tmp_path):
 def test_weights_to_start_from_are_not_fetched(monkeypatch):
     monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
     recipe = recipe_file.load("digits", ["model.weights=hf://nobody/nothing"])
-    assert figures(dry_run(recipe))["parameters"] == "0.06 M (trainable)"
+    assert figures(dry_run(recipe))["parameters"] == "0.10 M (trainable)"
 
 
 def test_the_memory_is_that_of_a_replicas_pass(monkeypatch):

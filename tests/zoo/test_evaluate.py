@@ -159,9 +159,9 @@ def test_other_classes_are_refused(colour_run, image_folder, tmp_path):
         evaluate(colour_run, data_dir=image_folder, out=tmp_path)
 
 
-def test_images_of_other_channels_are_refused(saved_run, image_folder, tmp_path):
-    with pytest.raises(UserError, match="takes images with 1 channels, those of image_folder have 3"):
-        evaluate(saved_run, dataset="image_folder", data_dir=image_folder, out=tmp_path)
+def test_images_of_other_channels_are_refused(colour_run, tmp_path):
+    with pytest.raises(UserError, match="takes images with 3 channels, those of digits have 1"):
+        evaluate(colour_run, dataset="digits", out=tmp_path)
 
 
 def test_of_another_dataset_the_records_split_expressions_are_not_used(record, saved_run, image_folder, tmp_path):

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from zoo.evaluation_report import calibration_error, report
+from zoo.evaluation_report import calibration_error, report, wilson_interval
 
 NAMES = tuple("abcdefgh")
 
@@ -115,3 +115,11 @@ def test_errors_of_different_bins_do_not_cancel():
 
 def test_a_confidence_rounded_above_one_stays_in_the_last_bin():
     assert calibration_error(np.array([[1.0000001, 0]], "float32"), np.array([0])) == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize(("count", "total"), [(0, 7), (3, 10), (95, 100), (5, 5)])
+def test_wilsons_interval_is_that_of_his_equation(count, total):
+    # Both ends p solve |count / total - p| = z·√(p (1 - p) / total), with the normal distribution's z of 95 %.
+    z = 1.959964
+    for end in wilson_interval(count, total):
+        assert abs(count / total - end) == pytest.approx(z * np.sqrt(end * (1 - end) / total), abs=1e-6)

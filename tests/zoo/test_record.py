@@ -110,3 +110,11 @@ def test_wrong_keys_and_values_are_named(record_file, changes, expected):
     edit(record_file, changes)
     with pytest.raises(UserError, match=expected):
         Record.read(record_file)
+
+
+def test_the_users_own_files_are_read_with_the_models_channels(record, colour_record):
+    assert colour_record.data().channels == 3
+    assert record.data(name="image_table").channels == 1
+    assert record.data().channels is None
+    with pytest.raises(UserError, match="channels is for image_folder and image_table; digits has its own"):
+        record.data(channels=3)

@@ -1,9 +1,12 @@
 """Datasets by name."""
 
+import dataclasses
+
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from zoo.data import digits, idx_files, image_folder, rand_augment, tfds
+from zoo.data import digits, idx_files, image_folder, image_table, rand_augment, tfds
 from zoo.data.splits import Dataset
 from zoo.errors import UserError
+from zoo.recipe import FILES_OF_USERS
 
 # Mean and standard deviation of the training images, for datasets that are normalised with their own.
 _STATISTICS = {"fashion_mnist": ((0.286,), (0.353,))}
@@ -26,17 +29,18 @@ def load(data, data_dir=None):
 
     Args:
         data: A `zoo.recipe.Data`.
-        data_dir: Where the data are: for `image_folder` the folder of images, for `fashion_mnist` a folder of idx
-            files or of prepared TensorFlow Datasets, for other names the latter. `digits` needs none.
+        data_dir: Where the data are: for `image_folder` the folder of images, for `image_table` the CSV file that lists
+            them, for `fashion_mnist` a folder of idx files or of prepared TensorFlow Datasets, for other names the
+            latter. `digits` needs none.
 
     Returns:
-        A `zoo.data.splits.Dataset`. It is normalised with its own mean and standard deviation where those are known
-        (`digits`, `fashion_mnist`), otherwise with ImageNet's for images of 3 channels, and with 0.5 and 0.25 for
-        others.
+        A `zoo.data.splits.Dataset`. It is normalised with the recipe's mean and standard deviation; without these,
+        with its own where they are known (`digits`, `fashion_mnist`), otherwise with ImageNet's for images of 3
+        channels, and with 0.5 and 0.25 for others.
 
     Raises:
-        UserError: The name is unknown, the data are missing, damaged or of another kind, a part has no images, or
-            RandAugment cannot work on them.
+        UserError: The name is unknown, the data are missing, damaged or of another kind, a part has no images, the
+            recipe's mean is of other channels, or RandAugment cannot work on them.
 
     Example:
         >>> dataset = load(recipe_file.load("digits").data)
@@ -52,17 +56,27 @@ def load(data, data_dir=None):
             f"RandAugment needs images of 1 or 3 channels, {data.name!r} has {dataset.channels}; set "
             "data.randaugment_layers to 0"
         )
-    return dataset
+    if data.mean is None:
+        return dataset
+    if len(data.mean) != dataset.channels:
+        raise UserError(
+            f"data.mean and data.std need {dataset.channels} values, one for each channel of {data.name!r}, got "
+            f"{len(data.mean)}"
+        )
+    return dataclasses.replace(dataset, mean=data.mean, std=data.std)
 
 
 def _load(data, data_dir):
+    if data.name in FILES_OF_USERS:
+        _refuse_split_expressions(data)
+        if data.name == "image_table":
+            class_names, splits = image_table.load(data_dir)
+        else:
+            class_names, splits = image_folder.load(data_dir, data.validation_fraction)
+        return _dataset(data.name, class_names, data.channels or 3, splits)
     if data.name == "digits":
         _refuse_split_expressions(data)
         return digits.load(data.validation_fraction)
-    if data.name == "image_folder":
-        _refuse_split_expressions(data)
-        class_names, splits = image_folder.load(data_dir, data.validation_fraction)
-        return _dataset(data.name, class_names, 3, splits)
     if data.name == "fashion_mnist" and idx_files.are_in(data_dir):
         _refuse_split_expressions(data)
         splits = idx_files.load(data_dir, data.validation_fraction, len(FASHION_MNIST_CLASSES))

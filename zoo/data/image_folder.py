@@ -35,12 +35,10 @@ def load(data_dir, validation_fraction):
     if data_dir is None or not Path(data_dir).is_dir():
         raise UserError(f"data.name image_folder needs a folder of images, got --data-dir {data_dir}")
     data_dir = Path(data_dir)
-    if not (data_dir / "train").is_dir():
-        train, validation, test = _classes(data_dir), None, None
-    else:
-        if others := set(_folders(data_dir)) - set(PARTS):
-            raise UserError(f"{data_dir} has the folder {min(others)}; beside train only validation and test may be")
-        train, validation, test = (_classes(data_dir / part) if (data_dir / part).is_dir() else None for part in PARTS)
+    parts = parts_of(data_dir)
+    train, validation, test = (_classes(data_dir / part) if part in parts else None for part in PARTS)
+    if not parts:
+        train = _classes(data_dir)
     class_names = tuple(train)
     if len(class_names) < 2:
         raise UserError(
@@ -56,6 +54,25 @@ def load(data_dir, validation_fraction):
     if validation is None:
         train, validation = _hold_out(train, validation_fraction)
     return class_names, tuple(_split(part, class_names) for part in (train, validation, test))
+
+
+def parts_of(data_dir):
+    """The parts that have folders above those of the classes.
+
+    Args:
+        data_dir: The folder, a `pathlib.Path`.
+
+    Returns:
+        Those of `PARTS`; none if there is no folder `train`.
+
+    Raises:
+        UserError: Beside `train` are other folders than `validation` and `test`.
+    """
+    if not (data_dir / "train").is_dir():
+        return ()
+    if others := set(_folders(data_dir)) - set(PARTS):
+        raise UserError(f"{data_dir} has the folder {min(others)}; beside train only validation and test may be")
+    return tuple(part for part in PARTS if (data_dir / part).is_dir())
 
 
 def _folders(folder):

@@ -4,6 +4,7 @@ import abc
 import os
 from dataclasses import dataclass
 
+import numpy as np
 import tensorflow as tf
 
 # Undecoded examples that a split of record files shuffles among: 1.8 GB of ImageNet's JPEGs.
@@ -57,6 +58,21 @@ class Split(abc.ABC):
         stream = tf.data.Dataset.counter(start // self.count).flat_map(epoch_from_start).enumerate(start)
         stream = stream.shard(num_shards, (shard - start) % num_shards).map(read, tf.data.AUTOTUNE)
         return stream.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+    def images_of_classes(self, classes):
+        """Counts the images of each class, without decoding one; record files are read once.
+
+        Args:
+            classes: Number of classes.
+
+        Returns:
+            int64 `[classes]`, an array.
+        """
+        labels = self._in_order().map(lambda item: self._read(item)[1], tf.data.AUTOTUNE).batch(SHUFFLE_BUFFER)
+        counts = np.zeros(classes, "int64")
+        for batch in labels.as_numpy_iterator():
+            counts += np.bincount(batch, minlength=classes)
+        return counts
 
     @abc.abstractmethod
     def _in_order(self):

@@ -7,7 +7,7 @@ from zoo.errors import UserError
 
 CHANNELS = (1, 3, 4)
 # Names that the catalog takes besides those of TensorFlow Datasets.
-OTHER_DATASETS = ("digits", "fashion_mnist", "image_folder")
+OTHER_DATASETS = ("digits", "fashion_mnist", "image_folder", "image_table")
 
 
 def find_builder(name, data_dir=None):

@@ -8,6 +8,8 @@ import lambda_keras as lk
 from zoo.data import input_pipeline
 from zoo.errors import UserError, errors_of_weights
 from zoo.training import averages
+from zoo.training.freezing import freeze
+from zoo.training.layer_rates import shares_of_rate
 from zoo.training.optimizers import build_optimizer
 from zoo.training.trainer import Trainer
 
@@ -43,15 +45,21 @@ def load_start(model, recipe):
         model: From `build_model`.
         recipe: A `zoo.recipe.Recipe`.
 
+    Returns:
+        What is printed, a `lambda_keras.weights.LoadReport`, or `None` where all weights are random.
+
     Raises:
         UserError: The weights cannot be had or do not fit.
     """
-    start = recipe.model
+    start, report = recipe.model, None
     with errors_of_weights():
         if start.weights is not None:
-            print(lk.load_weights(model, start.weights, adapt=True, architecture=start.name))
+            report = lk.load_weights(model, start.weights, adapt=True, architecture=start.name)
         elif start.warm_start is not None:
-            print(lk.warm_start(model, start.warm_start))
+            report = lk.warm_start(model, start.warm_start)
+    if report is not None:
+        print(report)
+    return report
 
 
 def build_trainer(recipe, dataset, distribution, stopping, is_new=False):
@@ -72,13 +80,14 @@ def build_trainer(recipe, dataset, distribution, stopping, is_new=False):
     keras.utils.set_random_seed(training.seed)
     with distribution.scope(), _precision(training.precision):
         model = build_model(recipe, dataset, classifier_activation=None)
-        if is_new:
-            load_start(model, recipe)
+        start = load_start(model, recipe) if is_new else None
+        freeze(model, training)
         for layer in averages.batch_norms(model):
             # With one replica there is nothing to synchronise, and the fused kernel to gain.
             layer.synchronized = training.synchronized_batch_norm and distribution.num_replicas_in_sync > 1
-        optimizer = build_optimizer(training, steps_per_epoch(recipe, dataset), model.trainable_variables)
-    return Trainer(model, optimizer, dataset, recipe, distribution, stopping)
+        shares = shares_of_rate(model, training.stage_decay) if training.stage_decay < 1 else None
+        optimizer = build_optimizer(training, steps_per_epoch(recipe, dataset), model.trainable_variables, shares)
+    return Trainer(model, optimizer, dataset, recipe, distribution, stopping, start)
 
 
 def training_dataset(trainer, start_step):

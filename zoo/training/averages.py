@@ -22,7 +22,7 @@ class Averages:
 
     def __init__(self, model, optimizer, strategy):
         layers = batch_norms(model)
-        self.statistics = [value.value for layer in layers for value in (layer.moving_mean, layer.moving_variance)]
+        self.statistics = [value.value for layer in layers for value in statistics_of(layer)]
         self._strategy = strategy
         self._replicas_differ = strategy.num_replicas_in_sync > 1 and not all(layer.synchronized for layer in layers)
         optimizer = inner_optimizer(optimizer)
@@ -69,6 +69,11 @@ class Averages:
         means = tf.distribute.get_replica_context().all_reduce(tf.distribute.ReduceOp.MEAN, values)
         for value, mean in zip(self.statistics, means, strict=True):
             value.assign(mean)
+
+
+def statistics_of(layer):
+    """The two variables of a BatchNorm layer's moving statistics."""
+    return layer.moving_mean, layer.moving_variance
 
 
 def batch_norms(model):

@@ -33,6 +33,8 @@ class Checkpoints(tf.train.CheckpointManager):
             passes=trainer.passes,
             sums=trainer.sums,
             weights=trainer.weights,
+            # They do not change, but who goes on does not load the weights of the start again.
+            frozen_weights=trainer.frozen_weights,
             statistics=trainer.averages.statistics,
             optimizer=[variable.value for variable in trainer.optimizer.variables],
         )

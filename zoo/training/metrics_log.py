@@ -28,7 +28,8 @@ class MetricsLog:
 
     Args:
         path: The CSV file. Rows that it holds are read.
-        epochs: How many of its rows to keep: those of the epochs that the resumed checkpoint has finished.
+        epochs: How many of its rows to keep: those of the epochs that the resumed checkpoint has finished; `None` for
+            all.
 
     Attributes:
         rows: A dictionary with the keys `COLUMNS` for each epoch.

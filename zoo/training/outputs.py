@@ -38,8 +38,22 @@ def report(accuracy, images, folder):
     print(f"Wrote {folder}", flush=True)
 
 
+def write_model(model, dataset, recipe, folder):
+    """Writes the model and its record.
+
+    Args:
+        model: The model to export.
+        dataset: A `zoo.data.splits.Dataset`.
+        recipe: A `zoo.recipe.Recipe`.
+        folder: The run folder.
+    """
+    Record.of(recipe, dataset).write(folder / run_folder.RECORD)
+    with replacing(folder / run_folder.MODEL) as partial:
+        model.save(partial)
+
+
 def write(model, dataset, recipe, rows, folder):
-    """Writes the files of a finished run: the model, its record, a sample of the test split and the pictures.
+    """Writes the files of a finished run: those of `write_model`, a sample of the test split and the pictures.
 
     Args:
         model: The model to export.
@@ -48,9 +62,7 @@ def write(model, dataset, recipe, rows, folder):
         rows: The rows of `zoo.training.metrics_log.MetricsLog`.
         folder: The run folder.
     """
-    Record.of(recipe, dataset).write(folder / run_folder.RECORD)
-    with replacing(folder / run_folder.MODEL) as partial:
-        model.save(partial)
+    write_model(model, dataset, recipe, folder)
     with replacing(folder / run_folder.CURVES) as partial:
         plots.curves(rows, partial)
     images, labels = _sample(dataset, recipe)

@@ -8,6 +8,7 @@ the gradient of the mean, whatever the number of either.
 import math
 
 import keras
+import numpy as np
 import orbit
 import tensorflow as tf
 
@@ -15,7 +16,7 @@ import lambda_keras as lk
 from zoo.data import mixing
 from zoo.errors import NonFiniteLossError, StoppedError, UserError
 from zoo.training import optimizers, randomness
-from zoo.training.averages import Averages
+from zoo.training.averages import Averages, batch_norms, statistics_of
 
 # What a pass counts, in this order, as sums.
 LOSS, CORRECT, IMAGES, UNREADABLE, STOPPING = range(5)
@@ -35,11 +36,14 @@ class Trainer(orbit.StandardTrainer):
         recipe: A `zoo.recipe.Recipe`.
         strategy: A `tf.distribute.Strategy`.
         stopping: The variable of a `zoo.training.preemption.StopFlag`.
+        start: What became of the weights that the training starts from, if there are such and it is new.
 
     Attributes:
         step: Steps done, an int64 variable.
         passes: Forward passes done, `gradient_accumulation` a step.
         averages: Its `zoo.training.averages.Averages`.
+        weights: The variables that are trained.
+        frozen_weights: Those of frozen layers, but for BatchNorm's statistics.
         sums: float64 variable of the sums `LOSS` … `STOPPING` since `start_epoch`.
         images_per_pass: Images that a replica takes at a time.
 
@@ -47,7 +51,7 @@ class Trainer(orbit.StandardTrainer):
         UserError: The batch cannot be shared out equally.
     """
 
-    def __init__(self, model, optimizer, dataset, recipe, strategy, stopping):
+    def __init__(self, model, optimizer, dataset, recipe, strategy, stopping, start=None):
         super().__init__(train_dataset=None)
         self.model = model
         self.optimizer = optimizer
@@ -55,6 +59,7 @@ class Trainer(orbit.StandardTrainer):
         self.recipe = recipe
         self.strategy = strategy
         self.stopping = stopping
+        self.start = start
         self.images_per_pass = images_per_pass(recipe.training, strategy.num_replicas_in_sync)
         with strategy.scope():
             self.step = orbit.utils.create_global_step()
@@ -64,7 +69,9 @@ class Trainer(orbit.StandardTrainer):
             self._interrupted = tf.Variable(False, trainable=False)
         self.averages = Averages(model, optimizer, strategy)
         self.weights = [variable.value for variable in model.trainable_variables]
+        self.frozen_weights = _frozen_weights(model)
         self._decayed = [optimizers.decays(variable, recipe.training) for variable in model.trainable_variables]
+        self._class_weights = class_weights(dataset) if recipe.training.class_weights else None
         randomness.derive_seeds(model, recipe.training.seed, self.passes)
         if recipe.training.gradient_accumulation > 1:
             with strategy.scope():
@@ -177,7 +184,9 @@ class Trainer(orbit.StandardTrainer):
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
             losses = self.losses(labels, logits)
-            loss = tf.reduce_sum(losses) / training.batch_size
+            # The labels of mixed images are shares of classes.
+            weights = 1.0 if self._class_weights is None else tf.linalg.matvec(labels, self._class_weights)
+            loss = tf.reduce_sum(losses * weights) / training.batch_size
             loss = self.optimizer.scale_loss(loss)
         # Position tables are gathered, which makes their gradients sparse.
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)]
@@ -227,6 +236,27 @@ class Trainer(orbit.StandardTrainer):
             synchronization=tf.VariableSynchronization.ON_READ,
             aggregation=tf.VariableAggregation.SUM,
         )
+
+
+def class_weights(dataset):
+    """The weight of each class, inverse to its share of the training images; their mean over these images is 1.
+
+    Args:
+        dataset: A `zoo.data.splits.Dataset`.
+
+    Returns:
+        float32 `[classes]`; 0 for a class without training images.
+    """
+    counts = dataset.train.images_of_classes(len(dataset.class_names))
+    weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
+    return tf.constant(np.where(counts, weights, 0), tf.float32)
+
+
+def _frozen_weights(model):
+    """The weights that are not trained and are no statistics of BatchNorm: those of frozen layers."""
+    others = [*model.trainable_variables, *(value for layer in batch_norms(model) for value in statistics_of(layer))]
+    paths = {variable.path for variable in others}
+    return [variable.value for variable in model.weights if variable.path not in paths]
 
 
 def images_per_pass(training, replicas):

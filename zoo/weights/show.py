@@ -33,18 +33,18 @@ def show(source):
 
 
 def _show_record(record):
-    place = record.urls or (f"https://huggingface.co/{record.repository}/blob/{record.revision}/{record.file}",)
     size = f"{record.bytes:,} bytes" if record.bytes else record.published_size or "not published"
     fixed = ", no other" if record.fixed_image_size else ""
     facts = {
         "name": record.name,
         "format": record.format,
-        "file": ", ".join(place),
+        "file": _place(record),
         "size": size,
         "hash": describe_hash(record),
         "licence": record.license,
         "source": record.source,
         "dataset": f"{record.dataset}, {record.classes} classes",
+        "classes": ", ".join(record.class_names or ("WordNet's identifiers",)),
         "images": f"{record.image_size}×{record.image_size}{fixed}, {record.channels} channels",
         "crop": record.evaluation_crop or "not published",
         "interpolation": record.interpolation or "not published",
@@ -54,6 +54,14 @@ def _show_record(record):
     for metric in record.metrics:
         facts[metric.name] = f"{metric.value:g} % on {metric.evaluation_set} at {metric.image_size} ({metric.source})"
     _print_facts(facts)
+
+
+def _place(record):
+    if record.is_in_package:
+        return f"{record.file}, came with lambda_keras"
+    if record.repository:
+        return f"https://huggingface.co/{record.repository}/blob/{record.revision}/{record.file}"
+    return ", ".join(record.urls)
 
 
 def _show_file(path):

@@ -30,7 +30,7 @@ def test_every_model_of_the_design_is_listed():
 
 
 def test_models_with_published_weights():
-    published = {record.model for record in catalog.records() if record.format == "timm"}
+    published = {record.model for record in catalog.records() if record.format in ("timm", "lambda_keras")}
     assert lk.list_models(pretrained=True) == [name for name in lk.list_models() if name in published] != []
     assert lk.list_models("*50*", pretrained=True) == ["lambda_resnet50ts"]
     assert lk.list_models("resnet_rs*", pretrained=True) == [], "weights of a warm start are none of the model"
@@ -68,9 +68,9 @@ def test_tops_and_poolings():
     np.testing.assert_allclose(keras.ops.sum(make("lambda_resnet_tiny")(x), axis=-1), 1, atol=1e-5)
     logits = make("lambda_resnet_tiny", classifier_activation=None)
     assert logits.get_layer("predictions").activation is keras.activations.linear
-    assert make("lambda_resnet_tiny", include_top=False)(x).shape == (2, 4, 4, 128)
-    assert make("lambda_resnet_tiny", include_top=False, pooling="avg")(x).shape == (2, 128)
-    assert make("lambda_resnet_tiny", include_top=False, pooling="max")(x).shape == (2, 128)
+    assert make("lambda_resnet_tiny", include_top=False)(x).shape == (2, 4, 4, 192)
+    assert make("lambda_resnet_tiny", include_top=False, pooling="avg")(x).shape == (2, 192)
+    assert make("lambda_resnet_tiny", include_top=False, pooling="max")(x).shape == (2, 192)
 
 
 def test_an_input_tensor_extends_a_graph():

@@ -1,3 +1,5 @@
+import pathlib
+
 import pytest
 
 import lambda_keras as lk
@@ -15,11 +17,17 @@ def test_every_row(record):
     assert record.sha256 is None or (len(record.sha256) == 64 and int(record.sha256, 16))
     assert record.md5 is None or (len(record.md5) == 32 and int(record.md5, 16))
     assert record.repository or record.sha256 or record.md5
-    assert bool(record.repository) != bool(record.urls)
+    assert not (record.repository and record.urls)
     assert record.sha256 or record.md5 or "the Hub's own sha256" in record.hash_source
-    assert all(metric.source.startswith("https://") and metric.evaluation_set for metric in record.metrics)
+    assert record.license == "Apache-2.0"
+    assert all(metric.evaluation_set for metric in record.metrics)
+    if record.is_in_package:
+        pages = (record.source, *(metric.source for metric in record.metrics))
+        assert all((pathlib.Path(__file__).parents[3] / page).is_file() for page in pages)
+        return
+    assert all(metric.source.startswith("https://") for metric in record.metrics)
     assert (record.mean, record.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
-    assert (record.license, record.classes, record.channels) == ("Apache-2.0", 1000, 3)
+    assert (record.classes, record.channels, record.class_names) == (1000, 3, None)
     assert all(url.endswith("/" + record.file) for url in record.urls)
 
 

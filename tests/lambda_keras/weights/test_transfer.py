@@ -56,26 +56,31 @@ def test_another_classifier(source, target, random, unused):
 
 
 @pytest.mark.parametrize(("stem", "kernel"), [("small", "stem_conv/kernel"), ("resnet_rs", "stem1_conv/kernel")])
-@pytest.mark.parametrize("channels", [1, 4])
-def test_the_response_to_images_of_other_channels(stem, kernel, channels):
-    tensors = tensors_of(tiny(stem=stem))
+@pytest.mark.parametrize(("source", "channels"), [(3, 1), (3, 4), (1, 3)])
+def test_the_response_to_images_of_other_channels(stem, kernel, source, channels):
+    tensors = tensors_of(tiny(stem=stem, input_shape=(32, 32, source)))
     model = tiny(stem=stem, input_shape=(32, 32, channels))
     report = filled(model, tensors)
-    assert report.adapted == {kernel: f"from 3 channels of the images to {channels}"}
+    assert report.adapted == {kernel: f"from {source} channels of the images to {channels}"}
     assert (report.random, report.unused) == ((), ())
 
-    images = np.random.default_rng(1).normal(size=(2, 32, 32, channels)).astype("float32")
-    # A grey image in all three channels, and the first three of four.
-    theirs = np.repeat(images, 3, axis=-1) if channels == 1 else images[..., :3]
+    random = np.random.default_rng(1)
+    if channels == 4:
+        ours = random.normal(size=(2, 32, 32, 4)).astype("float32")
+        theirs = ours[..., :3]
+    else:
+        # A grey image, once in one channel and once in all three.
+        grey = random.normal(size=(2, 32, 32, 1)).astype("float32")
+        ours, theirs = (np.repeat(grey, number, axis=-1) for number in (channels, source))
 
     def response(images, kernel):
         return keras.ops.convert_to_numpy(keras.ops.conv(images, kernel, padding="same", data_format="channels_last"))
 
-    ours = response(images, variables_by_name(model)[kernel])
-    np.testing.assert_allclose(ours, response(theirs, tensors[kernel]), rtol=1e-5, atol=1e-5)
+    answers = response(ours, variables_by_name(model)[kernel]), response(theirs, tensors[kernel])
+    np.testing.assert_allclose(*answers, rtol=1e-5, atol=1e-5)
 
 
-@pytest.mark.parametrize(("source", "target"), [(3, 2), (3, 5), (1, 3), (4, 3), (4, 1)])
+@pytest.mark.parametrize(("source", "target"), [(3, 2), (3, 5), (1, 4), (4, 3), (4, 1)])
 def test_channels_that_cannot_be_converted(source, target):
     tensors = tensors_of(tiny(input_shape=(32, 32, source)))
     with pytest.raises(WeightsError, match=rf"{source} channels and cannot be made to take {target}: .* 1 .*or 4"):

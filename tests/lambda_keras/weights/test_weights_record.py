@@ -41,8 +41,10 @@ def changed(name, changes):
         ("published_size", 86.4),
         ("license", " "),
         ("source", "timm"),
+        ("source", "../card.md"),
         ("dataset", None),
         ("classes", "1000"),
+        ("class_names", "cat, dog"),
         ("channels", 0),
         ("image_size", None),
         ("fixed_image_size", "no"),
@@ -64,8 +66,9 @@ def test_a_malformed_field_is_named(field, value):
 @pytest.mark.parametrize(
     ("name", "changes", "expected"),
     [
-        (TIMM, {"urls": ["https://example.com/model.safetensors"]}, "exactly one of `repository` and `urls`"),
-        (RESNET_RS, {"urls": []}, "exactly one of `repository` and `urls`"),
+        (TIMM, {"urls": ["https://example.com/model.safetensors"]}, "`repository` and `urls` exclude each other"),
+        (RESNET_RS, {"urls": []}, "a file that came with this package needs `sha256`"),
+        (TIMM, {"class_names": ["cat", "dog"]}, "`class_names` needs one name for each of `classes`"),
         (RESNET_RS, {"md5": None}, "a file of plain URLs needs `sha256` or `md5`"),
         (TIMM, {"mean": [0.5]}, "`mean` and `std` need one value for each of `channels`"),
         (TIMM, {"evaluation_crop": None}, "weights of a model need `evaluation_crop` and `interpolation`"),

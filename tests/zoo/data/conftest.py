@@ -1,39 +1,12 @@
-"""Small image files and folders of them, for the tests of reading and of the pipeline."""
+"""Folders of small image files, for the tests of reading and of the pipeline."""
 
-import io
-
-import numpy as np
 import pytest
-from PIL import Image
 
 from zoo.recipe import Data
 
 CLASSES = ("cat", "dog", "owl")
 # What damaged files look like: nothing in it, something else, a JPEG that was cut off, a PNG whose pixels are not.
 DAMAGED = ("empty.jpg", "text.png", "cut_off.jpg", "broken.png")
-
-
-@pytest.fixture(scope="session")
-def encode():
-    """Encodes pixels, uint8 `[height, width, 3]`, as a file of a mode and kind of Pillow."""
-
-    def to_bytes(pixels, kind="PNG", mode="RGB", **options):
-        file = io.BytesIO()
-        Image.fromarray(pixels).convert(mode).save(file, kind, **options)
-        return file.getvalue()
-
-    return to_bytes
-
-
-@pytest.fixture(scope="session")
-def photo():
-    """Draws a smooth picture, uint8 `[height, width, 3]`, another one for each number."""
-
-    def draw(number, height=48, width=64):
-        coarse = np.random.default_rng(number).integers(0, 256, (4, 5, 3), "uint8")
-        return np.asarray(Image.fromarray(coarse).resize((width, height), Image.Resampling.BICUBIC))
-
-    return draw
 
 
 @pytest.fixture(scope="session")

@@ -3,7 +3,8 @@ import dataclasses
 import pytest
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from zoo.data import catalog
+from zoo.data import catalog, image_table
+from zoo.data.image_table import Row
 from zoo.errors import UserError
 
 
@@ -18,6 +19,21 @@ def test_an_image_folder_by_name(recipe_data, image_folder):
     assert dataset.class_names == ("cat", "dog", "owl")
     assert (dataset.channels, dataset.mean, dataset.std) == (3, IMAGENET_MEAN, IMAGENET_STD)
     assert [part.count for part in (dataset.train, dataset.validation, dataset.test)] == [21, 3, 6]
+
+
+def test_an_image_table_by_name_with_the_channels_and_the_mean_of_a_recipe(recipe_data, image_folder, tmp_path):
+    parts = enumerate(("train", "train", "validation", "test"))
+    rows = [Row(image_folder / name / f"{number}.jpg", name, part) for number, part in parts for name in ("cat", "owl")]
+    image_table.write(rows, tmp_path / "table.csv")
+    data = recipe_data("image_table", channels=1, mean=(0.4,), std=(0.2,))
+    dataset = catalog.load(data, tmp_path / "table.csv")
+    assert (dataset.class_names, dataset.channels, dataset.mean, dataset.std) == (("cat", "owl"), 1, (0.4,), (0.2,))
+    assert [part.count for part in (dataset.train, dataset.validation, dataset.test)] == [4, 2, 2]
+
+
+def test_a_mean_of_other_channels(recipe_data):
+    with pytest.raises(UserError, match="need 1 values, one for each channel of 'digits', got 3"):
+        catalog.load(recipe_data("digits", mean=IMAGENET_MEAN, std=IMAGENET_STD))
 
 
 def test_fashion_mnist_by_name_from_idx_files(recipe_data, tmp_path):

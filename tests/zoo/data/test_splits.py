@@ -31,6 +31,11 @@ def split(request, tmp_path_factory):
     return RecordSplit(files, lambda record: (record, tf.cast(tf.io.decode_raw(record, tf.uint8)[0], tf.int64) + 100))
 
 
+def test_images_of_classes(split):
+    counts = split.images_of_classes(100 + COUNT + 1)
+    assert counts.tolist() == [0] * 100 + [1] * COUNT + [0]
+
+
 def index_of(image):
     return image[0] if isinstance(image, bytes) else int(image.squeeze())
 

@@ -61,7 +61,7 @@ def test_a_new_training_starts_from_the_recipes_weights(tmp_path, capsys):
     ("override", "expected"),
     [
         ("model.weights=nowhere.safetensors", r"No weights file at 'nowhere\.safetensors'"),
-        ("model.weights=imagenet", "lambda_resnet_tiny is an architecture only"),
+        ("model.weights=imagenet", "lambda_resnet_tiny has no weights 'imagenet'"),
         ("model.warm_start=resnet_rs", "lambda_resnet_tiny has not the stem of ResNet-RS"),
     ],
 )

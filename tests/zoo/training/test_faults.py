@@ -36,7 +36,7 @@ EX_TEMPFAIL = 75
 def train(out, step=0, name="SIGKILL", strategy="default", launcher=()):
     """Trains to the folder `out`; the process gets a signal after a step, unless that is 0."""
     script = [SCRIPT, step, name, f"{out}.signal_at_step_{step}"]
-    command = [*launcher, sys.executable, *script, *RECIPE, "--out", out, "--strategy", strategy]
+    command = [*launcher, sys.executable, *script, "train", *RECIPE, "--out", out, "--strategy", strategy]
     return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=1200)
 
 

@@ -80,27 +80,31 @@ COUPLED = {"momentum": momentum, "nesterov": nesterov, "rmsprop": rmsprop}
 DECOUPLED = {"adamw": adamw, "lamb": lamb}
 
 
-def train_in_numpy(name, decay_on):
+def train_in_numpy(name, decay_on, rate_of_kernel=1.0):
     weights, states = initial_weights(), {"kernel": {}, "bias": {}}
     for step, (images, labels) in enumerate(batches(), 1):
         for key, gradient in gradients(weights, images, labels).items():
             decay = DECAY if decay_on == "all" or key == "kernel" else 0
+            before = weights[key]
             if name in COUPLED:
                 gradient = gradient + decay * weights[key]
             else:
                 weights[key] = weights[key] * (1 - RATE * decay)
             weights[key] = {**COUPLED, **DECOUPLED}[name](weights[key], gradient, states[key], step)
+            if key == "kernel":
+                # All of these move in proportion to the learning rate.
+                weights[key] = before + rate_of_kernel * (weights[key] - before)
     return weights
 
 
-def train(**training):
+def train(shares=None, **training):
     """Trains by the trainer's step, the same number of steps on the same batches; returns the weights."""
     resolved = recipe(**training)
     # Float32 whatever the recipe says, so that of its precision the loss scale alone acts.
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(CLASSES)])
     for variable in model.trainable_variables:
         variable.assign(initial_weights()[variable.name])
-    optimizer = build_optimizer(resolved.training, 100, model.trainable_variables)
+    optimizer = build_optimizer(resolved.training, 100, model.trainable_variables, shares)
     dataset = SimpleNamespace(mean=(0.0,), std=(1.0,), class_names=range(CLASSES))
     trainer = Trainer(model, optimizer, dataset, resolved, tf.distribute.get_strategy(), tf.Variable(0.0))
     for images, labels in batches():
@@ -114,6 +118,13 @@ def train(**training):
 def test_training_is_that_of_numpy(name, decay_on, precision):
     trained = train(optimizer=name, momentum=0.8, weight_decay=DECAY, weight_decay_on=decay_on, precision=precision)
     for key, expected in train_in_numpy(name, decay_on).items():
+        np.testing.assert_allclose(trained[key], expected, rtol=1e-4, atol=1e-5, err_msg=key)
+
+
+@pytest.mark.parametrize("name", ["momentum", "nesterov", "rmsprop", "adamw"])
+def test_a_variable_with_a_share_of_the_rate_moves_by_that_share(name):
+    trained = train([0.25, 1.0], optimizer=name, momentum=0.8, weight_decay=DECAY)
+    for key, expected in train_in_numpy(name, "kernels", rate_of_kernel=0.25).items():
         np.testing.assert_allclose(trained[key], expected, rtol=1e-4, atol=1e-5, err_msg=key)
 
 

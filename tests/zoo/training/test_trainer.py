@@ -11,10 +11,11 @@ from tests.zoo.training.train_some_steps import SETTINGS, STEPS
 from tests.zoo.training.workers import run_workers
 from zoo import recipe_file
 from zoo.data import catalog
+from zoo.data.splits import ArraySplit, Dataset
 from zoo.errors import NonFiniteLossError, UserError
 from zoo.training import assemble
 from zoo.training.preemption import StopFlag
-from zoo.training.trainer import IMAGES, UNREADABLE, images_per_pass
+from zoo.training.trainer import IMAGES, LOSS, UNREADABLE, class_weights, images_per_pass
 
 SCRIPT = pathlib.Path(__file__).with_name("train_some_steps.py")
 QUICK = ["data.image_size=16", "training.batch_size=16", "training.warmup_epochs=0"]
@@ -63,6 +64,27 @@ def test_two_replicas_equal_one_device_loss_by_loss(strategy, one_device, tmp_pa
             expected = one_device[f"{setting}/{key}"]
             error = np.linalg.norm(two[f"{setting}/{key}"] - expected) / np.linalg.norm(expected)
             assert error < (1e-2 if setting == "float16" else tolerance), (setting, key)
+
+
+def test_class_weights_make_all_classes_count_alike():
+    trainer = make_trainer("training.class_weights=true")
+    counts = trainer.dataset.train.images_of_classes(10)
+    weights = class_weights(trainer.dataset).numpy()
+    np.testing.assert_allclose(weights * counts, counts.sum() / 10, rtol=1e-6)
+    assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
+    # The gradient of a batch of one class is that without weights, times the weight.
+    batch = {"image": np.zeros((16, 16, 16, 1), "uint8"), "label": np.full(16, 3), "valid": np.ones(16, bool)}
+    weighted, sums = trainer._gradients(batch, tf.constant(0.0))
+    trainer._class_weights = None
+    plain, plain_sums = trainer._gradients(batch, tf.constant(0.0))
+    np.testing.assert_allclose(flat(weighted), flat(plain) * weights[3], rtol=1e-3, atol=1e-5)
+    assert sums[LOSS] == plain_sums[LOSS]
+
+
+def test_a_class_without_training_images_has_no_weight():
+    part = ArraySplit(np.zeros((4, 1, 1, 1), "uint8"), [0, 0, 0, 2])
+    dataset = Dataset("x", ("a", "b", "c"), 1, (0.5,), (0.2,), part, part, part)
+    np.testing.assert_allclose(class_weights(dataset), [4 / 2 / 3, 0, 4 / 2])
 
 
 def test_clipping_is_of_the_whole_gradient():

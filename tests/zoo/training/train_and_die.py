@@ -1,4 +1,4 @@
-"""`lambda-zoo train`, which gets a signal once, at a given step; run by test_faults.py.
+"""`lambda-zoo`, which gets a signal once, at a given step of a training; run by test_faults.py and test_fine_tune.py.
 
     python train_and_die.py STEP SIGNAL MARK ARGUMENTS…
 
@@ -27,7 +27,7 @@ def main(step, name, mark, *arguments):
         return survive(self)
 
     Trainer.train_loop_end = die
-    return zoo.cli.main(["train", *arguments])
+    return zoo.cli.main(arguments)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,228 @@
+"""What a lambda layer sees: the exact weights with which a query sums the values of its context.
+
+A lambda layer makes no attention maps, but its output is linear in the values. From the output of query n and head h,
+y = lambda[n]^T q[n, h], the weights with which it sums the values V follow, without any approximation:
+
+    y[n, h] = sum over m, u of w[n, h, m, u] V[m, u]        w[n, h, m, u] = (K[m, u] + E[n, m, u]) · q[n, h]
+
+K are the normalised keys, E the position embeddings, zero outside the scope, and u runs over the intra-depth
+(LambdaNetworks, section 3, https://arxiv.org/abs/2102.08602). Weights have a sign and do not sum to 1.
+"""
+
+import dataclasses
+import inspect
+import math
+
+import keras
+import numpy as np
+from keras import ops
+
+from lambda_keras.layers import FusedLambdaLayer, LambdaLayer, contraction
+from lambda_keras.layers.relative_position import fit_table
+
+__all__ = ["InteractionMap", "interaction_map", "lambda_layers", "map_size", "query_at_pixel"]
+
+
+@dataclasses.dataclass(frozen=True)
+class InteractionMap:
+    """The weights of one query of a lambda layer over its context, and what they multiply; NumPy arrays.
+
+    Attributes:
+        layer: Name of the layer.
+        query: The query's position in the layer's map, `(y, x)`.
+        content: Normalised keys times query, `[heads, height, width, intra_depth]`.
+        position: Position embeddings times query, in the same shape; zero outside the scope.
+        values: The layer's values for this image, `[height, width, intra_depth, value_dim]`.
+        bias: What a layer with `use_position_bias` adds to all values of a head, `[heads]`; zeros without.
+
+    Example:
+        >>> found = lk.explain.interaction_map(model, image, "c5_block1_lambda", query=(4, 4))
+        >>> found.total.mean(axis=(0, -1)).shape  # the mean of all heads, to look at
+        (8, 8)
+    """
+
+    layer: str
+    query: tuple
+    content: np.ndarray
+    position: np.ndarray
+    values: np.ndarray
+    bias: np.ndarray
+
+    @property
+    def total(self):
+        """The weights, content and position together, in the shape of either."""
+        return self.content + self.position
+
+    @property
+    def output(self):
+        """What the layer returns at the query, `[filters]`: the sum of the values by these weights, plus the bias."""
+        sums = np.tensordot(self.total, self.values, axes=self.values.ndim - 1)
+        return np.ravel(sums + self.bias[:, None])
+
+
+def lambda_layers(model):
+    """The lambda layers of a model, from its input to its output. Those of a model inside it are not among them.
+
+    Args:
+        model: A `keras.Model`.
+
+    Returns:
+        A list of `lambda_keras.layers.LambdaLayer`.
+
+    Example:
+        >>> [layer.name for layer in lk.explain.lambda_layers(lk.create_model("lambda_resnet_tiny"))]
+        ['c4_block2_lambda', 'c5_block1_lambda']
+    """
+    return [layer for layer in model.layers if isinstance(layer, LambdaLayer)]
+
+
+def map_size(model, image, layer):
+    """The size of the map on which a layer's queries stand. In a strided block, that is the size before the stride.
+
+    Args:
+        model: As of `interaction_map`, and so are the others.
+        image: One preprocessed image.
+        layer: A lambda layer of the model, or its name.
+
+    Returns:
+        `(height, width)`.
+
+    Raises:
+        ValueError: The model or the layer does not fit.
+    """
+    _, call = _find_call(model, layer)
+    inputs = keras.Model(model.inputs, call.input_tensors[0])
+    return tuple(inputs.compute_output_shape((1, *np.shape(image)))[1:-1])
+
+
+def query_at_pixel(model, image, layer, pixel):
+    """The query of a layer's map in whose part of the image a pixel lies.
+
+    Args:
+        model: As of `interaction_map`, and so are the others.
+        image: One preprocessed image.
+        layer: A lambda layer of the model, or its name.
+        pixel: `(y, x)`.
+
+    Returns:
+        `(y, x)` in the layer's map.
+
+    Raises:
+        ValueError: The model, the layer or the pixel does not fit.
+
+    Example:
+        >>> lk.explain.query_at_pixel(model, image, "c5_block1_lambda", pixel=(31, 0))
+        (7, 0)
+    """
+    sides = np.shape(image)[:-1]
+    pixel = _check_position(pixel, sides, "pixel", "an image")
+    size = map_size(model, image, layer)
+    return tuple(position * side // pixels for position, side, pixels in zip(pixel, size, sides, strict=True))
+
+
+def interaction_map(model, image, layer, query):
+    """Computes the weights of one query over its context in inference: exact, content and position apart.
+
+    Args:
+        model: A functional or a built `Sequential` model with one input. Of a model inside another one, give the
+            inner one.
+        image: One image as the model wants it, preprocessed, `[height, width, channels]`.
+        layer: A lambda layer of the model, or its name.
+        query: `(y, x)`, a position of the layer's map. `query_at_pixel` finds that of a pixel.
+
+    Returns:
+        An `InteractionMap`.
+
+    Raises:
+        ValueError: The model, the layer or the query does not fit; the message says what is allowed.
+
+    Example:
+        >>> model = lk.create_model("lambda_resnet_tiny")
+        >>> image = lk.preprocess_input(np.zeros((32, 32, 3), "uint8"))
+        >>> lk.explain.interaction_map(model, image, "c5_block1_lambda", query=(4, 4)).content.shape
+        (4, 8, 8, 1)
+    """
+    layer, call = _find_call(model, layer)
+    if isinstance(layer, FusedLambdaLayer) and layer.embeddings_plan is not None:
+        raise ValueError(
+            f"{layer.name} holds its embeddings in the order of its fused product. Explain the model before `fuse`: it "
+            "returns the same numbers."
+        )
+    arguments = _arguments(model, call, layer, image)
+    inputs, mask = arguments["inputs"], arguments["mask"]
+    context = inputs if arguments["context"] is None else arguments["context"]
+    grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
+    query = _check_position(query, grid, "query", f"the map of {layer.name}")
+    index = int(np.ravel_multi_index(query, grid))
+    if mask is not None:
+        mask = ops.cast(ops.reshape(mask, (math.prod(grid), -1)), "bool")[index : index + 1]
+
+    queries, keys, values = layer.queries_keys_values(inputs, context, training=arguments["training"])
+    queries = queries[:, index : index + 1]
+    heads = _to_numpy(queries)[0, 0]
+    values = _to_numpy(values).reshape(*context_grid, layer.intra_depth, layer.value_dim)
+    content = position = np.zeros((layer.num_heads, *context_grid, layer.intra_depth), values.dtype)
+    bias = np.zeros(layer.num_heads, values.dtype)
+    if layer.use_content:
+        keys = _to_numpy(contraction.normalize_keys(keys, layer.key_normalization, mask))
+        keys = keys.reshape(*context_grid, layer.intra_depth, layer.key_dim)
+        content = np.einsum("hk,...uk->h...u", heads, keys)
+    if layer.use_position:
+        table = fit_table(ops.cast(layer.position_embedding.table, queries.dtype), grid, context_grid)
+        # As `fit_table` says where an offset is: those from this query to the first position of the context and on.
+        first = [side - 1 - place for side, place in zip(grid, query, strict=True)]
+        embeddings = table[tuple(slice(f, f + side) for f, side in zip(first, context_grid, strict=True))]
+        position = np.einsum("hk,...ku->h...u", heads, _to_numpy(embeddings))
+        if mask is not None:
+            position = position * _to_numpy(mask).reshape(*context_grid, 1)
+    if layer.use_position_bias:
+        bias = _to_numpy(layer.apply_position_bias(queries, mask))[0, 0, :, 0]
+    return InteractionMap(layer.name, query, content, position, values, bias)
+
+
+def _find_call(model, layer):
+    """A lambda layer, and the node of the model's graph that calls it."""
+    layers = lambda_layers(model)
+    names = [each.name for each in layers]
+    if layer not in names and not any(layer is each for each in layers):
+        raise ValueError(
+            f"`layer` must be a lambda layer of {model.name} or its name, one of {names}. Received: layer={layer!r}"
+        )
+    layer = model.get_layer(layer) if isinstance(layer, str) else layer
+    if len(getattr(model, "inputs", None) or ()) != 1:
+        raise ValueError(f"Explaining takes a functional or built Sequential model with one input. Received: {model!r}")
+    graph = keras.Model(model.inputs, model.outputs)
+    calls = [node for nodes in graph._nodes_by_depth.values() for node in nodes if node.operation is layer]
+    if len(calls) != 1:
+        raise ValueError(
+            f"{layer.name} is called {len(calls)} times in {model.name}; a layer called once is explained."
+        )
+    return layer, calls[0]
+
+
+def _arguments(model, call, layer, image):
+    """The arguments of a layer's call in a model, by their names, for one image."""
+    before = keras.Model(model.inputs, call.input_tensors)
+    # Keras returns one tensor without a list.
+    tensors = keras.tree.flatten(before(ops.convert_to_tensor(image)[None], training=False))
+    positional, named = call.arguments.fill_in(dict(zip(map(id, call.input_tensors), tensors, strict=True)))
+    arguments = inspect.signature(layer.call).bind(*positional, **named)
+    arguments.apply_defaults()
+    return arguments.arguments
+
+
+def _check_position(position, size, name, place):
+    """A position as a tuple of ints, or a ValueError that tells the size of the map or image."""
+    values = tuple(position) if isinstance(position, (tuple, list, np.ndarray)) else (position,)
+    whole = all(isinstance(value, (int, np.integer)) for value in values)
+    if not whole or len(values) != len(size) or any(not 0 <= v < side for v, side in zip(values, size, strict=True)):
+        raise ValueError(
+            f"`{name}` must be a position in {place}, one integer from 0 for each of its sides {tuple(size)}. "
+            f"Received: {name}={position!r}"
+        )
+    return tuple(map(int, values))
+
+
+def _to_numpy(tensor):
+    # NumPy has no bfloat16.
+    return ops.convert_to_numpy(ops.cast(tensor, keras.backend.result_type(tensor.dtype, "float32")))

@@ -1,0 +1,13 @@
+import os
+import sys
+
+from export.standard_error import standard_error_to
+
+
+def test_everything_goes_to_the_file_until_the_block_ends(tmp_path, capfd):
+    with standard_error_to(tmp_path / "errors.log"):
+        print("of Python", file=sys.stderr)
+        os.write(2, b"of C++\n")
+    print("afterwards", file=sys.stderr)
+    assert (tmp_path / "errors.log").read_text().split("\n") == ["of C++", "of Python", ""]
+    assert capfd.readouterr().err == "afterwards\n"

@@ -1,0 +1,61 @@
+from pathlib import Path
+
+import pytest
+
+from zoo.data import image_table
+from zoo.data.image_table import Row
+from zoo.errors import UserError
+
+WHOLE = "path,label,split\n1.png,b,train\n2.png,a,train\n3.png,a,validation\n4.png,b,test\n"
+
+
+def write(folder, text, encoding="utf-8"):
+    (folder / "table.csv").write_text(text, encoding=encoding)
+    return folder / "table.csv"
+
+
+def test_the_parts_of_a_table(tmp_path):
+    for name in "1234":
+        (tmp_path / f"{name}.png").write_text(name)
+    class_names, splits = image_table.load(write(tmp_path, WHOLE))
+    assert class_names == ("a", "b")
+    found = [
+        [(content.decode(), int(label)) for content, label in split.ordered().as_numpy_iterator()] for split in splits
+    ]
+    assert found == [[("1", 1), ("2", 0)], [("3", 0)], [("4", 1)]]
+
+
+def test_rows_come_back_with_absolute_paths(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    image_table.write([Row(Path("süß, sauer.png"), 'a "class"', "test")], tmp_path / "table.csv")
+    assert image_table.read("table.csv") == [Row(tmp_path / "süß, sauer.png", 'a "class"', "test")]
+
+
+def test_a_byte_order_mark_and_a_missing_split_are_allowed(tmp_path):
+    (row,) = image_table.read(write(tmp_path, "path,label\n1.png,a\n", "utf-8-sig"))
+    assert row == Row(tmp_path / "1.png", "a", None)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("file,label\n1.png,a\n", r"has no column path \(columns: file, label\)"),
+        ("", r"has no column label \(columns: none\)"),
+        ("path,label\n1.png,\n", "line 2: path and label must not be empty"),
+        (
+            "path,label,split\n1.png,a,train\n1.png,a,dev\n",
+            "line 3: split must be one of train, validation, test, got dev",
+        ),
+        ("path,label\n1.png,a\n", "must have the column split"),
+        (WHOLE + "5.png,c,test\n", "class c has no image of the split train"),
+    ],
+)
+def test_tables_that_are_wrong(tmp_path, text, expected):
+    with pytest.raises(UserError, match=expected):
+        image_table.load(write(tmp_path, text))
+
+
+@pytest.mark.parametrize("table", [None, "nowhere.csv"])
+def test_no_table(table):
+    with pytest.raises(UserError, match=f"columns path, label, split, got {table}"):
+        image_table.load(table)

@@ -1,0 +1,60 @@
+import pytest
+
+from lambda_keras.weights import Preprocessor
+from zoo.data import catalog, image_table
+from zoo.errors import UserError
+from zoo.fine_tuning.source import CatalogDataset, Files
+from zoo.recipe import Data
+
+GREY = Preprocessor(32, evaluation_crop=1.0, mean=(0.3,), std=(0.4,))
+
+
+def test_a_messy_folder_becomes_a_dataset(messy_folder, tmp_path):
+    source = Files(messy_folder, GREY, seed=0)
+    dataset = catalog.load(Data(**source.data), source.prepare(tmp_path, overwrite=False))
+    assert dataset.class_names == ("cat", "dog", "one")
+    assert (dataset.channels, dataset.mean, dataset.std) == (1, (0.3,), (0.4,))
+    counts = [dataset.train.count, dataset.validation.count, dataset.test.count]
+    assert sum(counts) == 18
+    assert min(counts) >= 3
+    assert counts[0] == source.train_images
+    assert len(source.test_names(dataset.test.count)) == counts[2]
+    assert (tmp_path / "left_out.csv").read_text(encoding="utf-8").count("\n") == 1 + 21
+
+
+def test_a_folder_of_other_images_is_refused(messy_folder, image_copies, tmp_path):
+    Files(messy_folder, GREY, seed=0).prepare(tmp_path, overwrite=False)
+    Files(messy_folder, GREY, seed=0).prepare(tmp_path, overwrite=False)
+    other = Files(image_copies, GREY, seed=0)
+    with pytest.raises(UserError, match="holds a run on other images"):
+        other.prepare(tmp_path, overwrite=False)
+    assert image_table.read(other.prepare(tmp_path, overwrite=True))[0].path.is_relative_to(image_copies)
+
+
+@pytest.fixture
+def image_copies(encode, photo, tmp_path):
+    """Two classes of three pictures."""
+    for label in range(2):
+        for number in range(3):
+            file = tmp_path / "copies" / str(label) / f"{number}.png"
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_bytes(encode(photo(10 * label + number)))
+    return tmp_path / "copies"
+
+
+def test_too_few_images_for_three_parts(image_copies):
+    for label in range(2):
+        (image_copies / str(label) / "0.png").unlink()
+    with pytest.raises(UserError, match="has too few images for validation: some class must have at least 3"):
+        Files(image_copies, GREY, seed=0)
+
+
+@pytest.mark.parametrize(
+    ("preprocessor", "is_pretrained", "mean"),
+    [(GREY, True, (0.3,)), (Preprocessor(32), True, (pytest.approx(0.449, abs=1e-3),)), (GREY, False, None)],
+)
+def test_a_dataset_of_the_catalog(preprocessor, is_pretrained, mean):
+    source = CatalogDataset(Data(name="digits", image_size=32), None, preprocessor, is_pretrained)
+    assert source.data.get("mean") == mean
+    assert source.train_images == 1212
+    assert source.test_names(2) == ["0", "1"]

@@ -1,0 +1,56 @@
+import pytest
+
+from lambda_keras.weights import Preprocessor
+from zoo.errors import UserError
+from zoo.fine_tuning import start
+
+
+def test_the_default_is_imagenet():
+    found = start.find("lambda_resnet50ts", None, None)
+    assert (found.weights, found.is_pretrained) == ("imagenet", True)
+    assert (found.preprocessor.image_size, found.preprocessor.evaluation_crop) == (256, 0.95)
+    assert found.describe() == "the weights imagenet"
+
+
+def test_a_tag_and_a_repository_of_the_catalog():
+    preprocessor = start.find("lambda_resnet26t", "c1_in1k", None).preprocessor
+    assert preprocessor.evaluation_crop == 0.94
+    assert start.find("lambda_resnet26t", "hf://timm/lambda_resnet26t.c1_in1k", None).preprocessor == preprocessor
+
+
+def test_none_is_random():
+    found = start.find("lambda_resnet_tiny", "none", None)
+    assert (found.weights, found.is_pretrained, found.describe()) == (None, False, "random weights")
+    assert found.preprocessor == Preprocessor(32)
+
+
+def test_a_warm_start():
+    found = start.find("lambda_resnet50", None, "resnet_rs")
+    assert (found.weights, found.warm_start, found.is_pretrained) == (None, "resnet_rs", False)
+    assert "the lambda layers random" in found.describe()
+
+
+def test_a_run_and_a_shared_model_say_how_they_want_their_images(saved_run, shared):
+    for source in (saved_run / "model.keras", shared):
+        preprocessor = start.find("lambda_resnet_tiny", str(source), None).preprocessor
+        assert (preprocessor.mean, preprocessor.std, preprocessor.evaluation_crop) == ((0.305,), (0.376,), 1)
+
+
+def test_a_lone_file_does_not(model, tmp_path):
+    model.save_weights(tmp_path / "model.weights.h5")
+    found = start.find("lambda_resnet_tiny", str(tmp_path / "model.weights.h5"), None)
+    assert found.preprocessor == Preprocessor(32)
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "warm_start", "expected"),
+    [
+        ("lambda_resnet_tny", None, None, "--model lambda_resnet_tny: .*lambda_resnet_tiny"),
+        ("lambda_resnet_tiny", None, None, r"no weights of lambda_resnet_tiny are published; .* \(--weights none\)"),
+        ("lambda_resnet50ts", "c1_in1k", None, "lambda_resnet50ts has no weights 'c1_in1k'"),
+        ("lambda_resnet50", "mine.h5", "resnet_rs", "--weights and --warm-start exclude each other"),
+    ],
+)
+def test_starts_that_are_none(model, weights, warm_start, expected):
+    with pytest.raises(UserError, match=expected):
+        start.find(model, weights, warm_start)

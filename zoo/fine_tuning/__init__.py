@@ -1,0 +1,1 @@
+"""The parts of `lambda-zoo fine-tune`."""

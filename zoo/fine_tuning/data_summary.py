@@ -1,0 +1,87 @@
+"""What was found in the data, for the terminal and for the report."""
+
+import csv
+from collections import defaultdict
+
+from lambda_keras.weights.replacing import replacing
+from zoo.command_line import print_table
+from zoo.data.image_folder import PARTS
+
+# A table that is longer is not read: of more classes only the smallest are printed.
+LONGEST_TABLE = 50
+SMALLEST_CLASSES = 20
+EXAMPLES = 3
+HUGE_PIXELS = 50_000_000
+
+
+def images_of_classes(dataset):
+    """Counts the images of each class and part.
+
+    Args:
+        dataset: A `zoo.data.splits.Dataset`.
+
+    Returns:
+        A list of `(class name, training, validation, test images)`.
+    """
+    counts = [getattr(dataset, part).images_of_classes(len(dataset.class_names)).tolist() for part in PARTS]
+    return list(zip(dataset.class_names, *counts, strict=True))
+
+
+def print_classes(rows):
+    """Prints the table of classes, the sums below; of many classes only those with the fewest training images.
+
+    Args:
+        rows: From `images_of_classes`.
+    """
+    shown = rows
+    if len(rows) > LONGEST_TABLE:
+        shown = sorted(rows, key=lambda row: row[1])[:SMALLEST_CLASSES]
+        print(f"the {SMALLEST_CLASSES} smallest of {len(rows):,} classes:")
+    sums = (f"all {len(rows):,} classes", *(sum(column) for column in list(zip(*rows, strict=True))[1:]))
+    cells = [(name, *(f"{count:,}" for count in counts)) for name, *counts in (*shown, sums)]
+    print_table(("class", *PARTS), cells, right=(1, 2, 3))
+
+
+def remarks(check):
+    """What is to be known of a folder, each in a line.
+
+    Args:
+        check: A `zoo.fine_tuning.file_check.FileCheck`.
+
+    Returns:
+        A list of strings.
+    """
+    images = sorted(check.images, key=lambda image: image.height * image.width)
+    lines = [f"smallest image {_size(images[0])}, largest {_size(images[-1])}"]
+    if huge := [image for image in images if image.height * image.width > HUGE_PIXELS]:
+        lines.append(f"{_count(huge)} over {HUGE_PIXELS:,} pixels: slow to read in every epoch, better made smaller")
+    if check.copies:
+        lines.append(f"{check.copies:,} copies of other images of their class: kept, in the same split as these")
+    by_reason = defaultdict(list)
+    for file in check.left_out:
+        by_reason[file.reason].append(file.path)
+    for reason, paths in by_reason.items():
+        examples = ", ".join(_shown(path) for path in paths[:EXAMPLES]) + (", …" if len(paths) > EXAMPLES else "")
+        lines.append(f"left out: {len(paths):,} ({reason}): {examples}")
+    return lines
+
+
+def write_left_out(check, path):
+    """Writes a CSV file of all that is left out, with the reasons."""
+    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("path", "reason"))
+        writer.writerows((_shown(left_out.path), left_out.reason) for left_out in check.left_out)
+
+
+def _size(image):
+    return f"{image.width}x{image.height} ({_shown(image.row.path)})"
+
+
+def _count(images):
+    return f"{len(images):,} image{'s' if len(images) > 1 else ''}"
+
+
+def _shown(path):
+    """A path as text that can be printed and written, also where its name is not UTF-8."""
+    return str(path).encode(errors="replace").decode()

@@ -1,0 +1,35 @@
+"""What the model looked at in a few test images, as pictures for the report."""
+
+import io
+
+from lambda_keras.explain import lambda_layers
+from zoo import explain_plots
+from zoo.explain import explain_image
+
+# More rows make the report's file larger than its reader's patience.
+MISTAKES = 3
+
+
+def draw(classifier, predictions):
+    """Explains the worst mistakes and the recognised examples, each by the query in the middle of the last lambda layer.
+
+    Args:
+        classifier: A `zoo.classifier.Classifier`.
+        predictions: Its `zoo.fine_tuning.predictions.Predictions`.
+
+    Returns:
+        `(title, PNG)` of each picture; none for a model without lambda layers.
+    """
+    if not lambda_layers(classifier.model):
+        return []
+    pictures = []
+    for title, indices in (
+        ("Recognised images, one of a class", predictions.recognised),
+        ("The worst mistakes", predictions.worst[:MISTAKES]),
+    ):
+        rows = [explain_image(classifier, predictions.pictures[index])[0] for index in indices]
+        if rows:
+            stream = io.BytesIO()
+            explain_plots.grid(rows).savefig(stream, format="png")
+            pictures.append((title, stream.getvalue()))
+    return pictures

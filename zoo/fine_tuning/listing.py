@@ -1,0 +1,108 @@
+"""Which files of a folder or a table are to be looked at, and what is left out before any is opened."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from zoo.data import image_table
+from zoo.data.image_folder import ENDINGS, parts_of
+from zoo.data.image_table import Row
+from zoo.errors import UserError
+
+
+@dataclass(frozen=True)
+class LeftOut:
+    """A file or folder that is not trained on.
+
+    Attributes:
+        path: The file or folder.
+        reason: Why, in words that fit many files.
+    """
+
+    path: Path
+    reason: str
+
+
+@dataclass(frozen=True)
+class Listing:
+    """What a source of images has.
+
+    Attributes:
+        rows: A `zoo.data.image_table.Row` for each image file; `split` is `None` where the source has no parts.
+        left_out: A `LeftOut` for each file or folder that is none.
+    """
+
+    rows: tuple
+    left_out: tuple
+
+
+def of_table(table):
+    """Lists the images of a CSV file, see `zoo.data.image_table.read`."""
+    rows, left_out = [], []
+    for row in image_table.read(table):
+        reason = _reason(row.path)
+        rows.append(row) if reason is None else left_out.append(LeftOut(row.path, reason))
+    return Listing(tuple(rows), tuple(left_out))
+
+
+def of_folder(folder):
+    """Lists the images of class folders, with or without folders `train`, `validation` and `test` above them.
+
+    Args:
+        folder: The folder. Hidden files and folders count as not there; links are followed.
+
+    Raises:
+        UserError: Beside the folder `train` are others than `validation` and `test`.
+    """
+    folder = Path(folder)
+    parts = parts_of(folder)
+    if not parts:
+        return _of_classes(folder, None)
+    listings = [_of_classes(folder / part, part) for part in parts]
+    return Listing(
+        rows=tuple(row for listing in listings for row in listing.rows),
+        left_out=tuple(left_out for listing in listings for left_out in listing.left_out),
+    )
+
+
+def _of_classes(folder, split):
+    rows, left_out = [], []
+    for path in _entries(folder):
+        if not path.is_dir():
+            left_out.append(LeftOut(path, "beside the class folders"))
+            continue
+        if not _is_utf8(path):
+            raise UserError(f"the name of the class folder {os.fsencode(path)!r} is not UTF-8; rename it")
+        images = []
+        for file in _entries(path):
+            reason = _reason(file)
+            images.append(file) if reason is None else left_out.append(LeftOut(file, reason))
+        rows += [Row(image, path.name, split) for image in images]
+        if not images:
+            left_out.append(LeftOut(path, "a class without images"))
+    return Listing(tuple(rows), tuple(left_out))
+
+
+def _entries(folder):
+    return sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+
+
+def _reason(path):
+    """Why a path is no image file, as far as its name tells; `None` if it may be one."""
+    if not _is_utf8(path):
+        return "a name that is not UTF-8"
+    if path.is_dir():
+        return "a folder inside a class"
+    if path.suffix.lower() not in ENDINGS:
+        return f"not an image: it ends in none of {', '.join(ENDINGS)}"
+    if not path.is_file():
+        return "a link to nothing" if path.is_symlink() else "not there, or not a file"
+    return None
+
+
+def _is_utf8(path):
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True

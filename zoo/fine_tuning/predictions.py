@@ -1,0 +1,98 @@
+"""What a model says of a split: all probabilities, the images of its worst mistakes and some that it recognised."""
+
+import csv
+import heapq
+from dataclasses import dataclass
+
+import numpy as np
+
+from lambda_keras.weights.replacing import replacing
+from zoo.data import input_pipeline
+
+WORST = 24
+RECOGNISED = 3
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Predictions of the images of a split that could be read.
+
+    Attributes:
+        names: What each image is called: its path, or its number in the dataset.
+        labels: int64 `[n]`.
+        probabilities: float32 `[n, classes]`.
+        worst: Indices of the mistakes that the model was surest of, the worst first; at most `WORST`.
+        recognised: Indices of the first recognised image of each class; at most `RECOGNISED`.
+        pictures: `{index: uint8 [image_size, image_size, channels]}` of `worst` and `recognised`.
+    """
+
+    names: list
+    labels: np.ndarray
+    probabilities: np.ndarray
+    worst: list
+    recognised: list
+    pictures: dict
+
+    @property
+    def predicted(self):
+        """The most probable class of each image, int64 `[n]`."""
+        return self.probabilities.argmax(axis=-1)
+
+
+def predict(classifier, split, dataset, names, batch_size=32):
+    """Classifies all images of a split.
+
+    Args:
+        classifier: A `zoo.classifier.Classifier`.
+        split: The `zoo.data.splits.Split`.
+        dataset: The `zoo.data.splits.Dataset` it belongs to.
+        names: What each image of the split is called, in order.
+        batch_size: Images at a time.
+
+    Returns:
+        A `Predictions`.
+    """
+    data = classifier.record.data()
+    kept_names, labels, probabilities, pictures = [], [], [], {}
+    worst, recognised = [], {}
+    batches = input_pipeline.evaluation_batches(split, dataset, data, batch_size=batch_size)
+    for number, batch in enumerate(batches.as_numpy_iterator()):
+        valid = np.flatnonzero(batch["valid"])
+        for row, shares in zip(valid, classifier.probabilities(batch["image"], batch["valid"]), strict=True):
+            index, label = len(labels), int(batch["label"][row])
+            kept_names.append(names[number * batch_size + row])
+            labels.append(label)
+            probabilities.append(shares)
+            if shares.argmax() != label:
+                heapq.heappush(worst, (float(shares.max()), index))
+                pictures[index] = batch["image"][row]
+                if len(worst) > WORST:
+                    del pictures[heapq.heappop(worst)[1]]
+            elif label not in recognised and len(recognised) < RECOGNISED:
+                recognised[label] = index
+                pictures[index] = batch["image"][row]
+    return Predictions(
+        kept_names,
+        np.array(labels),
+        np.array(probabilities),
+        [index for _, index in sorted(worst, reverse=True)],
+        list(recognised.values()),
+        pictures,
+    )
+
+
+def write(predictions, class_names, path):
+    """Writes a CSV file: image, label, predicted class, its probability, and that of the label.
+
+    Args:
+        predictions: A `Predictions`.
+        class_names: The name of each class.
+        path: The file.
+    """
+    with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("image", "label", "predicted", "probability", "probability_of_label"))
+        for name, label, shares in zip(predictions.names, predictions.labels, predictions.probabilities, strict=True):
+            predicted = shares.argmax()
+            figures = (f"{shares[predicted]:.6f}", f"{shares[label]:.6f}")
+            writer.writerow((name, class_names[label], class_names[predicted], *figures))

@@ -1,0 +1,229 @@
+"""`report.html`: one file without scripts or links that shows how a fine-tuning went, and what the model can."""
+
+import base64
+import functools
+import importlib.resources
+import io
+import math
+import string
+from dataclasses import dataclass
+from html import escape
+
+import tensorflow as tf
+
+from zoo import plots
+from zoo.data.image_folder import PARTS
+from zoo.evaluation_report import EvaluationReport, wilson_interval
+from zoo.fine_tuning.predictions import Predictions
+
+# Smaller pictures are shown as pixels, larger ones smoothly.
+PIXELS = 64
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a report shows.
+
+    Attributes:
+        model: The model's name.
+        parameters: How many it has.
+        class_names: The name of each label.
+        classes: `(class name, training, validation, test images)` of each class.
+        remarks: What was found in the data, lines.
+        start: Which weights the training started from, in words.
+        start_table: What became of each of them; empty if there are none.
+        plan: What was done, lines.
+        rows: A row of `zoo.training.metrics_log.MetricsLog` for each epoch of both phases.
+        head_epochs: How many of them are of the first phase.
+        kept_epoch: That of the weights in `model.keras`, counted over both phases.
+        evaluation: The figures of the test split.
+        predictions: The predictions that they are of.
+        explanations: `(title, PNG)` of each picture of what the model looked at.
+        command: The command that repeats the training.
+        recipe: The resolved recipe, as YAML.
+        versions: What it was made with, in words.
+    """
+
+    model: str
+    parameters: int
+    class_names: tuple
+    classes: list
+    remarks: list
+    start: str
+    start_table: str
+    plan: list
+    rows: list
+    head_epochs: int
+    kept_epoch: int
+    evaluation: EvaluationReport
+    predictions: Predictions
+    explanations: list
+    command: str
+    recipe: str
+    versions: str
+
+
+def render(content):
+    """Returns the report as HTML; every text of the user's is escaped.
+
+    Args:
+        content: A `Content`.
+    """
+    template = string.Template(
+        (importlib.resources.files("zoo.fine_tuning") / "report.html").read_text(encoding="utf-8")
+    )
+    sections = [
+        ("Curves", _curves(content)),
+        ("Classes", _classes(content)),
+        ("Which class is taken for which", _confusion(content)),
+        ("Worst mistakes", _mistakes(content)),
+        ("What the model looked at", _explanations(content)),
+        ("Data", _data(content)),
+        ("Start", _start(content)),
+        ("Repeat it", _command(content)),
+    ]
+    pictures = content.predictions.pictures.values()
+    side = max((picture.shape[0] for picture in pictures), default=0)
+    return template.substitute(
+        title=escape(f"{content.model} on {len(content.class_names)} classes"),
+        subtitle=escape(f"{content.parameters:,} parameters, from {content.start}. {content.versions}"),
+        figures=_figures(content),
+        sections="\n".join(f"<section><h2>{title}</h2>\n{body}</section>" for title, body in sections if body),
+        rendering="pixelated" if side <= PIXELS else "auto",
+    )
+
+
+def _figures(content):
+    evaluation = content.evaluation
+    low, high = wilson_interval(round(evaluation.top_1 * evaluation.images), evaluation.images)
+    minutes = sum(row["seconds"] or 0 for row in content.rows) / 60
+    counts = [sum(column) for column in list(zip(*content.classes, strict=True))[1:]]
+    figures = [
+        (f"{evaluation.top_1:.1%}", f"right of {evaluation.images:,} test images"),
+        (f"{low:.1%} – {high:.1%}", "95 % confidence interval"),
+        (" / ".join(f"{count:,}" for count in counts), "images for training / validation / test"),
+        (f"{content.kept_epoch} of {len(content.rows)}", "epoch of the weights, by validation"),
+        (f"{minutes:.1f} min", "of training steps"),
+        (f"{evaluation.calibration_error:.3f}", "expected calibration error"),
+    ]
+    return "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for value, name in figures)
+
+
+def _curves(content):
+    note = ""
+    if content.head_epochs:
+        note = "<p class='soft'>Before the dashed line the classifier alone was trained, after it all layers.</p>"
+    draw = functools.partial(plots.curves, content.rows, head_epochs=content.head_epochs)
+    return _plot(draw, "curves of loss, accuracy and learning rate", "plot") + note
+
+
+def _confusion(content):
+    draw = functools.partial(plots.confusion_matrix, content.evaluation.confusion, content.class_names)
+    return _plot(draw, "confusion matrix", "plot square")
+
+
+def _plot(draw, description, kind):
+    stream = io.BytesIO()
+    draw(path=stream)
+    return _image(stream.getvalue(), description, kind)
+
+
+def _classes(content):
+    confusion = content.evaluation.confusion
+    rows = []
+    for label, (figures, (name, *counts)) in enumerate(zip(content.evaluation.classes, content.classes, strict=True)):
+        right, taken = confusion[label, label], confusion[:, label].sum()
+        cells = [
+            escape(name),
+            *(f"{count:,}" for count in counts),
+            _percent(figures.recall),
+            *_interval(figures.recall, right, figures.images),
+            _percent(figures.precision),
+            _interval(figures.precision, right, taken)[0],
+            _percent(figures.f1),
+        ]
+        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+    header = ("class", *PARTS, "recall", "95 % interval", "of recall", "precision", "95 % interval", "F1")
+    return (
+        "<p class='soft'>Recall is the share of a class's test images that are recognised; precision the share of "
+        "images taken for a class that are of it. Intervals are Wilson's: with few test images they are wide.</p>"
+        "<div class='scroll'><table><thead><tr>"
+        + "".join(f"<th>{name}</th>" for name in header)
+        + "</tr></thead><tbody>"
+        + "\n".join(rows)
+        + "</tbody></table></div>"
+    )
+
+
+def _interval(share, count, total):
+    """The confidence interval of a share as text and as a bar."""
+    if not total:
+        return "–", ""
+    low, high = wilson_interval(count, total)
+    interval = f"<i style='left:{low:.1%};width:{high - low:.1%}'></i>"
+    return f"{low:.0%} – {high:.0%}", f"<span class='track'>{interval}<b style='left:{share:.1%}'></b></span>"
+
+
+def _percent(share):
+    return "–" if math.isnan(share) else f"{share:.1%}"
+
+
+def _mistakes(content):
+    predictions, names = content.predictions, content.class_names
+    wrong = int((predictions.predicted != predictions.labels).sum())
+    if not wrong:
+        return "<p>None: all test images are recognised.</p>"
+    figures = []
+    for index in predictions.worst:
+        predicted, label = predictions.predicted[index], predictions.labels[index]
+        shares = predictions.probabilities[index]
+        picture = _image(tf.io.encode_png(predictions.pictures[index]).numpy(), f"a test image of {names[label]}")
+        file = predictions.names[index].rpartition("/")[2]
+        caption = (
+            f"<span class='wrong'>{escape(names[predicted])} {shares[predicted]:.0%}</span><br>"
+            f"is {escape(names[label])} ({shares[label]:.0%})<br><span class='soft'>{escape(file)}</span>"
+        )
+        figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
+    note = (
+        f"<p class='soft'>{len(figures)} of {wrong:,} wrong test images, those first of which the model was surest.</p>"
+    )
+    return note + "<div class='pictures'>" + "\n".join(figures) + "</div>"
+
+
+def _explanations(content):
+    if not content.explanations:
+        return ""
+    note = (
+        "<p class='soft'>The exact weights with which one query, the dot, of the last lambda layer sums its context: red "
+        "adds, blue subtracts; the softmax of the keys makes content smaller than position, so look at each bar. "
+        "Beside it Grad-CAM: where the last map of the network raises the logit of the predicted class.</p>"
+    )
+    return note + "\n".join(
+        f"<figure>{_image(png, title, 'plot')}<figcaption>{escape(title)}</figcaption></figure>"
+        for title, png in content.explanations
+    )
+
+
+def _data(content):
+    return _list(content.remarks)
+
+
+def _start(content):
+    text = f"<p>The training started from {escape(content.start)}.</p>"
+    if content.start_table:
+        text += f"<pre>{escape(content.start_table)}</pre>"
+    return text + _list(content.plan)
+
+
+def _command(content):
+    recipe = f"<details><summary>the resolved recipe</summary><pre>{escape(content.recipe)}</pre></details>"
+    return f"<pre>{escape(content.command)}</pre>{recipe}"
+
+
+def _list(lines):
+    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
+
+
+def _image(png, description, kind=""):
+    encoded = base64.b64encode(png).decode()
+    return f"<img class='{kind}' alt='{escape(description)}' src='data:image/png;base64,{encoded}'>"

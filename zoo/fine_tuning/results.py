@@ -1,0 +1,84 @@
+"""What a finished fine-tuning leaves beside the files of a training: labels, predictions and the report."""
+
+import platform
+
+import keras
+import tensorflow as tf
+
+import lambda_keras as lk
+from lambda_keras.weights.replacing import replacing
+from zoo import recipe_file, run_folder
+from zoo.classifier import Classifier
+from zoo.evaluation_report import report as evaluate
+from zoo.fine_tuning import explanations, predictions, report, schedule
+from zoo.training.metrics_log import MetricsLog
+
+LABELS = "labels.txt"
+PREDICTIONS = "predictions.csv"
+REPORT = "report.html"
+
+
+def write(out, dataset, source, start, plan, classes, command):
+    """Classifies the test split once more and writes the files.
+
+    Args:
+        out: The folder, whose training has ended.
+        dataset: The `zoo.data.splits.Dataset`.
+        source: The `zoo.fine_tuning.source.Source` it is from.
+        start: The `zoo.fine_tuning.start.Start`.
+        plan: The `zoo.fine_tuning.schedule.Plan`.
+        classes: From `zoo.fine_tuning.data_summary.images_of_classes`.
+        command: The command that repeats the training.
+
+    Returns:
+        A `zoo.evaluation_report.EvaluationReport`.
+    """
+    names = dataset.class_names
+    with replacing(out / LABELS) as partial:
+        partial.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    classifier = Classifier(out)
+    predicted = predictions.predict(classifier, dataset.test, dataset, source.test_names(dataset.test.count))
+    predictions.write(predicted, names, out / PREDICTIONS)
+    evaluation = evaluate(predicted.probabilities, predicted.labels, names)
+    head = out / schedule.HEAD if plan.head else None
+    rows, head_epochs, kept_epoch = _epochs(out, head, plan.whole.training)
+    content = report.Content(
+        model=plan.whole.model.name,
+        parameters=classifier.model.count_params(),
+        class_names=names,
+        classes=classes,
+        remarks=source.remarks,
+        start=start.describe(),
+        start_table=_start_table(head or out),
+        plan=plan.describe(dataset.train.count),
+        rows=rows,
+        head_epochs=head_epochs,
+        kept_epoch=kept_epoch,
+        evaluation=evaluation,
+        predictions=predicted,
+        explanations=explanations.draw(classifier, predicted),
+        command=command,
+        recipe=recipe_file.dump(plan.whole),
+        versions=f"lambda-keras {lk.__version__}, Keras {keras.__version__}, TensorFlow {tf.__version__}, "
+        f"Python {platform.python_version()}",
+    )
+    with replacing(out / REPORT) as partial:
+        partial.write_text(report.render(content), encoding="utf-8")
+    print(f"Wrote {out / REPORT}", flush=True)
+    return evaluation
+
+
+def _epochs(out, head, training):
+    """The rows of both phases, numbered through; the epochs of the first; the number of that in `model.keras`."""
+    log = MetricsLog(out / run_folder.METRICS, epochs=None)
+    rows = MetricsLog(head / run_folder.METRICS, epochs=None).rows if head else []
+    head_epochs = len(rows)
+    rows = [*rows, *({**row, "epoch": row["epoch"] + head_epochs} for row in log.rows)]
+    # As `zoo.train.train` does it: without early stopping the last epoch stays.
+    kept_epoch = len(log.rows) if training.early_stopping_epochs is None else log.best_epoch()
+    return rows, head_epochs, head_epochs + kept_epoch
+
+
+def _start_table(folder):
+    table = folder / run_folder.START
+    return table.read_text(encoding="utf-8") if table.exists() else ""

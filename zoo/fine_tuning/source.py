@@ -1,0 +1,138 @@
+"""Where the images of a fine-tuning come from: the user's files, or a dataset of the catalog."""
+
+import abc
+import dataclasses
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import catalog, image_table
+from zoo.data.image_folder import PARTS
+from zoo.errors import UserError
+from zoo.fine_tuning import data_summary, file_check, listing, splitting
+
+IMAGES = "images.csv"
+LEFT_OUT = "left_out.csv"
+
+
+class Source(abc.ABC):
+    """Images with labels, in three parts.
+
+    Attributes:
+        data: Values of `zoo.recipe.Data`: the dataset, and how the start wants its images.
+        train_images: How many are to train on.
+        remarks: What the user should know of them, a list of strings.
+    """
+
+    data: dict
+    train_images: int
+    remarks: list
+
+    @abc.abstractmethod
+    def prepare(self, out, overwrite):
+        """Writes what `zoo.data.catalog.load` needs to the folder of the fine-tuning, which exists.
+
+        Args:
+            out: The folder.
+            overwrite: Whether it may replace what belongs to other images.
+
+        Returns:
+            The `data_dir` of `zoo.data.catalog.load`.
+
+        Raises:
+            UserError: The folder belongs to other images.
+        """
+
+    @abc.abstractmethod
+    def test_names(self, count):
+        """What to call each of so many test images, in order."""
+
+
+class Files(Source):
+    """Class folders or a CSV file, checked and split.
+
+    Args:
+        path: The folder or file.
+        preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
+        seed: Seed of the split.
+
+    Raises:
+        UserError: Fewer than two classes have images, or there are too few for three parts.
+    """
+
+    def __init__(self, path, preprocessor, seed):
+        path = Path(path).absolute()
+        listed = listing.of_folder(path) if path.is_dir() else listing.of_table(path)
+        self._check = file_check.check(listed)
+        self._rows = [image.row for image in splitting.split(self._check.images, seed)]
+        self.data = {
+            "name": "image_table",
+            **_preprocessing(preprocessor),
+            "channels": len(preprocessor.mean),
+            "mean": preprocessor.mean,
+            "std": preprocessor.std,
+        }
+        counts = Counter(row.split for row in self._rows)
+        if missing := [part for part in PARTS if not counts[part]]:
+            raise UserError(f"{path} has too few images for {missing[0]}: some class must have at least 3")
+        self.train_images = counts["train"]
+        self.remarks = data_summary.remarks(self._check)
+
+    def prepare(self, out, overwrite):
+        """Writes the tables of images and of what is left out; see `Source.prepare`."""
+        table = out / IMAGES
+        if table.exists() and not overwrite and image_table.read(table) != self._rows:
+            raise UserError(
+                f"{out} holds a run on other images (its {IMAGES} is not what was found now); give another folder with "
+                "--out, or --overwrite to remove that run"
+            )
+        image_table.write(self._rows, table)
+        data_summary.write_left_out(self._check, out / LEFT_OUT)
+        return table
+
+    def test_names(self, count):
+        """Their paths."""
+        return [str(row.path) for row in self._rows if row.split == "test"]
+
+
+class CatalogDataset(Source):
+    """A dataset by name, with its own parts.
+
+    Args:
+        data: A `zoo.recipe.Data` of it, with the user's changes.
+        data_dir: As of `zoo.data.catalog.load`.
+        preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
+        is_pretrained: Whether the start wants its images normalised in its own way; otherwise the dataset decides.
+    """
+
+    def __init__(self, data, data_dir, preprocessor, is_pretrained):
+        dataset = catalog.load(data, data_dir)
+        self._data_dir = data_dir
+        self.data = {"name": data.name, **_preprocessing(preprocessor)}
+        if is_pretrained:
+            self.data |= {
+                name: _for_channels(getattr(preprocessor, name), dataset.channels) for name in ("mean", "std")
+            }
+        self.train_images = dataset.train.count
+        self.remarks = [f"{data.name} has its own parts; its images are not checked"]
+
+    def prepare(self, out, overwrite):
+        """There is nothing to write; see `Source.prepare`."""
+        return self._data_dir
+
+    def test_names(self, count):
+        """Their numbers."""
+        return [str(number) for number in range(count)]
+
+
+def _preprocessing(preprocessor):
+    values = dataclasses.asdict(preprocessor)
+    return {name: values[name] for name in ("image_size", "evaluation_crop", "interpolation")}
+
+
+def _for_channels(values, channels):
+    """A mean or standard deviation for images of other channels, as `lambda_keras.weights.transfer.adapt` wants it."""
+    if len(values) == channels:
+        return values
+    return (float(np.mean(values)),) * channels

@@ -1,0 +1,19 @@
+"""Which layers a training leaves as they are."""
+
+from zoo.training.averages import batch_norms
+
+
+def freeze(model, training):
+    """Freezes the layers that a recipe does not train.
+
+    A frozen BatchNorm layer normalises by its moving statistics, which it keeps, in training too.
+
+    Args:
+        model: A `keras.Model` whose last layer is the classifier.
+        training: A `zoo.recipe.Training`.
+    """
+    frozen = list(model.layers[:-1]) if training.trained_layers == "head" else []
+    if training.frozen_batch_norm:
+        frozen += batch_norms(model)
+    for layer in frozen:
+        layer.trainable = False
