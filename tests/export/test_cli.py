@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import lambda_keras as lk
 from export import cli
+from export.delegation import operations_outside_xnnpack
 
 ROOT = Path(__file__).parents[2]
 
@@ -92,6 +94,25 @@ def test_a_run_is_verified_with_raw_images(run_of_model, data_file, tmp_path, op
     assert cli.main(["verify", "--model", str(run_of_model), "--data", str(data_file), f"{tmp_path}/out"]) == 0
     _, _, artifact, *_ = capsys.readouterr().out.splitlines()
     assert artifact.endswith("pass")
+
+
+def test_tflite_of_another_form(run_of_model, tmp_path):
+    """Fused, for larger images: XNNPACK leaves nothing outside."""
+    arguments = [
+        "--model",
+        run_of_model,
+        "--fuse",
+        "--image-size",
+        "48",
+        "--batch",
+        "1",
+        "--out",
+        tmp_path / "a.tflite",
+    ]
+    assert cli.main(["tflite", *map(str, arguments)]) == 0
+    assert not operations_outside_xnnpack(tmp_path / "a.tflite")
+    (details,) = Interpreter(model_path=f"{tmp_path}/a.tflite").get_input_details()
+    assert details["shape"].tolist() == [1, 48, 48, 3]
 
 
 @pytest.mark.parametrize("count", ["0", "334"])

@@ -1,10 +1,8 @@
 import numpy as np
 import pytest
 
-from export.labelled_images import LabelledImages, load_labelled_images
+from export.labelled_images import load_labelled_images
 from export.quantization import BOUNDS
-from export.saved_model import export_saved_model
-from export.tflite import export_tflite
 from export.verify import Artifact, Comparison, compare, find_artifact, table, verify
 from zoo.errors import UserError
 
@@ -80,20 +78,6 @@ def test_a_broken_artifact_is_named(model, data_file, tmp_path):
     with pytest.raises(UserError, match=r"broken.tflite does not run") as raised:
         verify(model, data, [Artifact("tflite", broken)])
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.slow
-def test_lambda_resnet50_passes_in_both_forms(lambda_resnet50, arrays, tmp_path):
-    images = arrays["images"].repeat(2, axis=1).repeat(2, axis=2)
-    data = LabelledImages(images, arrays["labels"], arrays["mean"], arrays["std"])
-    artifacts = [
-        Artifact("saved_model", export_saved_model(lambda_resnet50, tmp_path)),
-        Artifact("tflite", export_tflite(lambda_resnet50, tmp_path / "model.tflite")),
-    ]
-    _, results = verify(lambda_resnet50, data, artifacts)
-    for result in results:
-        assert result.passes(BOUNDS["none"])
-        assert result.agreement == 1.0
 
 
 def test_the_table(tmp_path):
