@@ -153,5 +153,5 @@ def _plot(measurements: list[Measurement], path: Path) -> None:
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.25)
         axes.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside lower center", frameon=False)
+    figure.legend(loc="outside right upper", frameon=False)
     figure.savefig(path)

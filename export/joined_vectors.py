@@ -30,13 +30,15 @@ def join_vectors(run: Callable, variables: list[keras.Variable]) -> tuple[Callab
     vectors = [variable for variable in variables if len(variable.shape) == 1 and variable.dtype == "float32"]
     if not vectors:
         return run, [variable.value for variable in variables]
-    joined = tf.Variable(tf.concat([vector.value for vector in vectors], axis=0))
+    # A row, not a vector: OpenVINO refuses what comes right out of a split, but takes what is squeezed first.
+    joined = tf.Variable(tf.concat([vector.value for vector in vectors], axis=0)[tf.newaxis])
     # By identity: == of variables compares their numbers.
     replaced = set(map(id, vectors))
     others = [variable.value for variable in variables if id(variable) not in replaced]
 
     def run_on_joined(images):
-        parts = tf.split(joined, [vector.shape[0] for vector in vectors])
+        rows = tf.split(joined, [vector.shape[0] for vector in vectors], axis=1)
+        parts = [tf.squeeze(row, axis=0) for row in rows]
         with keras.StatelessScope(state_mapping=list(zip(vectors, parts, strict=True))):
             return run(images)
 

@@ -70,7 +70,7 @@ def print_costs(model_name: str, artifacts: list[Artifact], costs: list[Cost]) -
         (
             name,
             size(path) if path.exists() else "-",
-            f"{cost.load_seconds:.2f} s",
+            f"{cost.load_seconds * 1e3:.0f} ms",
             str(cost.batch_size),
             f"{cost.latency_seconds * 1e3:.2f} ms",
         )

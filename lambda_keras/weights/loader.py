@@ -103,9 +103,10 @@ def preprocessor_of(source):
     """How a model wants its images.
 
     Args:
-        source: A registered model, such as `"lambda_resnet50ts"`, or one with a tag, such as
-            `"lambda_resnet50ts.a1h_in1k"`: what goes with those weights; without a tag with those of ImageNet, or, where
-            none were published, ImageNet's normalisation at the model's default size. Or a folder of `save_pretrained`, or `"hf://owner/repository"`.
+        source: A registered model with a tag, such as `"lambda_resnet50ts.a1h_in1k"`: what goes with those weights; or
+            without, `"lambda_resnet50ts"`: what goes with its weights of ImageNet, or, where none were published,
+            ImageNet's normalisation at the model's default size. Or a folder of `save_pretrained`, or
+            `"hf://owner/repository"`.
 
     Returns:
         A `Preprocessor`.

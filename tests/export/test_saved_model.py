@@ -100,9 +100,9 @@ cli.main(sys.argv[1:])
 
 @pytest.fixture
 def little_room():
-    """Files of this process end at 20 kB, as on a disk that is full."""
+    """Files of this process end at 5 kB, as on a disk that is full."""
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, most))
     yield
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 

@@ -1,10 +1,17 @@
 import numpy as np
 import pytest
 
-from export.labelled_images import load_labelled_images
+from export.artifact import Artifact, find_artifact
+from export.labelled_images import LabelledImages, load_labelled_images
 from export.quantization import BOUNDS
-from export.verify import Artifact, Comparison, compare, find_artifact, table, verify
+from export.runner import ModelRunner
+from export.tflite import export_tflite
+from export.verify import Comparison, Verification, compare, verify
 from zoo.errors import UserError
+
+
+def original(model):
+    return ModelRunner(model, "model.keras", load_seconds=1.5)
 
 
 def test_compare_by_hand():
@@ -42,33 +49,40 @@ def test_nan_never_passes():
     assert not compare(nan, nan, labels=np.array([0, 0])).passes(BOUNDS["int8"])
 
 
-def test_of_versions_the_newest_is_taken(tmp_path):
-    for name in ("2", "10", "notes"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "saved_model.pb").touch()
-    assert find_artifact(tmp_path) == Artifact("saved_model", tmp_path / "10")
-    assert find_artifact(tmp_path / "2") == Artifact("saved_model", tmp_path / "2")
-
-
-def test_what_is_no_artifact_is_named(tmp_path):
-    with pytest.raises(UserError, match="no such artifact"):
-        find_artifact(tmp_path / "nothing")
-    with pytest.raises(UserError, match=r"expected a .tflite file"):
-        find_artifact(tmp_path)
-    (tmp_path / "model.onnx").touch()
-    with pytest.raises(UserError, match=r"expected a .tflite file"):
-        find_artifact(tmp_path / "model.onnx")
+def test_every_artifact_must_pass():
+    artifact = Artifact("tflite", None)
+    good, bad = Comparison(0.0, 0.0, 1.0, 1.0, 0.0), Comparison(0.5, 0.1, 0.5, 0.5, 0.5)
+    assert Verification(1.0, [good, good], [], 3).passes([artifact, artifact])
+    assert not Verification(1.0, [good, bad], [], 3).passes([artifact, artifact])
 
 
 def test_quantised_files_pass_by_the_bounds_of_their_kind(digits_model, digits_test, quantized):
     """Accuracy too, which is within half a point; each file in a process of its own."""
     artifacts = [find_artifact(path) for path in quantized.values()]
     assert [artifact.quantization for artifact in artifacts] == list(quantized)
-    accuracy, results = verify(digits_model, digits_test, artifacts)
-    assert accuracy > 0.95
-    for artifact, result in zip(artifacts, results, strict=True):
-        assert result.passes(artifact.bounds), (artifact, result)
-        assert result.agreement > 0.98
+    verification = verify(original(digits_model), digits_test, artifacts)
+    assert verification.accuracy > 0.95
+    assert verification.passes(artifacts)
+    for artifact, result in zip(artifacts, verification.comparisons, strict=True):
+        assert result.agreement > 0.98, (artifact, result)
+
+
+def test_costs_are_of_one_image_or_of_the_fixed_batch(plain_model, tmp_path):
+    data = LabelledImages(
+        np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype="uint8"),
+        np.zeros(7, int),
+        np.full(3, 0.5, "float32"),
+        np.full(3, 0.25, "float32"),
+    )
+    artifacts = [
+        Artifact("tflite", export_tflite(plain_model, tmp_path / "any.tflite")),
+        Artifact("tflite", export_tflite(plain_model, tmp_path / "three.tflite", batch_size=3)),
+    ]
+    verification = verify(original(plain_model), data, artifacts)
+    assert verification.passes(artifacts)
+    assert [cost.batch_size for cost in verification.costs] == [1, 1, 3]
+    assert all(0 < cost.latency_seconds < 10 for cost in verification.costs)
+    assert verification.costs[0].load_seconds > 1.5, "the first answer too"
 
 
 def test_a_broken_artifact_is_named(model, data_file, tmp_path):
@@ -76,18 +90,5 @@ def test_a_broken_artifact_is_named(model, data_file, tmp_path):
     broken.write_text("hello")
     data = load_labelled_images(data_file, model)
     with pytest.raises(UserError, match=r"broken.tflite does not run") as raised:
-        verify(model, data, [Artifact("tflite", broken)])
+        verify(original(model), data, [Artifact("tflite", broken)])
     assert "\n" not in str(raised.value)
-
-
-def test_the_table(tmp_path):
-    path = tmp_path / "model.keras"
-    path.write_bytes(bytes(1_234_567))
-    artifact = Artifact("tflite", path)
-    results = [Comparison(2e-7, 1e-8, 1.0, 0.975, 0.0), Comparison(0.25, 0.125, 0.5, 0.1, 0.875)]
-    rows = [line.split() for line in table(str(path), 0.975, [artifact, artifact], results).splitlines()]
-    assert rows[1:] == [
-        [str(path), "1.23", "MB", "-", "-", "-", "97.50%", "-"],
-        [str(path), "1.23", "MB", "2.0e-07", "1.0e-08", "100.00%", "97.50%", "pass"],
-        [str(path), "1.23", "MB", "2.5e-01", "1.2e-01", "50.00%", "10.00%", "FAIL"],
-    ]
