@@ -53,7 +53,7 @@ def train(recipe, network, seed, folder, data_dir):
         "parameters": model.count_params(),
         "multiply_adds": lk.multiply_adds.count_multiply_adds(model),
         "test_images": figures["images"],
-        "test_accuracy_percent": f"{100 * figures['top1']:.2f}",
+        "test_accuracy_percent": f"{100 * figures['top_1']:.2f}",
     }
     with open(folder / "metrics.csv", encoding="utf-8", newline="") as file:
         return row, [{**run, **epoch} for epoch in csv.DictReader(file)]

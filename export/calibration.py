@@ -9,9 +9,10 @@ import numpy as np
 
 import lambda_keras as lk
 from export.labelled_images import load_labelled_images
+from zoo.data import catalog
 from zoo.data.image_folder import ENDINGS
 from zoo.errors import UserError
-from zoo.image_file import read_image
+from zoo.image_file import prepare_image, read_image
 from zoo.record import Record
 
 # With fewer images the ranges are a matter of chance.
@@ -46,25 +47,44 @@ class Calibration:
         return np.asarray(lk.preprocess_input(images, mean=self.mean, std=self.std))
 
 
-def load_calibration(path: Path, model: keras.Model, count: int, record: Record | None) -> Calibration:
+def load_calibration(
+    source: str | Path, model: keras.Model, count: int, record: Record | None, data_dir: Path | None = None
+) -> Calibration:
     """Loads images for the calibration of `model`.
 
-    They are taken at even distances, so that a source that is sorted by class gives of all classes. Of those that are
-    taken, every fifth is kept for the check.
+    Of files they are taken at even distances, so that a source that is sorted by class gives of all classes; of a
+    dataset by chance, the same each time. Of those that are taken, every fifth is kept for the check.
 
     Args:
-        path: An .npz file as `lambda-zoo train` writes it, or a folder with image files in it or in folders below.
+        source: An .npz file as `lambda-zoo train` writes it, a folder with image files in it or in folders below, or
+            the name of a dataset, as of `zoo.data.catalog.load`, of which it takes the training part.
         model: The classifier.
         count: How many images set the ranges, if there are so many.
-        record: The model's record, which says how files are made images for it; `None` if it has none.
+        record: The model's record, which says how images are prepared for it; `None` if it has none.
+        data_dir: Where the dataset is, as of `zoo.data.catalog.load`.
 
     Raises:
         UserError: There is no such source, it does not fit the model, or it has too few images.
+
+    Example:
+        >>> calibration = load_calibration("digits", classifier.model, 200, classifier.record)  # doctest: +SKIP
+        >>> calibration.images.shape  # doctest: +SKIP
+        (200, 32, 32, 1)
     """
     if count < FEWEST_IMAGES:
         raise UserError(f"--calibration-images must be at least {FEWEST_IMAGES}, got {count}")
-    if path.is_dir():
-        images, mean, std = _read_folder(path, count, record)
+    path = Path(source)
+    is_dataset = not path.exists() and path.suffix != ".npz"
+    if data_dir is not None and not is_dataset:
+        raise UserError(f"--data-dir is for --calibration with the name of a dataset, got the path {source}")
+    if is_dataset or path.is_dir():
+        if record is None:
+            raise UserError(
+                f"--calibration {source} needs a record.json beside the model: without it nobody knows how the model "
+                "wants images; calibrate with the test.npz of its training"
+            )
+        images = _read_dataset(source, count, record, data_dir) if is_dataset else _read_folder(path, count, record)
+        mean, std = np.float32(record.mean), np.float32(record.std)
     else:
         data = load_labelled_images(path, model)
         images, mean, std = data.images[_taken(len(data.images), count)], data.mean, data.std
@@ -74,7 +94,7 @@ def load_calibration(path: Path, model: keras.Model, count: int, record: Record 
                 f"{list(record.std)}; give images that are normalised alike, or a folder of image files"
             )
     is_check = np.arange(len(images)) % CHECK_EVERY == CHECK_EVERY - 1
-    _check_variety(images[~is_check], path)
+    _check_variety(images[~is_check], source)
     return Calibration(images[~is_check], images[is_check], mean, std)
 
 
@@ -85,22 +105,31 @@ def _taken(available: int, count: int) -> np.ndarray:
 
 
 def _read_folder(folder, count, record):
-    if record is None:
-        raise UserError(
-            f"{folder} is a folder of image files, and without a record.json beside the model nobody knows how it "
-            "wants them; calibrate with the test.npz of its training"
-        )
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
     if not files:
         raise UserError(f"{folder} has no image files (endings {', '.join(ENDINGS)})")
-    images = np.stack([read_image(files[index], record) for index in _taken(len(files), count)])
-    return images, np.float32(record.mean), np.float32(record.std)
+    return np.stack([read_image(files[index], record) for index in _taken(len(files), count)])
 
 
-def _check_variety(images, path):
+def _read_dataset(name, count, record, data_dir):
+    try:
+        dataset = catalog.load(record.data(name=str(name)), data_dir)
+    except UserError as error:
+        raise UserError(f"--calibration {name}: no such file or folder, and as a dataset: {error}") from error
+    if dataset.channels != record.channels:
+        raise UserError(
+            f"the model takes images with {record.channels} channels, those of {name} have {dataset.channels}; "
+            "calibrate with a dataset that has as many"
+        )
+    # In their order some datasets are sorted by class, and large ones would be read to their end.
+    images = dataset.train.shuffled(seed=0).take(len(_taken(dataset.train.count, count)))
+    return np.stack([prepare_image(image, record, f"an image of {name}") for _, image, _ in images])
+
+
+def _check_variety(images, source):
     different = {image.tobytes() for image in images if np.ptp(image, axis=(0, 1)).any()}
     if len(different) < FEWEST_IMAGES:
         raise UserError(
             f"calibration needs at least {FEWEST_IMAGES} different images that are not of one colour, besides every "
-            f"fifth, which checks it; {path} gave {len(different)} of {len(images)}"
+            f"fifth, which checks it; {source} gave {len(different)} of {len(images)}"
         )

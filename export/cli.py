@@ -37,15 +37,15 @@ def _parser() -> argparse.ArgumentParser:
     _add_model(saved_model)
     saved_model.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets DIR/<next number>/")
     saved_model.add_argument("--features", action="store_true", help="offer the embedding and the stages' maps too")
-    saved_model.add_argument("--fuse", action="store_true", help="fold layers into each other: fewer operations")
+    _add_form(saved_model)
     saved_model.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
-    saved_model.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
     saved_model.add_argument("--warmup", type=int, metavar="N", help="add N requests of each signature to start with")
     saved_model.set_defaults(run=_saved_model)
 
     tflite = commands.add_parser("tflite", help="write a TFLite file, for devices")
     _add_model(tflite)
     tflite.add_argument("--out", type=Path, required=True, metavar="FILE.tflite", help="the file to write")
+    _add_form(tflite)
     _add_quantization(tflite)
     tflite.add_argument("--batch", type=int, metavar="N", help="images in a batch (default: any number)")
     tflite.set_defaults(run=_tflite)
@@ -120,6 +120,11 @@ def _add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
     parser.add_argument("--weights", metavar="WEIGHTS", help="of a model that is a name: a tag, a path or hf://…")
 
 
+def _add_form(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--fuse", action="store_true", help="fold layers into each other: fewer operations")
+    parser.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
+
+
 def _add_quantization(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quantize",
@@ -129,8 +134,11 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
         "int8-float-io: all but these (default: %(default)s)",
     )
     parser.add_argument(
-        "--calibration", type=Path, metavar="PATH", help="images for int8: an .npz file, or a folder of image files"
+        "--calibration",
+        metavar="PATH|DATASET",
+        help="images for int8: an .npz file, a folder of image files, or a dataset, such as digits: its training part",
     )
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of a dataset: as of `lambda-zoo train`")
     parser.add_argument(
         "--calibration-images", type=int, default=200, metavar="N", help="how many of them (default: %(default)s)"
     )
@@ -152,19 +160,14 @@ def _saved_model(options: argparse.Namespace) -> int:
 
 def _tflite(options: argparse.Namespace) -> int:
     from export.calibration import load_calibration
+    from export.serving_model import load
     from export.tflite import export_tflite
-    from zoo import model_source
-    from zoo.classifier import Classifier
 
-    source, record = model_source.find(options.model, options.weights), None
-    if source.has_record:
-        classifier = Classifier(options.model, weights=options.weights)
-        model, record = classifier.model, classifier.record
-    else:
-        model = source.load()
+    _, model, record = load(options.model, options.weights, options.image_size, options.fuse)
     calibration = None
     if options.calibration:
-        calibration = load_calibration(options.calibration, model, options.calibration_images, record)
+        images = options.calibration, model, options.calibration_images, record
+        calibration = load_calibration(*images, options.data_dir)
     path = export_tflite(model, options.out, options.quantize, calibration, options.batch, record)
     print(f"wrote {path}")
     return 0

@@ -40,8 +40,9 @@ def load(
             raise UserError(f"--image-size must be at least 1, got {image_size}")
         model, record = source.load(image_size), None
         print(
-            f"there is no record.json beside {source.name}: images are taken normalised, and there are no signatures "
-            "classify_uint8 and classify_bytes; copy the record.json of the model's training beside it to get them",
+            f"there is no record.json beside {source.name}: images are taken normalised, a SavedModel has no "
+            "signatures classify_uint8 and classify_bytes, a TFLite file no metadata; copy the record.json of the "
+            "model's training beside it to get them",
             file=sys.stderr,
         )
     return source, lk.fuse(model) if fuse else model, record

@@ -71,9 +71,7 @@ def evaluate(
         )
     changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in changes.items() if value is not None}
-    # The record's split expressions are of its own dataset.
-    elsewhere = {"name": dataset, "train": None, "validation": None, "test": None}
-    data = record.data(**changes, **({} if dataset in (None, record.dataset) else elsewhere))
+    data = record.data(**changes, name=dataset or record.dataset)
     images = catalog.load(data, data_dir)
     _check_dataset(images, record)
     part = getattr(images, split)

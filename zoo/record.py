@@ -118,7 +118,7 @@ class Record(BaseModel):
 
         Args:
             **changes: Fields of `zoo.recipe.Data` that differ from the record; `name` must be among them where the
-                record has no dataset, before images are loaded.
+                record has no dataset, before images are loaded. Another dataset has its own default splits.
 
         Raises:
             UserError: A value is outside the bounds that `zoo.recipe.Data` sets.
@@ -127,16 +127,17 @@ class Record(BaseModel):
             >>> record.data(image_size=64).image_size  # doctest: +SKIP
             64
         """
+        name = changes.get("name", self.dataset)
+        # Split expressions are of the record's own dataset.
+        splits = (self.train_split, self.validation_split, self.test_split) if name == self.dataset else (None,) * 3
         values = {
-            "name": self.dataset or "unknown",
-            "train": self.train_split,
-            "validation": self.validation_split,
-            "test": self.test_split,
+            "name": name or "unknown",
+            **dict(zip(("train", "validation", "test"), splits, strict=True)),
             "validation_fraction": self.validation_fraction,
             "image_size": self.image_size,
             "evaluation_crop": self.evaluation_crop,
             "interpolation": self.interpolation,
-            "channels": self.channels if changes.get("name", self.dataset) in FILES_OF_USERS else None,
+            "channels": self.channels if name in FILES_OF_USERS else None,
         }
         try:
             return Data(**{**values, **changes})

@@ -45,7 +45,8 @@ __all__ = [
     "query_first",
 ]
 
-# So many chunks are written out one after the other; a loop, which exported graphs pay for, serves more.
+# So many chunks are written out one after the other; a loop, which exported graphs pay for, serves more: a training
+# step of 64 chunks written out took two and a half times the memory, and fifteen times as long to trace.
 UNROLLED_CHUNKS = 8
 
 

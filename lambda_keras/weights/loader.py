@@ -103,9 +103,10 @@ def preprocessor_of(source):
     """How a model wants its images.
 
     Args:
-        source: A registered model, such as `"lambda_resnet50ts"`, or one with a tag, such as
-            `"lambda_resnet50ts.a1h_in1k"`: what goes with those weights, or, where none were published, ImageNet's
-            normalisation at the model's default size. Or a folder of `save_pretrained`, or `"hf://owner/repository"`.
+        source: A registered model with a tag, such as `"lambda_resnet50ts.a1h_in1k"`: what goes with those weights; or
+            without, `"lambda_resnet50ts"`: what goes with its weights of ImageNet, or, where none were published,
+            ImageNet's normalisation at the model's default size. Or a folder of `save_pretrained`, or
+            `"hf://owner/repository"`.
 
     Returns:
         A `Preprocessor`.
@@ -119,10 +120,10 @@ def preprocessor_of(source):
         return pretrained.read_preprocessor(source)[0]
     architecture, _, tag = source.partition(".")
     config = registry.get_config(architecture)
-    tags = catalog.tags(architecture)
-    if not (tag or tags):
-        return Preprocessor(image_size=config.image_size)
-    return catalog.find(architecture, tag or tags[0]).preprocessor
+    rows = [catalog.find(architecture, each) for each in ([tag] if tag else catalog.tags(architecture))]
+    # Weights of other datasets say nothing of a model that is named without them.
+    preprocessors = [row.preprocessor for row in rows if tag or row.dataset == "imagenet"]
+    return preprocessors[0] if preprocessors else Preprocessor(image_size=config.image_size)
 
 
 def _is_path(weights):

@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 import pytest
+from ai_edge_litert import schema_py_generated as schema
 
 import lambda_keras as lk
 from export.calibration import Calibration
@@ -20,7 +21,7 @@ def blotches(count, seed, side=32):
     return fields.repeat(side // 4, axis=1).repeat(side // 4, axis=2)
 
 
-def randomise(model, scales, deviation):
+def randomise(model, scales, deviation, side):
     """Give BatchNorm random scales within `scales`, and the classifier weights of that standard deviation."""
     random = np.random.default_rng(0)
     for variable in model.variables:
@@ -30,7 +31,7 @@ def randomise(model, scales, deviation):
             variable.assign(random.normal(0, 0.2, variable.shape))
     kernel = model.layers[-1].kernel
     kernel.assign(random.normal(0, deviation, kernel.shape))
-    images = blotches(32, seed=0, side=model.input_shape[1])
+    images = blotches(32, seed=0, side=side)
     model(lk.preprocess_input(images), training=True)  # the statistics of real activations
 
 
@@ -40,29 +41,40 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def model():
-    """lambda_resnet_tiny with random weights, of which every one matters for the result.
+def make_random():
+    """Makes a model with random weights, of which every one matters for the result.
 
     As it is built, residual blocks that end in a BatchNorm of scale zero add nothing, moving statistics are 0
     and 1, and all probabilities are about alike.
+
+    The residual branches of deep models are damped: with larger scales a change of the images by one float32 rounding
+    already changes the probabilities of LambdaResNet-50 by more than 1e-4.
     """
-    keras.utils.set_random_seed(0)
-    model = lk.create_model("lambda_resnet_tiny", classes=10, batch_norm_momentum=0.0)
-    randomise(model, scales=(0.5, 1.5), deviation=0.5)
-    return model
+
+    def make_random(name, side, scales=(0.1, 0.5), deviation=0.05, **fields):
+        keras.utils.set_random_seed(0)
+        model = lk.create_model(name, input_shape=(side, side, 3), classes=10, batch_norm_momentum=0.0, **fields)
+        randomise(model, scales, deviation, side or 32)
+        return model
+
+    return make_random
 
 
 @pytest.fixture(scope="session")
-def lambda_resnet50():
-    """LambdaResNet-50, its weights as random.
+def model(make_random):
+    return make_random("lambda_resnet_tiny", 32, scales=(0.5, 1.5), deviation=0.5)
 
-    Its residual branches are damped: with larger scales a change of the images by one float32 rounding already
-    changes the probabilities by more than 1e-4.
-    """
-    keras.utils.set_random_seed(0)
-    model = lk.create_model("lambda_resnet50", input_shape=(64, 64, 3), classes=10, batch_norm_momentum=0.0)
-    randomise(model, scales=(0.1, 0.5), deviation=0.05)
-    return model
+
+@pytest.fixture(scope="session")
+def operations():
+    """Reads from a TFLite file itself which operations it has: those of Flex are `CUSTOM`."""
+    names = {code: name for name, code in vars(schema.BuiltinOperator).items() if name.isupper()}
+
+    def operations(path):
+        content = schema.Model.GetRootAs(path.read_bytes(), 0)
+        return {names[content.OperatorCodes(i).BuiltinCode()] for i in range(content.OperatorCodesLength())}
+
+    return operations
 
 
 def pixels_of_digits(is_test):

@@ -2,7 +2,9 @@ import numpy as np
 import pytest
 
 from export.calibration import Calibration, load_calibration
+from zoo.data import catalog
 from zoo.errors import UserError
+from zoo.image_file import prepare_image
 
 
 @pytest.fixture
@@ -52,9 +54,40 @@ def test_a_folder_gives_what_its_files_hold(digits_model, digits_record, digits_
     assert calibration.mean.tolist() == [np.float32(0.305)]
 
 
-def test_a_folder_needs_a_record(digits_model, digits_folder):
-    with pytest.raises(UserError, match=r"without a record.json beside the model"):
-        load_calibration(digits_folder, digits_model, 48, None)
+def test_a_dataset_gives_its_training_part(digits_model, digits_record):
+    calibration = load_calibration("digits", digits_model, 48, digits_record)
+    assert (len(calibration.images), len(calibration.check_images)) == (48, 12)
+    train = catalog.load(digits_record.data()).train.ordered().as_numpy_iterator()
+    allowed = {prepare_image(image, digits_record, "digit").tobytes() for image, _ in train}
+    assert {image.tobytes() for image in (*calibration.images, *calibration.check_images)} <= allowed
+
+
+@pytest.mark.parametrize(
+    ("name", "data_dir", "words"),
+    [
+        ("digitz", None, "--calibration digitz: no such file or folder, and as a dataset: .*did you mean 'digits'"),
+        ("fashion_mnist", ".", "as a dataset: no prepared dataset 'fashion_mnist' .* with --data-dir"),
+    ],
+)
+def test_a_dataset_that_is_not_there_is_named(digits_model, digits_record, name, data_dir, words):
+    with pytest.raises(UserError, match=words):
+        load_calibration(name, digits_model, 48, digits_record, data_dir)
+
+
+def test_a_dataset_of_other_channels_is_refused(digits_model, record):
+    with pytest.raises(UserError, match="takes images with 3 channels, those of digits have 1"):
+        load_calibration("digits", digits_model, 48, record)
+
+
+def test_a_folder_of_data_is_for_datasets(digits_model, digits_record, digits_folder):
+    with pytest.raises(UserError, match="--data-dir is for --calibration with the name of a dataset, got the path"):
+        load_calibration(digits_folder, digits_model, 48, digits_record, digits_folder)
+
+
+@pytest.mark.parametrize("source", ["FOLDER", "digits"])
+def test_raw_images_need_a_record(digits_model, digits_folder, source):
+    with pytest.raises(UserError, match=r"needs a record.json beside the model"):
+        load_calibration(digits_folder if source == "FOLDER" else source, digits_model, 48, None)
 
 
 def test_an_archive_needs_none(digits_model, digits_test, save):

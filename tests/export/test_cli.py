@@ -8,9 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from ai_edge_litert.interpreter import Interpreter
 
 import lambda_keras as lk
 from export import cli
+from export.delegation import operations_outside_xnnpack
 
 ROOT = Path(__file__).parents[2]
 
@@ -30,8 +32,8 @@ def check_one_line(status, error, *words):
 
 def verdicts(capsys):
     """The last column of what `verify` printed of the model and of each artifact."""
-    comparisons = [line for line in capsys.readouterr().out.split("\n\n")[0].splitlines() if not line.startswith("wrote")]
-    return [row.split()[-1] for row in comparisons[2:]]
+    comparisons = capsys.readouterr().out.split("\n\n")[0].splitlines()
+    return [row.split()[-1] for row in comparisons if not row.startswith("wrote")][2:]
 
 
 def test_export_and_verify(model, model_file, data_file, arrays, tmp_path, capsys):
@@ -100,6 +102,25 @@ def test_a_run_is_verified_with_raw_images(run_of_model, data_file, tmp_path, op
     assert (tmp_path / "out" / "1" / "model.json").is_file()
     assert cli.main(["verify", "--model", str(run_of_model), "--data", str(data_file), f"{tmp_path}/out"]) == 0
     assert verdicts(capsys) == ["-", "pass"]
+
+
+def test_tflite_of_another_form(run_of_model, tmp_path):
+    """Fused, for larger images: XNNPACK leaves nothing outside."""
+    arguments = [
+        "--model",
+        run_of_model,
+        "--fuse",
+        "--image-size",
+        "48",
+        "--batch",
+        "1",
+        "--out",
+        tmp_path / "a.tflite",
+    ]
+    assert cli.main(["tflite", *map(str, arguments)]) == 0
+    assert not operations_outside_xnnpack(tmp_path / "a.tflite")
+    (details,) = Interpreter(model_path=f"{tmp_path}/a.tflite").get_input_details()
+    assert details["shape"].tolist() == [1, 48, 48, 3]
 
 
 @pytest.mark.parametrize("count", ["0", "334"])

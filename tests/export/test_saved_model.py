@@ -7,7 +7,6 @@ import sys
 from pathlib import Path
 
 import keras
-import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -19,13 +18,6 @@ ROOT = Path(__file__).parents[2]
 
 def files(folder):
     return {path.relative_to(folder) for path in folder.rglob("*")}
-
-
-@pytest.mark.parametrize("batch", [1, 3, 8])
-def test_round_trip(model, images, saved_model, batch):
-    serve = tf.saved_model.load(saved_model).signatures["serving_default"]
-    result = serve(images=tf.constant(images[:batch]))["probabilities"]
-    np.testing.assert_allclose(result, model(images[:batch], training=False), atol=1e-5)
 
 
 def test_the_batch_is_dynamic(model, saved_model):

@@ -5,7 +5,6 @@ from export.artifact import Artifact, find_artifact
 from export.labelled_images import LabelledImages, load_labelled_images
 from export.quantization import BOUNDS
 from export.runner import ModelRunner
-from export.saved_model import export_saved_model
 from export.tflite import export_tflite
 from export.verify import Comparison, Verification, compare, verify
 from zoo.errors import UserError
@@ -93,16 +92,3 @@ def test_a_broken_artifact_is_named(model, data_file, tmp_path):
     with pytest.raises(UserError, match=r"broken.tflite does not run") as raised:
         verify(original(model), data, [Artifact("tflite", broken)])
     assert "\n" not in str(raised.value)
-
-
-@pytest.mark.slow
-def test_lambda_resnet50_passes_in_both_forms(lambda_resnet50, arrays, tmp_path):
-    images = arrays["images"].repeat(2, axis=1).repeat(2, axis=2)
-    data = LabelledImages(images, arrays["labels"], arrays["mean"], arrays["std"])
-    artifacts = [
-        Artifact("saved_model", export_saved_model(lambda_resnet50, tmp_path)),
-        Artifact("tflite", export_tflite(lambda_resnet50, tmp_path / "model.tflite")),
-    ]
-    verification = verify(original(lambda_resnet50), data, artifacts)
-    assert verification.passes(artifacts)
-    assert [result.agreement for result in verification.comparisons] == [1.0, 1.0]

@@ -22,7 +22,7 @@ NARROW = {
 MODELS = {
     "tiny": ("lambda_resnet_tiny", {"dropout_rate": 0.2, "stochastic_depth_rate": 0.2}, 0, True),
     "global": ("lambda_resnet_tiny", {"scope_size": None}, 0, True),
-    "small scope": ("lambda_resnet_tiny", {"scope_size": 3}, 0, False),
+    "small scope": ("lambda_resnet_tiny", {"scope_size": 3, "input_shape": (64, 64, 3)}, 0, False),
     "intra-depth": ("lambda_resnet_tiny", {"intra_depth": 2}, 0, True),
     "unknown size": ("lambda_resnet_tiny", {"input_shape": (None, None, 3)}, 0, False),
     "features": ("lambda_resnet_tiny", {"features_only": True}, 0, True),

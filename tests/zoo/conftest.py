@@ -46,8 +46,13 @@ def model():
     model = lk.create_model("lambda_resnet_tiny", input_shape=(32, 32, 1), classes=10, batch_norm_momentum=0.0)
     images, _ = digits.load_arrays()
     images = images[:64].repeat(4, axis=1).repeat(4, axis=2)
-    model(lk.preprocess_input(images, mean=[0.305], std=[0.376]), training=True)  # the statistics of real activations
-    model.layers[-1].kernel.assign(np.random.default_rng(0).normal(0, 0.5, model.layers[-1].kernel.shape))
+    images = lk.preprocess_input(images, mean=[0.305], std=[0.376])
+    model(images, training=True)  # the statistics of real activations
+    top = model.layers[-1]
+    top.kernel.assign(np.random.default_rng(0).normal(0, 0.5, top.kernel.shape))
+    # No class is more probable than the others on the whole.
+    embeddings = keras.Model(model.input, top.input).predict(images, verbose=0)
+    top.bias.assign(-embeddings.mean(axis=0) @ top.kernel.numpy())
     return model
 
 

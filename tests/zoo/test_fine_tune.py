@@ -249,7 +249,7 @@ def test_overwrite_starts_anew(pictures, shared, tmp_path, untrained):
         (["--data", "nowhere.csv"], "a table of images is a CSV file with the columns path, label, split, got"),
         (["--data", ".", "--data-dir", "x"], "--data-dir is for a dataset by name, got the files ."),
         (["--data", "."], "training needs images of at least 2 classes, found 0 (none)"),
-        (["--weights", "imagenet"], "no weights of lambda_resnet_tiny are published"),
+        (["--weights", "imagenet"], "lambda_resnet_tiny has no weights 'imagenet'. There are: fashion_mnist, digits"),
         (["training.rate=3"], "command line: unknown key training.rate"),
     ],
 )

@@ -45,6 +45,7 @@ def test_the_record_of_a_model_that_was_not_trained_here():
     assert (data.image_size, data.evaluation_crop, data.interpolation) == (288, 0.95, "bilinear")
     record = Record.of_preprocessor(preprocessor, "known", ["a"], "imagenet2012", "validation")
     assert (record.data().name, record.data().test, record.data().train) == ("imagenet2012", "validation", None)
+    assert record.data(name="cats_vs_dogs").test is None, "splits are of one dataset"
 
 
 @pytest.mark.parametrize(

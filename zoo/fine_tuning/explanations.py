@@ -11,7 +11,7 @@ MISTAKES = 3
 
 
 def draw(classifier, predictions):
-    """Explains the worst mistakes and the recognised examples, each by the query in the middle of the last lambda layer.
+    """Explains the worst mistakes and recognised images, each by the query in the middle of the last lambda layer.
 
     Args:
         classifier: A `zoo.classifier.Classifier`.

@@ -194,8 +194,8 @@ def _explanations(content):
     if not content.explanations:
         return ""
     note = (
-        "<p class='soft'>The exact weights with which one query, the dot, of the last lambda layer sums its context: red "
-        "adds, blue subtracts; the softmax of the keys makes content smaller than position, so look at each bar. "
+        "<p class='soft'>The exact weights with which one query, the dot, of the last lambda layer sums its context: "
+        "red adds, blue subtracts; the softmax of the keys makes content small, so look at each bar. "
         "Beside it Grad-CAM: where the last map of the network raises the logit of the predicted class.</p>"
     )
     return note + "\n".join(

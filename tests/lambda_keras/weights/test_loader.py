@@ -149,7 +149,7 @@ def test_unknown_weights_name_those_there_are(model):
     with pytest.raises(WeightsError, match="c1_in1k"):
         lk.create_model("lambda_resnet26t", input_shape=(32, 32, 3), weights="imagnet")
     with pytest.raises(WeightsError, match="architecture only"):
-        lk.load_weights(model, "imagenet")
+        lk.load_weights(model, "imagenet", architecture="lambda_resnet50")
     with pytest.raises(WeightsError, match="lambda_resnet26t has no weights 'a1_in1k'"):
         lk.load_weights(model, "lambda_resnet26t.a1_in1k")
 
@@ -181,6 +181,9 @@ def test_the_record_says_how_images_are_prepared(tmp_path, author):
     for source in ("lambda_resnet50ts", "lambda_resnet50ts.a1h_in1k", "lambda_resnet50ts.imagenet"):
         assert loader.preprocessor_of(source) == expected
     assert loader.preprocessor_of("lambda_resnet50").image_size == 160
+    # It has weights, but none of ImageNet.
+    assert loader.preprocessor_of("lambda_resnet_tiny") == Preprocessor(32)
+    assert loader.preprocessor_of("lambda_resnet_tiny.fashion_mnist").mean == (0.286,)
     lk.save_pretrained(author, tmp_path / "mine", Preprocessor(32, 1.0))
     assert loader.preprocessor_of(str(tmp_path / "mine")).evaluation_crop == 1.0
     with pytest.raises(ValueError, match="Nearest names"):

@@ -105,7 +105,7 @@ def test_a_model_without_mistakes(page):
     import dataclasses
 
     labels = np.array([0, 1, 2])
-    perfect = Predictions(["0", "1", "2"], labels, np.eye(3, dtype="float32"), [], {})
+    perfect = Predictions(["0", "1", "2"], labels, np.eye(3, dtype="float32"), [], [], {})
     evaluation = evaluate(perfect.probabilities, labels, NAMES)
     text = render(dataclasses.replace(page[1], predictions=perfect, evaluation=evaluation, explanations=[]))
     assert "None: all test images are recognised." in text

@@ -46,7 +46,8 @@ def test_a_lone_file_does_not(model, tmp_path):
     ("model", "weights", "warm_start", "expected"),
     [
         ("lambda_resnet_tny", None, None, "--model lambda_resnet_tny: .*lambda_resnet_tiny"),
-        ("lambda_resnet_tiny", None, None, r"no weights of lambda_resnet_tiny are published; .* \(--weights none\)"),
+        ("lambda_resnet50", None, None, r"no weights of lambda_resnet50 are published; .* \(--weights none\)"),
+        ("lambda_resnet_tiny", None, None, r"lambda_resnet_tiny has no weights 'imagenet'\. There are: fashion_mnist"),
         ("lambda_resnet50ts", "c1_in1k", None, "lambda_resnet50ts has no weights 'c1_in1k'"),
         ("lambda_resnet50", "mine.h5", "resnet_rs", "--weights and --warm-start exclude each other"),
     ],

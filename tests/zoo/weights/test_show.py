@@ -35,13 +35,13 @@ def test_weights_for_one_size_and_a_warm_start(capsys):
 def test_all_tensors_of_a_file(kind, model, shared, saved_run, hub, tmp_path, capsys):
     model.save_weights(tmp_path / "digits.weights.h5")
     source, kind_of_file, name, shape = {
-        "shared": (shared, "safetensors, names of this package", "predictions/kernel", "[128, 10]"),
+        "shared": (shared, "safetensors, names of this package", "predictions/kernel", "[192, 10]"),
         "safetensors": (
-            shared / "model.safetensors", "safetensors, names of this package", "predictions/kernel", "[128, 10]"
+            shared / "model.safetensors", "safetensors, names of this package", "predictions/kernel", "[192, 10]"
         ),
-        "h5": (tmp_path / "digits.weights.h5", ".weights.h5 of Keras 3", "layers/dense/vars/0", "[128, 10]"),
-        "keras": (saved_run / "model.keras", ".keras", "layers/dense/vars/0", "[128, 10]"),
-        "checkpoint": (tmp_path / "ckpt", "TensorFlow checkpoint", "kernel/.ATTRIBUTES/VARIABLE_VALUE", "[128, 10]"),
+        "h5": (tmp_path / "digits.weights.h5", ".weights.h5 of Keras 3", "layers/dense/vars/0", "[192, 10]"),
+        "keras": (saved_run / "model.keras", ".keras", "layers/dense/vars/0", "[192, 10]"),
+        "checkpoint": (tmp_path / "ckpt", "TensorFlow checkpoint", "kernel/.ATTRIBUTES/VARIABLE_VALUE", "[192, 10]"),
         "timm": (
             next(hub.glob("snapshots/*/*")), "safetensors, timm's names", "head.fc.weight", "[1000, 2048]"
         ),

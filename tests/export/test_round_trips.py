@@ -1,0 +1,122 @@
+"""Models of every family, written and read back: the artifact returns the numbers of its model."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from ai_edge_litert.interpreter import Interpreter
+
+import lambda_keras as lk
+from export.calibration import load_calibration
+from export.delegation import operations_outside_xnnpack
+from export.quantization import BOUNDS, CALIBRATED
+from export.saved_model import export_saved_model
+from export.serving_model import load
+from export.tflite import export_tflite
+from zoo.data import catalog, input_pipeline
+
+FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
+needs_fashion_mnist = pytest.mark.skipif(
+    not FASHION_MNIST.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
+)
+
+
+def first_blocks(name):
+    """The fields that leave of each stage what leads to its first lambda layer, with few channels."""
+    lambdas = lk.applications.get_config(name).lambda_blocks
+    return {
+        "blocks": tuple(min(numbers, default=1) for numbers in lambdas),
+        "lambda_blocks": tuple(numbers[:1] for numbers in lambdas),
+        "stem_width": 8,
+        "stage_widths": (8, 8, 16, 16),
+    }
+
+
+# Name, side of the images, and arguments of `make_random`. What is left of 200 is as of 152, of 420 as of 350.
+MODELS = [
+    pytest.param(("lambda_resnet50", 64, {}), id="lambda_resnet50 as a whole", marks=pytest.mark.slow),
+    pytest.param(("lambda_resnet101", 64, first_blocks("lambda_resnet101")), id="lambda_resnet101"),
+    *(
+        pytest.param((name, 64, first_blocks(name)), id=name, marks=pytest.mark.slow)
+        for name in ("lambda_resnet152", "lambda_resnet270", "lambda_resnet350")
+    ),
+    pytest.param(("lambda_resnet26t", 64, first_blocks("lambda_resnet26t")), id="lambda_resnet26t"),
+    pytest.param(("lambda_mobilenet_v2", 32, {"deviation": 0.01}), id="lambda_mobilenet_v2", marks=pytest.mark.slow),
+    pytest.param(("lambda_resnet_tiny", 32, {"scope_size": None}), id="global scope"),
+    pytest.param(("lambda_resnet_tiny", 32, {"scope_size": 3}), id="local scope"),
+]
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def written(request, make_random, tmp_path_factory):
+    """A model with its SavedModel and its TFLite file, and images for it."""
+    name, side, arguments = request.param
+    model = make_random(name, side, **arguments)
+    folder = tmp_path_factory.mktemp("written")
+    images = np.random.default_rng(1).normal(size=(8, side, side, 3)).astype("float32")
+    return model, export_saved_model(model, folder), export_tflite(model, folder / "model.tflite"), images
+
+
+def test_any_batch(written):
+    model, saved_model, tflite, images = written
+    served = tf.saved_model.load(saved_model).signatures["serving_default"]
+    runner = Interpreter(model_path=str(tflite)).get_signature_runner()
+    expected = model(images, training=False)
+    assert np.ptp(expected, axis=0).max() > 1e-3, "the probabilities do not depend on the image"
+    for batch in (1, 3, 8):
+        result = served(images=tf.constant(images[:batch]))["probabilities"]
+        np.testing.assert_allclose(result, expected[:batch], atol=1e-5)
+        result = runner(images=images[:batch])["probabilities"]
+        np.testing.assert_allclose(result, expected[:batch], atol=1e-5)
+
+
+def test_built_in_operations_only(written, operations):
+    names = operations(written[2])
+    assert "CONV_2D" in names
+    assert not names & {"CUSTOM", "CONV_3D"}
+
+
+def test_images_of_any_size(make_random, tmp_path):
+    """What a scope that is local allows, and batches of any size with it."""
+    model = make_random("lambda_resnet_tiny", None)
+    served = tf.saved_model.load(export_saved_model(model, tmp_path)).signatures["serving_default"]
+    for shape in ((3, 32, 32, 3), (1, 24, 40, 3)):
+        images = np.random.default_rng(1).normal(size=shape).astype("float32")
+        result = served(images=tf.constant(images))["probabilities"]
+        np.testing.assert_allclose(result, model(images, training=False), atol=1e-5)
+
+
+@pytest.fixture(scope="module", params=["digits", pytest.param("fashion_mnist", marks=needs_fashion_mnist)])
+def shipped(request):
+    """A model with the weights in this package, fused; its record; the first 1000 test images with their labels."""
+    _, model, record = load("lambda_resnet_tiny", request.param, fuse=True)
+    data_dir = FASHION_MNIST if request.param == "fashion_mnist" else None
+    dataset = catalog.load(record.data(), data_dir)
+    batches = input_pipeline.evaluation_batches(dataset.test, dataset, record.data(), batch_size=100).take(10)
+    batches = list(batches.as_numpy_iterator())
+    images, labels, valid = (np.concatenate([batch[name] for batch in batches]) for name in ("image", "label", "valid"))
+    return model, record, data_dir, images[valid], labels[valid]
+
+
+@pytest.mark.parametrize("kind", ["none", "float16", "dynamic", "int8-float-io"])
+def test_the_accuracy_of_shipped_weights(shipped, kind, operations, tmp_path):
+    model, record, data_dir, pixels, labels = shipped
+    calibration = None
+    if kind in CALIBRATED:
+        calibration = load_calibration(record.dataset, model, 200, record, data_dir)
+    path = export_tflite(model, tmp_path / "model.tflite", kind, calibration, record=record)
+    assert not operations(path) & {"CUSTOM", "CONV_3D"}
+    images = np.asarray(lk.preprocess_input(pixels, mean=record.mean, std=record.std))
+    expected = model.predict(images, verbose=0)
+    accuracy = np.mean(expected.argmax(-1) == labels)
+    assert accuracy > 0.9
+    result = Interpreter(model_path=str(path)).get_signature_runner()(images=images)["probabilities"]
+    assert accuracy - np.mean(result.argmax(-1) == labels) <= 0.005
+    assert np.abs(result - expected).max() <= BOUNDS[kind].largest_difference
+
+
+def test_xnnpack_runs_a_fused_model_as_a_whole(tmp_path):
+    _, model, record = load("lambda_resnet_tiny", "digits", fuse=True)
+    path = export_tflite(model, tmp_path / "model.tflite", batch_size=1, record=record)
+    assert not operations_outside_xnnpack(path)
