@@ -1,5 +1,6 @@
 """What a SavedModel offers to a model server: signatures that take images as clients have them."""
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from export.image_bytes import decode_valid, to_rows
 from export.joined_vectors import join_vectors
 from export.network import network
 from export.signatures import SERVING_DEFAULT
+from export.standard_error import standard_error_to
 from zoo.errors import UserError
 from zoo.logits import LOGITS
 from zoo.record import Record
@@ -124,7 +126,8 @@ class ServerModel(tf.Module):
 
 def _frozen(function):
     """The function with its variables as constants; all signatures call this one, so that they share them."""
-    frozen = convert_variables_to_constants_v2(function)
+    with standard_error_to(Path(os.devnull)):  # where TensorFlow tells of its devices
+        frozen = convert_variables_to_constants_v2(function)
     # It forgets the names of the outputs.
     return lambda images: tf.nest.pack_sequence_as(function.structured_outputs, frozen(images))
 

@@ -6,6 +6,7 @@ import sys
 import zipfile
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from ai_edge_litert.interpreter import Interpreter
@@ -88,9 +89,9 @@ def test_int8_from_a_folder_of_images(digits_run, digits_folder, tmp_path, capfd
         (["--batch", "0"], "--batch must be at least 1, got 0"),
     ],
 )
-def test_options_that_do_not_fit_are_one_line(model_file, data_file, options, words, tmp_path, capsys):
+def test_options_that_do_not_fit_are_one_line(run_of_model, data_file, options, words, tmp_path, capsys):
     options = [str(data_file) if option == "DATA" else option for option in options]
-    status = cli.main(["tflite", "--model", str(model_file), "--out", f"{tmp_path}/model.tflite", *options])
+    status = cli.main(["tflite", "--model", str(run_of_model), "--out", f"{tmp_path}/model.tflite", *options])
     check_one_line(status, capsys.readouterr().err, words)
     assert os.listdir(tmp_path) == []
 
@@ -184,10 +185,21 @@ def test_a_text_file_as_model_is_one_line(tmp_path, capsys):
     check_one_line(status, capsys.readouterr().err, "text.keras is not a Keras model file")
 
 
-def test_an_unwritable_place_is_one_line(model_file, tmp_path):
+@pytest.mark.parametrize(("command", "out"), [("saved-model", "out"), ("tflite", "out.tflite")])
+def test_a_model_with_code_in_it_is_one_line(tmp_path, command, out, capsys):
+    """A `.keras` file from elsewhere is data: what would have to run is refused."""
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.Lambda(lambda x: 2 * x)(keras.layers.GlobalAveragePooling2D()(inputs))
+    keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(x)).save(tmp_path / "code.keras")
+    status = cli.main([command, "--model", f"{tmp_path}/code.keras", "--out", f"{tmp_path}/{out}"])
+    check_one_line(status, capsys.readouterr().err, "code.keras", "keras.layers.Lambda")
+    assert os.listdir(tmp_path) == ["code.keras"]
+
+
+def test_an_unwritable_place_is_one_line(run_of_model, tmp_path):
     """A file in the place of a folder, where not even root may write; TensorFlow has been loaded and is silent."""
     (tmp_path / "file").write_text("")
-    process = run("tflite", "--model", model_file, "--out", tmp_path / "file" / "model.tflite")
+    process = run("tflite", "--model", run_of_model, "--out", tmp_path / "file" / "model.tflite")
     check_one_line(process.returncode, process.stderr, "cannot write to", str(tmp_path / "file"))
 
 

@@ -163,3 +163,9 @@ def test_a_folder_in_its_place_is_named(plain_model, tmp_path):
     (tmp_path / "model.tflite").mkdir()
     with pytest.raises(UserError, match=r"cannot write .*model.tflite: Is a directory"):
         export_tflite(plain_model, tmp_path / "model.tflite")
+
+
+def test_a_full_disk_leaves_nothing_and_is_one_line(plain_model, tmp_path, little_room):
+    with pytest.raises(UserError, match=r"cannot write to .*: .*; make room there"):
+        export_tflite(plain_model, tmp_path / "model.tflite")
+    assert os.listdir(tmp_path) == []
