@@ -112,7 +112,7 @@ def test_tflite_of_another_form(run_of_model, tmp_path):
         run_of_model,
         "--fuse",
         "--image-size",
-        "48",
+        "36",
         "--batch",
         "1",
         "--out",
@@ -121,7 +121,7 @@ def test_tflite_of_another_form(run_of_model, tmp_path):
     assert cli.main(["tflite", *map(str, arguments)]) == 0
     assert not operations_outside_xnnpack(tmp_path / "a.tflite")
     (details,) = Interpreter(model_path=f"{tmp_path}/a.tflite").get_input_details()
-    assert details["shape"].tolist() == [1, 48, 48, 3]
+    assert details["shape"].tolist() == [1, 36, 36, 3]
 
 
 @pytest.mark.parametrize("count", ["0", "334"])
