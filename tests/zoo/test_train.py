@@ -181,10 +181,10 @@ def test_a_recipe_that_does_not_fit(override, expected, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_fashion_mnist_recipe_reaches_88_percent_in_2_epochs(tmp_path, fashion_mnist_folder):
-    shorter = ("epochs=2", "warmup_epochs=0.2", "batch_size=64", "learning_rate=0.003")
+def test_the_fashion_mnist_recipe_reaches_80_percent_in_an_epoch(tmp_path, fashion_mnist_folder):
+    shorter = ("epochs=1", "warmup_epochs=0.2", "batch_size=64", "learning_rate=0.003")
     recipe = recipe_file.load("fashion_mnist", [f"training.{setting}" for setting in shorter])
-    assert train(recipe, tmp_path, fashion_mnist_folder) >= 0.88
+    assert train(recipe, tmp_path, fashion_mnist_folder) >= 0.8
 
 
 @pytest.mark.slow
