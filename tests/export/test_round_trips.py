@@ -14,12 +14,14 @@ from export.quantization import BOUNDS, CALIBRATED
 from export.saved_model import export_saved_model
 from export.serving_model import load
 from export.tflite import export_tflite
+from tests.export.conftest import blotches
 from zoo.data import catalog, input_pipeline
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 needs_fashion_mnist = pytest.mark.skipif(
     not FASHION_MNIST.is_dir(), reason="needs Debian's package dataset-fashion-mnist"
 )
+BATCH_SIZE = 100
 
 
 def first_blocks(name):
@@ -35,7 +37,7 @@ def first_blocks(name):
 
 # Name, side of the images, and arguments of `make_random`. What is left of 200 is as of 152, of 420 as of 350.
 MODELS = [
-    pytest.param(("lambda_resnet50", 64, {}), id="lambda_resnet50 as a whole", marks=pytest.mark.slow),
+    pytest.param(("lambda_resnet50", 64, {"deviation": 0.02}), id="lambda_resnet50 as a whole", marks=pytest.mark.slow),
     pytest.param(("lambda_resnet101", 64, first_blocks("lambda_resnet101")), id="lambda_resnet101"),
     *(
         pytest.param((name, 64, first_blocks(name)), id=name, marks=pytest.mark.slow)
@@ -54,7 +56,8 @@ def written(request, make_random, tmp_path_factory):
     name, side, arguments = request.param
     model = make_random(name, side, **arguments)
     folder = tmp_path_factory.mktemp("written")
-    images = np.random.default_rng(1).normal(size=(8, side, side, 3)).astype("float32")
+    # Of the kind whose statistics the model has: under others the activations of a random network explode.
+    images = np.asarray(lk.preprocess_input(blotches(8, seed=1, side=side)))
     return model, export_saved_model(model, folder), export_tflite(model, folder / "model.tflite"), images
 
 
@@ -89,11 +92,11 @@ def test_images_of_any_size(make_random, tmp_path):
 
 @pytest.fixture(scope="module", params=["digits", pytest.param("fashion_mnist", marks=needs_fashion_mnist)])
 def shipped(request):
-    """A model with the weights in this package, fused; its record; the first 1000 test images with their labels."""
+    """A model with the weights in this package, fused; its record; all test images with their labels."""
     _, model, record = load("lambda_resnet_tiny", request.param, fuse=True)
     data_dir = FASHION_MNIST if request.param == "fashion_mnist" else None
     dataset = catalog.load(record.data(), data_dir)
-    batches = input_pipeline.evaluation_batches(dataset.test, dataset, record.data(), batch_size=100).take(10)
+    batches = input_pipeline.evaluation_batches(dataset.test, dataset, record.data(), batch_size=BATCH_SIZE)
     batches = list(batches.as_numpy_iterator())
     images, labels, valid = (np.concatenate([batch[name] for batch in batches]) for name in ("image", "label", "valid"))
     return model, record, data_dir, images[valid], labels[valid]
@@ -108,10 +111,12 @@ def test_the_accuracy_of_shipped_weights(shipped, kind, operations, tmp_path):
     path = export_tflite(model, tmp_path / "model.tflite", kind, calibration, record=record)
     assert not operations(path) & {"CUSTOM", "CONV_3D"}
     images = np.asarray(lk.preprocess_input(pixels, mean=record.mean, std=record.std))
-    expected = model.predict(images, verbose=0)
+    expected = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
     accuracy = np.mean(expected.argmax(-1) == labels)
     assert accuracy > 0.9
-    result = Interpreter(model_path=str(path)).get_signature_runner()(images=images)["probabilities"]
+    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    starts = range(0, len(images), BATCH_SIZE)
+    result = np.concatenate([runner(images=images[start : start + BATCH_SIZE])["probabilities"] for start in starts])
     assert accuracy - np.mean(result.argmax(-1) == labels) <= 0.005
     assert np.abs(result - expected).max() <= BOUNDS[kind].largest_difference
 
