@@ -67,7 +67,24 @@ def peers_table():
     return "\n".join(lines)
 
 
-TABLES = {"models": models_table, "peers": peers_table}
+def export_table():
+    """A row for each kind of artifact: size and latency of one image of each model."""
+    rows = {(row["artifact"], row["model"]): row for row in read(RESULTS / "export.csv")}
+    models = list(dict.fromkeys(model for _, model in rows))
+    lines = [
+        f"| artifact | {' | '.join(f'{model}, MB | ms' for model in models)} | {models[0]} ÷ {models[1]} |",
+        "|---|" + "--:|" * (2 * len(models) + 1),
+    ]
+    for artifact in dict.fromkeys(artifact for artifact, _ in rows):
+        found = [rows.get((artifact, model)) for model in models]
+        cells = [
+            f"{int(row['bytes']) / 1e6:.1f} | {1e3 * float(row['seconds']):.1f}" if row else "– | –" for row in found
+        ]
+        lines.append(f"| {artifact} | {' | '.join(cells)} | {found[0]['ratio_to_resnet50']} |")
+    return "\n".join(lines)
+
+
+TABLES = {"models": models_table, "peers": peers_table, "export": export_table}
 
 
 def render(text):

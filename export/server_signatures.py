@@ -57,7 +57,7 @@ class ServerModel(tf.Module):
 
     def __init__(self, model: keras.Model, record: Record | None = None, features: bool = False, freeze: bool = False):
         super().__init__()
-        self._record = record
+        self._record, self._freeze = record, freeze
         self._shape = [None, *model.input_shape[1:]]
         images = tf.TensorSpec(self._shape, tf.float32)
         run = network(model, features)
@@ -82,7 +82,9 @@ class ServerModel(tf.Module):
                 labels = Path(name, LABELS)
                 labels.write_text("".join(f"{label}\n" for label in self._record.class_names), encoding="utf-8")
                 self.labels = tf.saved_model.Asset(str(labels))
-            tf.saved_model.save(self, str(folder), signatures=self.functions)
+            # In the gradient of SiLU, constants of a frozen graph cannot be saved; nobody trains what is frozen.
+            options = tf.saved_model.SaveOptions(experimental_custom_gradients=not self._freeze)
+            tf.saved_model.save(self, str(folder), signatures=self.functions, options=options)
 
     def _run(self, images):
         if self._record:

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 
@@ -56,6 +57,17 @@ def test_the_size_of_a_model_of_many_vectors(tmp_path):
     version = export_saved_model(model, tmp_path)
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     assert 1.0 < size / (4 * model.count_params()) < 1.05
+
+
+def test_frozen_swish_and_silu_can_be_written(tmp_path):
+    """Their gradients are functions of their own, which TensorFlow would write with the constants that they take."""
+    inputs = keras.Input((4, 4, 3))
+    x = keras.layers.Activation("silu")(keras.layers.Conv2D(2, 3, activation="swish")(inputs))
+    model = keras.Model(inputs, keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x)))
+    version = export_saved_model(model, tmp_path, freeze=True)
+    images = np.random.default_rng(0).normal(size=(2, 4, 4, 3)).astype("float32")
+    result = tf.saved_model.load(version).signatures["serving_default"](images=tf.constant(images))
+    np.testing.assert_allclose(result["probabilities"], model(images), atol=1e-6)
 
 
 def test_the_next_version_is_above_the_highest(plain_model, tmp_path):

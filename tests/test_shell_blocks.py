@@ -1,0 +1,80 @@
+"""The commands in shell blocks of README and docs: all have options that exist, and what can run here runs in order."""
+
+import pathlib
+import re
+import shlex
+
+import keras
+import pytest
+
+from export import cli as export_cli
+from zoo import cli as zoo_cli
+from zoo.data import digits
+
+ROOT = pathlib.Path(__file__).parent.parent
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+MAINS = {"lambda-zoo": zoo_cli.main, "lambda-export": export_cli.main}
+# Pages whose commands run one after the other in one folder, as a reader would type them, and what he typed before.
+RUN = {
+    "README.md": [],
+    "docs/index.md": [],
+    "docs/serving.md": ["lambda-zoo train --recipe digits --out runs/digits"],
+    "docs/transfer.md": [],
+    "docs/explaining.md": [],
+}
+# Words of commands that cannot run here, and what they need.
+NEEDS = {
+    "lambda_resnet50ts": "a network",
+    "lambda_resnet152_224 --strategy": "ImageNet and several devices",
+    "runs/flowers": "photographs of flowers",
+    "web": "packages of npm; tests/export/test_web_page.py runs it",
+}
+# Arguments that make a training short.
+SHORTER = {"train": ["training.epochs=1"], "fine-tune": ["--epochs=1", "--head-epochs=1"]}
+
+
+def commands(page):
+    """The commands of this project in a page's shell blocks, as lists of words from `lambda-…` on."""
+    for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        for line in block.replace("\\\n", " ").splitlines():
+            words = shlex.split(line, comments=True)
+            starts = [index for index, word in enumerate(words) if pathlib.Path(word).name in MAINS]
+            if starts:
+                yield words[starts[0] :]
+
+
+def parse(program, arguments):
+    if pathlib.Path(program).name == "lambda-zoo":
+        return zoo_cli._parse(arguments)
+    return export_cli._parser().parse_args(arguments)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_options_exist(page):
+    for program, *arguments in commands(page):
+        parse(program, arguments)  # a UserError names what is wrong
+
+
+def test_make_has_the_targets():
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    for page in PAGES:
+        for target in re.findall(r"^make (\w+)", page.read_text(encoding="utf-8"), re.MULTILINE):
+            assert f"\n{target}:" in makefile, f"{page.name}: make {target}"
+
+
+def can_run(words):
+    line = shlex.join(words)
+    return not any(need in (line if " " in need or "/" in need else words) for need in NEEDS)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", RUN)
+def test_they_run(name, tmp_path, monkeypatch, capfd):
+    for picture, index in (("digit.png", 8), ("seven.png", 17)):
+        keras.utils.save_img(tmp_path / picture, digits.load_arrays()[0][index], scale=False)
+    monkeypatch.chdir(tmp_path)
+    before = [line.split() for line in RUN[name]]
+    for program, *arguments in [*before, *filter(can_run, commands(ROOT / name))]:
+        shorter = [] if "--dry-run" in arguments else SHORTER.get(arguments[0], [])
+        status = MAINS[program]([*arguments, *shorter])
+        assert status == 0, f"{shlex.join(arguments)}: {capfd.readouterr().err[-2000:]}"
