@@ -35,4 +35,6 @@ def save_folded(served: ServedClassifier, folder: Path) -> None:
         (result,) = tf.graph_util.import_graph_def(graph, {images.name: pixels}, [probabilities.name], name="")
         return {"probabilities": result}
 
-    tf.saved_model.save(tf.Module(), str(folder), signatures={SERVING_DEFAULT: folded})
+    # In the gradient of SiLU, constants of a frozen graph cannot be saved.
+    options = tf.saved_model.SaveOptions(experimental_custom_gradients=False)
+    tf.saved_model.save(tf.Module(), str(folder), signatures={SERVING_DEFAULT: folded}, options=options)

@@ -45,9 +45,11 @@ __all__ = [
     "query_first",
 ]
 
-# So many chunks are written out one after the other; a loop, which exported graphs pay for, serves more: a training
-# step of 64 chunks written out took two and a half times the memory, and fifteen times as long to trace.
+# So many chunks are written out one after the other, a loop serves more. Where gradients may be taken, a step of 64
+# chunks written out took two and a half times the memory of the loop. Inference keeps nothing of a chunk, and exported
+# graphs pay for a loop: TFLite takes it with a fixed batch only, and not in int8.
 UNROLLED_CHUNKS = 8
+UNROLLED_CHUNKS_IN_INFERENCE = 64
 
 
 def normalize_keys(keys, normalization, mask=None):
@@ -207,6 +209,7 @@ def contract(
     normalization="softmax",
     mask=None,
     embeddings=None,
+    training=None,
 ):
     """The output of a lambda layer, in the order and the chunks of a plan.
 
@@ -222,6 +225,7 @@ def contract(
         mask: `None`, or boolean `[n, m]`, true where a query sees a position.
         embeddings: E, which `embeddings.expand` made of the table for these grids and this dense plan, once for many
             calls. Without a mask only.
+        training: False in inference alone, where more chunks are written out.
 
     Returns:
         `[b, n, h, v]`.
@@ -236,8 +240,11 @@ def contract(
         if mask is not None:
             tensors["keys"] = keys
         tensors = {name: tensor for name, tensor in tensors.items() if tensor is not None}
-        dense = _dense if plan.query_rows is None else _dense_in_chunks
-        parts.append(dense(tensors, query_grid, context_grid, plan, normalization))
+        if plan.query_rows is None:
+            parts.append(_dense(tensors, query_grid, context_grid, plan, normalization))
+        else:
+            unrolled = UNROLLED_CHUNKS_IN_INFERENCE if training is False else UNROLLED_CHUNKS
+            parts.append(_dense_in_chunks(tensors, query_grid, context_grid, plan, normalization, unrolled))
     return sum(parts[1:], parts[0])
 
 
@@ -248,8 +255,10 @@ def _dense(tensors, query_grid, context_grid, plan, normalization):
     return _dense_rows(tensors, plan, normalization)
 
 
-def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
+def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization, unrolled):
     """`_dense` over a few rows of queries at a time; gradients of many chunks compute them again, keeping none.
+
+    More than `unrolled` chunks are a loop.
 
     Under a global scope each chunk takes its own embeddings and all of the context. Under a local one all chunks
     have the same embeddings, and each takes the band of context rows that its scope reaches.
@@ -282,7 +291,7 @@ def _dense_in_chunks(tensors, query_grid, context_grid, plan, normalization):
             arguments["embeddings"] = expand_rows(arguments["columns"], arguments["first_row"], rows, context_height)
         return _dense_rows(arguments, plan, normalization)
 
-    if chunks <= UNROLLED_CHUNKS:
+    if chunks <= unrolled:
         slices = [[tensor[chunk] for tensor in chunked.values()] for chunk in range(chunks)]
         outputs = ops.stack([chunk_output(*chunk, *tensors.values()) for chunk in slices])
     else:

@@ -239,6 +239,7 @@ class LambdaLayer(keras.layers.Layer):
             plan=plan,
             normalization=self.key_normalization,
             mask=mask,
+            training=training,
             **positions,
         )
         if self.use_position_bias:

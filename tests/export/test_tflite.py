@@ -8,7 +8,10 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import lambda_keras as lk
+from export.calibration import Calibration
+from export.quantization import CALIBRATED
 from export.tflite import export_tflite
+from lambda_keras.layers import contraction
 from zoo.errors import UserError
 
 
@@ -84,8 +87,13 @@ def test_images_for_a_kind_that_takes_none_are_refused(digits_model, digits_cali
         export_tflite(digits_model, tmp_path / "model.tflite", "float16", digits_calibration)
 
 
-def test_of_a_loop_only_what_the_converter_makes_right_is_written(digits_calibration, tmp_path):
-    """A global scope on 32 by 32 positions: too many chunks of queries to write out one by one."""
+@pytest.fixture
+def loops(monkeypatch):
+    """Lambda layers with a loop over their chunks of queries, where no more than so many are written out."""
+    monkeypatch.setattr(contraction, "UNROLLED_CHUNKS_IN_INFERENCE", contraction.UNROLLED_CHUNKS)
+
+
+def test_of_a_loop_only_what_the_converter_makes_right_is_written(loops, digits_calibration, tmp_path):
     model = one_layer(lk.layers.LambdaLayer(8), 32)
     path = tmp_path / "model.tflite"
     with pytest.raises(UserError, match="for a known number of images only; give it with --batch"):
@@ -97,6 +105,23 @@ def test_of_a_loop_only_what_the_converter_makes_right_is_written(digits_calibra
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
     result = Interpreter(model_path=str(export_tflite(model, path, batch_size=2))).get_signature_runner()(images=images)
     np.testing.assert_allclose(result["probabilities"], model(images), atol=1e-5)
+
+
+@pytest.mark.parametrize(("kind", "tolerance"), [("none", 1e-5), ("dynamic", 0.01), ("int8-float-io", 0.03)])
+def test_a_large_map_takes_every_kind_and_any_batch(kind, tolerance, operations, tmp_path):
+    """The layer of lambda_resnet50ts at 256 pixels: 32 by 32 positions, sixteen chunks of queries."""
+    layer = lk.layers.LambdaLayer(64, scope_size=9)
+    model = one_layer(layer, 32)
+    assert layer.plan((None, 32, 32, 3)).query_rows == 2
+    pixels = np.random.default_rng(0).integers(0, 256, (60, 32, 32, 3), dtype="uint8")
+    calibration = Calibration(pixels[:40], pixels[40:], np.full(3, 0.5, "float32"), np.full(3, 0.3, "float32"))
+    path = export_tflite(model, tmp_path / "model.tflite", kind, calibration if kind in CALIBRATED else None)
+    assert "WHILE" not in operations(path)
+    runner = Interpreter(model_path=str(path)).get_signature_runner()
+    for batch in (1, 3):
+        images = calibration.normalised(pixels[:batch])
+        result = runner(images=images)["probabilities"]
+        np.testing.assert_allclose(result, model(images, training=False), atol=tolerance)
 
 
 def test_a_calibration_that_clips_leaves_the_older_file(digits_model, digits_calibration, tmp_path):

@@ -26,14 +26,16 @@ def test_equals_the_equations(options):
 
 @pytest.mark.parametrize("intra_depth", [1, 2])
 @pytest.mark.parametrize("scope_size", [None, 3, 7], ids=["global", "band", "few bands"])
-# All rows at once, six chunks written out, and twelve in a loop.
+# All rows at once, six chunks written out, and twelve in a loop, or in inference written out too.
 @pytest.mark.parametrize("query_rows", [None, 2, 1])
 @pytest.mark.parametrize("order", contraction.DENSE_ORDERS)
 def test_stored_embeddings_in_every_order_and_chunking(order, query_rows, scope_size, intra_depth):
     x = random_inputs(2, 12, 3, 5)
     layer = make_layer(x, scope_size=scope_size, intra_depth=intra_depth)
     fused = fuse(layer, x.shape, embeddings_plan=(order, query_rows))
-    np.testing.assert_allclose(output(fused, x), reference.lambda_layer(layer, x), rtol=0, atol=1e-9)
+    expected = reference.lambda_layer(layer, x)
+    for training in (None, False):
+        np.testing.assert_allclose(output(fused, x, training=training), expected, rtol=0, atol=1e-9)
 
 
 @pytest.mark.parametrize("grid", [(7,), (2, 3, 4)])
