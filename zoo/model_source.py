@@ -8,6 +8,7 @@ import abc
 import dataclasses
 import functools
 import re
+import sys
 from pathlib import Path
 
 import lambda_keras as lk
@@ -136,16 +137,27 @@ class SharedModel(ModelSource):
 
 
 class RegisteredModel(ModelSource):
-    """A registered architecture with weights: published ones, of which the catalog has a row, or others."""
+    """A registered architecture with weights: published ones, of which the catalog has a row, or others.
 
-    def __init__(self, architecture, weights, row, name):
-        self._architecture, self._weights, self._row = architecture, weights, row
+    Args:
+        architecture: Its name.
+        weights: What `lambda_keras.load_weights` takes.
+        row: The catalog's row of the weights; `None` of others.
+        name: What to call it in messages.
+        origin: For weights without a row, the `ModelSource` that they are from, which knows their preprocessing and
+            classes; `None` for a lone file, whose images are taken to be as the architecture's.
+    """
+
+    def __init__(self, architecture, weights, row, name, origin=None):
+        self._architecture, self._weights, self._row, self._origin = architecture, weights, row, origin
         # Another revision of a repository has other weights than the row.
         self.published = row if row and weights == row.name else None
         self.name, self.folder = name, _run_folder(name)
 
     def preprocessing(self):
         """Both; see `ModelSource.preprocessing`."""
+        if self._origin:
+            return self._origin.preprocessing()
         if self._row and self._row.class_names:
             return self._preprocessor(), self._row.class_names
         # The registry's models of so many classes are made for ImageNet.
@@ -157,11 +169,20 @@ class RegisteredModel(ModelSource):
     def record(self):
         """The record; see `ModelSource.record`."""
         preprocessor, class_names = self.preprocessing()
+        if self._row is None and self._origin is None:
+            print(
+                f"{self._weights} does not tell how its images were: they are taken as {self._architecture} wants them "
+                f"(mean {list(preprocessor.mean)}, std {list(preprocessor.std)}); a run folder or one of "
+                "save_pretrained tells it",
+                file=sys.stderr,
+            )
         class_names = class_names or _numbers(lk.applications.get_config(self._architecture).classes)
         dataset = DATASETS.get(self._row.dataset, ()) if self._row else ()
         return Record.of_preprocessor(preprocessor, self._architecture, class_names, *dataset)
 
     def _preprocessor(self):
+        if self._origin:
+            return self._origin.preprocessing()[0]
         return self._row.preprocessor if self._row else loader.preprocessor_of(self._architecture)
 
     def load(self, image_size=None):
@@ -170,8 +191,9 @@ class RegisteredModel(ModelSource):
         image_size = image_size or self._preprocessor().image_size
         if self._row and self._row.fixed_image_size and image_size != self._row.image_size:
             raise UserError(f"{self.name} takes images of {self._row.image_size} pixels only, got {image_size}")
-        channels = len(self._preprocessor().mean)
-        model = lk.create_model(self._architecture, input_shape=(image_size, image_size, channels))
+        shape = (image_size, image_size, len(self._preprocessor().mean))
+        names = self._origin.preprocessing()[1] if self._origin else None
+        model = lk.create_model(self._architecture, input_shape=shape, **({"classes": len(names)} if names else {}))
         with errors_of_weights():
             # Exactly, unlike `weights` of `create_model`: a classifier that stays random must not be evaluated.
             lk.load_weights(model, self._weights, architecture=self._architecture)
@@ -213,10 +235,17 @@ def find(source, weights=None):
 
 def _registered(architecture, weights):
     if not loader.is_published(weights) or is_hub_name(weights):
-        return RegisteredModel(architecture, weights, None, f"{architecture} with {weights}")
+        return RegisteredModel(architecture, weights, None, f"{architecture} with {weights}", _origin(weights))
     with errors_of_weights():
         row = loader.find_record(weights, architecture)
     return RegisteredModel(architecture, row.name, row, row.name)
+
+
+def _origin(weights):
+    """The source that tells how the images of weights without a row were; `None` for a lone file."""
+    if is_hub_name(weights) or (Path(weights) / pretrained.CONFIG).is_file():
+        return find(weights)
+    return SavedModel(Path(weights)) if Path(weights).with_name(run_folder.RECORD).is_file() else None
 
 
 def _first_tag(architecture):

@@ -85,7 +85,7 @@ def test_a_revision_that_is_not_in_the_cache(hub):
         model_source.find(f"hf://timm/{TAG}@v2").load(32)
 
 
-def test_weights_of_ones_own(model, shared, class_index, tmp_path):
+def test_weights_of_ones_own(class_index, tmp_path, capsys):
     own = lk.create_model("lambda_resnet_tiny", input_shape=(64, 64, 3))
     own.save_weights(tmp_path / "own.weights.h5")
     source = model_source.find("lambda_resnet_tiny", str(tmp_path / "own.weights.h5"))
@@ -93,8 +93,25 @@ def test_weights_of_ones_own(model, shared, class_index, tmp_path):
     np.testing.assert_allclose(source.load(64).predict(images, verbose=0), own.predict(images, verbose=0), atol=1e-6)
     record = source.record()
     assert (record.dataset, record.image_size, record.class_names) == (None, 32, tuple("0123456789"))
-    with pytest.raises(UserError, match=r"does not fit lambda_resnet_tiny: .*stem_conv/kernel"):
-        model_source.find("lambda_resnet_tiny", str(shared)).load()
+    assert "own.weights.h5 does not tell how its images were: they are taken as" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("kind", ["shared", "run"])
+def test_weights_with_a_preprocessing_of_their_own(kind, model, shared, saved_run, record, capsys):
+    """A folder of save_pretrained, or a file with a record beside it: with the same images as the model itself."""
+    weights = shared if kind == "shared" else saved_run / "model.keras"
+    source = model_source.find("lambda_resnet_tiny", str(weights))
+    own = source.record()
+    for field in ("mean", "std", "interpolation", "image_size", "evaluation_crop", "class_names"):
+        assert getattr(own, field) == getattr(record, field), field
+    images = np.random.default_rng(0).normal(size=(2, 32, 32, 1)).astype("float32")
+    np.testing.assert_allclose(source.load().predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
+    assert capsys.readouterr().err == ""
+
+
+def test_weights_of_another_network_are_refused(shared):
+    with pytest.raises(UserError, match="does not fit"):
+        model_source.find("lambda_resnet50", str(shared)).load()
 
 
 @pytest.mark.parametrize(
