@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -77,6 +79,24 @@ def test_every_kind_of_file_has_the_channels_asked_for(kind, mode, channels, enc
         return  # Its palette is chosen when it is written.
     difference = np.abs(decoded.astype(int) - expected.reshape(decoded.shape))
     assert difference.mean() < 2, "the conversion to grey and JPEG's rounding"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P"])
+def test_what_is_transparent_is_white_as_pillow_has_it(mode, channels, encode, photo):
+    pixels = np.random.default_rng(0).integers(0, 256, (48, 64, 4), "uint8")
+    pixels[:10, :, 3] = 0
+    image = Image.fromarray(pixels).convert(mode)
+    file = io.BytesIO()
+    # Of a palette one colour is transparent.
+    image.save(file, "PNG", **({"transparency": image.getpixel((0, 0))} if mode == "P" else {}))
+    over_white = Image.open(file).convert("RGBA")
+    over_white = Image.alpha_composite(Image.new("RGBA", over_white.size, "white"), over_white)
+    expected = np.asarray(over_white.convert("L" if channels == 1 else "RGB")).astype(int)
+    decoded = preprocessing.decode(file.getvalue(), channels).numpy()
+    # Pillow rounds the weights of grey otherwise.
+    np.testing.assert_allclose(decoded, expected.reshape(decoded.shape), atol=1)
+    assert (decoded == 255).any()
 
 
 def test_transparency_can_be_kept(encode, photo):
