@@ -8,12 +8,13 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import lambda_keras as lk
-from export.calibration import load_calibration
+from export.calibration import Calibration, load_calibration
 from export.delegation import operations_outside_xnnpack
-from export.quantization import BOUNDS, CALIBRATED
+from export.quantization import BOUNDS, CALIBRATED, KINDS
 from export.saved_model import export_saved_model
 from export.serving_model import load
 from export.tflite import export_tflite
+from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from tests.export.conftest import blotches
 from zoo.data import catalog, input_pipeline
 
@@ -50,6 +51,10 @@ MODELS = [
 ]
 
 
+# Of a probability, by kind: what rounding makes of networks with random weights.
+LARGEST_DIFFERENCES = {"float16": 1e-2, "dynamic": 5e-2, "int8-float-io": 0.1}
+
+
 @pytest.fixture(scope="module", params=MODELS)
 def written(request, make_random, tmp_path_factory):
     """A model with its SavedModel and its TFLite file, and images for it."""
@@ -80,20 +85,41 @@ def test_built_in_operations_only(written, operations):
     assert not names & {"CUSTOM", "CONV_3D"}
 
 
+@pytest.mark.parametrize("name", ["lambda_resnet26t", "lambda_resnet50ts", "lambda_mobilenet_v2"])
+def test_every_kind_of_every_architecture(name, make_random, operations, tmp_path):
+    side, fields = (32, {"deviation": 0.01}) if name == "lambda_mobilenet_v2" else (64, first_blocks(name))
+    model = make_random(name, side, **fields)
+    pixels = blotches(50, seed=1, side=side)
+    calibration = Calibration(pixels[:40], pixels[40:], *map(np.float32, (IMAGENET_MEAN, IMAGENET_STD)))
+    images = calibration.normalised(pixels[:8])
+    expected = model.predict(images, verbose=0)
+    for kind, largest in LARGEST_DIFFERENCES.items():
+        path = tmp_path / f"{kind}.tflite"
+        export_tflite(model, path, kind, calibration if kind in CALIBRATED else None)
+        assert not operations(path) & {"CUSTOM", "CONV_3D"}
+        runner = Interpreter(model_path=str(path)).get_signature_runner()
+        for batch in (1, 3, 8):
+            result = runner(images=images[:batch])["probabilities"]
+            np.testing.assert_allclose(result, expected[:batch], atol=largest, err_msg=f"{kind}, batch {batch}")
+
+
 def test_images_of_any_size(make_random, tmp_path):
     """What a scope that is local allows, and batches of any size with it."""
     model = make_random("lambda_resnet_tiny", None)
     served = tf.saved_model.load(export_saved_model(model, tmp_path)).signatures["serving_default"]
+    interpreter = Interpreter(model_path=str(export_tflite(model, tmp_path / "model.tflite")))
     for shape in ((3, 32, 32, 3), (1, 24, 40, 3)):
         images = np.random.default_rng(1).normal(size=shape).astype("float32")
-        result = served(images=tf.constant(images))["probabilities"]
-        np.testing.assert_allclose(result, model(images, training=False), atol=1e-5)
+        expected = model(images, training=False)
+        np.testing.assert_allclose(served(images=tf.constant(images))["probabilities"], expected, atol=1e-5)
+        runner = interpreter.get_signature_runner()
+        np.testing.assert_allclose(runner(images=images)["probabilities"], expected, atol=1e-5)
 
 
 @pytest.fixture(scope="module", params=["digits", pytest.param("fashion_mnist", marks=needs_fashion_mnist)])
 def shipped(request):
-    """A model with the weights in this package, fused; its record; all test images with their labels."""
-    _, model, record = load("lambda_resnet_tiny", request.param, fuse=True)
+    """A model with the weights in this package; its record; where its data are; all test images with their labels."""
+    _, model, record = load("lambda_resnet_tiny", request.param)
     data_dir = FASHION_MNIST if request.param == "fashion_mnist" else None
     dataset = catalog.load(record.data(), data_dir)
     batches = input_pipeline.evaluation_batches(dataset.test, dataset, record.data(), batch_size=BATCH_SIZE)
@@ -102,23 +128,53 @@ def shipped(request):
     return model, record, data_dir, images[valid], labels[valid]
 
 
-@pytest.mark.parametrize("kind", ["none", "float16", "dynamic", "int8-float-io"])
-def test_the_accuracy_of_shipped_weights(shipped, kind, operations, tmp_path):
+def in_batches(classify, images):
+    """The probabilities of all images, a batch at a time."""
+    starts = range(0, len(images), BATCH_SIZE)
+    return np.concatenate([classify(images[start : start + BATCH_SIZE]) for start in starts])
+
+
+def check_accuracy(result, expected, labels, largest_difference):
+    """Within 0.5 points of the model's accuracy, whatever the kind."""
+    accuracy = np.mean(expected.argmax(-1) == labels)
+    assert accuracy > 0.93
+    assert accuracy - np.mean(result.argmax(-1) == labels) <= 0.005
+    assert np.abs(result - expected).max() <= largest_difference
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_accuracy_of_tflite_files(shipped, kind, operations, tmp_path):
     model, record, data_dir, pixels, labels = shipped
-    calibration = None
-    if kind in CALIBRATED:
-        calibration = load_calibration(record.dataset, model, 200, record, data_dir)
-    path = export_tflite(model, tmp_path / "model.tflite", kind, calibration, record=record)
+    calibration = load_calibration(record.dataset, model, 200, record, data_dir) if kind in CALIBRATED else None
+    path = export_tflite(lk.fuse(model), tmp_path / "model.tflite", kind, calibration, record=record)
     assert not operations(path) & {"CUSTOM", "CONV_3D"}
     images = np.asarray(lk.preprocess_input(pixels, mean=record.mean, std=record.std))
-    expected = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
-    accuracy = np.mean(expected.argmax(-1) == labels)
-    assert accuracy > 0.9
     runner = Interpreter(model_path=str(path)).get_signature_runner()
-    starts = range(0, len(images), BATCH_SIZE)
-    result = np.concatenate([runner(images=images[start : start + BATCH_SIZE])["probabilities"] for start in starts])
-    assert accuracy - np.mean(result.argmax(-1) == labels) <= 0.005
-    assert np.abs(result - expected).max() <= BOUNDS[kind].largest_difference
+    (given,), (returned,) = runner.get_input_details().values(), runner.get_output_details().values()
+
+    def classify(batch):
+        if given["dtype"] == np.int8:
+            scale, zero_point = given["quantization"]
+            batch = np.clip(np.round(batch / scale) + zero_point, -128, 127).astype("int8")
+        result = runner(images=batch)["probabilities"]
+        if returned["dtype"] == np.int8:
+            scale, zero_point = returned["quantization"]
+            result = scale * (result.astype("float32") - zero_point)
+        return result
+
+    expected = model.predict(images, batch_size=BATCH_SIZE, verbose=0)
+    check_accuracy(in_batches(classify, images), expected, labels, BOUNDS[kind].largest_difference)
+
+
+@pytest.mark.parametrize(("fuse", "freeze"), [(False, False), (True, True)], ids=["plain", "fused, frozen"])
+def test_the_accuracy_of_saved_models(shipped, fuse, freeze, tmp_path):
+    """Of images as they are: preprocessing is inside."""
+    model, record, _, pixels, labels = shipped
+    version = export_saved_model(lk.fuse(model) if fuse else model, tmp_path, record, freeze=freeze)
+    served = tf.saved_model.load(version).signatures["classify_uint8"]
+    result = in_batches(lambda batch: served(images=tf.constant(batch))["probabilities"], pixels)
+    images = np.asarray(lk.preprocess_input(pixels, mean=record.mean, std=record.std))
+    check_accuracy(result, model.predict(images, batch_size=BATCH_SIZE, verbose=0), labels, 1e-4)
 
 
 def test_xnnpack_runs_a_fused_model_as_a_whole(tmp_path):
