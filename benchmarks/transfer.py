@@ -128,7 +128,7 @@ def plot(rows, path):
     axes.axvline(100 / len(CATEGORIES), color="black", linestyle=":", label="chance")
     axes.set_yticks(range(len(starts)), starts)
     axes.invert_yaxis()
-    axes.set_xlabel("balanced accuracy on unseen pictures (%), five folds and their mean")
+    axes.set_xlabel("balanced accuracy (%), five folds and their mean")
     axes.legend(loc="lower right")
     figure.savefig(path, dpi=120)
 
