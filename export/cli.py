@@ -68,7 +68,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _define_verify(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz", help="images and labels")
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="FILE.npz|DATASET",
+        help="images and labels: the test.npz of a training, or a dataset, such as digits: its test part",
+    )
+    _add_data_dir(parser)
+    parser.add_argument("--image-size", type=_positive, metavar="N", help="side in pixels, of artifacts made with it")
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,
@@ -125,6 +132,10 @@ def _add_form(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
 
 
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of a dataset: as of `lambda-zoo train`")
+
+
 def _add_quantization(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quantize",
@@ -138,7 +149,7 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
         metavar="PATH|DATASET",
         help="images for int8: an .npz file, a folder of image files, or a dataset, such as digits: its training part",
     )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of a dataset: as of `lambda-zoo train`")
+    _add_data_dir(parser)
     parser.add_argument(
         "--calibration-images", type=int, default=200, metavar="N", help="how many of them (default: %(default)s)"
     )
@@ -183,16 +194,20 @@ def _web(options: argparse.Namespace) -> int:
 
 def _verify(options: argparse.Namespace) -> int:
     from export.artifact import find_artifact, in_runtimes
-    from export.labelled_images import load_labelled_images
+    from export.labelled_images import load_test_images
     from export.runner import load_original
+    from export.serving_model import read_record
     from export.verification_report import print_report
     from export.verify import verify
+    from zoo import model_source
 
     artifacts = [find_artifact(path) for path in options.artifacts]
     artifacts += in_runtimes(artifacts, options.runtime)
-    original = load_original(options.model, options.weights)
-    data = load_labelled_images(options.data, original.model)
-    verification = verify(original, data, artifacts)
+    source = model_source.find(options.model, options.weights)
+    record = read_record(source, options.image_size)
+    original = load_original(source, options.image_size)
+    data = load_test_images(options.data, original.model, record, options.data_dir)
+    verification = verify(original, data, artifacts, record)
     print_report(original.name, len(data.images), artifacts, verification)
     return 0 if verification.passes(artifacts) else 1
 
@@ -201,9 +216,11 @@ def _benchmark(options: argparse.Namespace) -> int:
     from export.artifact import find_artifact
     from export.benchmark import benchmark, print_measurements, write_benchmark
     from export.runner import load_original
+    from zoo import model_source
 
     artifacts = [find_artifact(path) for path in options.artifacts]
-    original = load_original(options.model, options.weights, options.image_size) if options.model else None
+    source = model_source.find(options.model, options.weights) if options.model else None
+    original = load_original(source, options.image_size) if source else None
     measurements = benchmark(artifacts, options.batch_sizes, options.image_size, original)
     print_measurements(measurements)
     write_benchmark(options.out, measurements)

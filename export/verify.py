@@ -9,10 +9,12 @@ import numpy as np
 
 from export.artifact import Artifact
 from export.labelled_images import LabelledImages
-from export.model_description import has_preprocessing
+from export.model_description import read_preprocessing
+from export.normalisation import check_artifact
 from export.quantization import Bounds
 from export.runner import ModelRunner, Runner, check_images, median_seconds, start
 from zoo.errors import UserError
+from zoo.record import Record
 
 BATCH_SIZE = 32
 
@@ -69,16 +71,20 @@ class Verification:
         return all(comparison.passes(artifact.bounds) for comparison, artifact in pairs)
 
 
-def verify(original: ModelRunner, data: LabelledImages, artifacts: list[Artifact]) -> Verification:
+def verify(
+    original: ModelRunner, data: LabelledImages, artifacts: list[Artifact], record: Record | None = None
+) -> Verification:
     """Runs the model and every artifact over all images, then measures how long they take for one.
 
     Args:
         original: The model.
         data: The images and their labels.
         artifacts: What to compare with it.
+        record: The model's record; what artifacts say of how they normalise images is compared with it.
 
     Raises:
-        UserError: An artifact does not run, takes images of another shape, or returns another shape than the model.
+        UserError: An artifact says that images are normalised otherwise, does not run, takes images of another shape,
+            or returns another shape than the model.
     """
     with tempfile.TemporaryDirectory(prefix="lambda-export-") as name, contextlib.ExitStack() as stack:
         raw, normalised = Path(name) / "raw.npy", Path(name) / "normalised.npy"
@@ -86,7 +92,11 @@ def verify(original: ModelRunner, data: LabelledImages, artifacts: list[Artifact
         _write_normalised(data, normalised)
         images = {original: normalised}
         for artifact in artifacts:
-            images[stack.enter_context(start(artifact))] = raw if has_preprocessing(artifact.path) else normalised
+            runner = stack.enter_context(start(artifact))
+            # After its runtime has found the file sound.
+            check_artifact(artifact, record)
+            takes_raw = read_preprocessing(artifact.path) is not None
+            images[runner] = raw if takes_raw else normalised
         for runner in images:
             check_images(runner, data.images.shape[1:])
         load_seconds = [runner.load_seconds + _time_of_a_batch(runner, path) for runner, path in images.items()]

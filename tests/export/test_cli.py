@@ -1,6 +1,7 @@
 """The commands as they are typed, each in a process of its own where that can matter."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 import lambda_keras as lk
 from export import cli
 from export.delegation import operations_outside_xnnpack
+from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
 ROOT = Path(__file__).parents[2]
 
@@ -105,6 +107,26 @@ def test_a_run_is_verified_with_raw_images(run_of_model, data_file, tmp_path, op
     assert verdicts(capsys) == ["-", "pass"]
 
 
+def test_a_dataset_verifies_artifacts_for_another_image_size(digits_run, tmp_path, capsys):
+    """Nothing but the model is needed: the images are the test part, prepared as the record says."""
+    form = ["--model", str(digits_run), "--image-size", "20"]
+    assert cli.main(["saved-model", *form, "--out", f"{tmp_path}/out"]) == 0
+    assert cli.main(["tflite", *form, "--out", f"{tmp_path}/model.tflite"]) == 0
+    artifacts = [f"{tmp_path}/out", f"{tmp_path}/model.tflite"]
+    assert cli.main(["verify", *form, "--data", "digits", *artifacts]) == 0
+    printed = capsys.readouterr().out
+    assert "\n450 images; " in printed
+    assert [row.split()[-1] for row in printed.splitlines()[4:7]] == ["-", "pass", "pass"]
+
+
+def test_an_artifact_of_another_normalisation_is_one_line(digits_run, digits_record, quantized, tmp_path, capsys):
+    shutil.copytree(digits_run, tmp_path / "run")
+    digits_record.model_copy(update={"mean": (0.5,)}).write(tmp_path / "run" / "record.json")
+    arguments = ["--model", tmp_path / "run", "--data", "digits", quantized["none"]]
+    status = cli.main(["verify", *map(str, arguments)])
+    check_one_line(status, capsys.readouterr().err, "digits-none.tflite has mean [0.305]", "record [0.5]")
+
+
 def test_tflite_of_another_form(run_of_model, tmp_path):
     """Fused, for larger images: XNNPACK leaves nothing outside."""
     arguments = [
@@ -156,11 +178,13 @@ def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, 
 
 
 @pytest.mark.parametrize("architecture", [[], ["lambda_resnet_tiny", "--weights"]], ids=["shared", "architecture"])
-def test_other_sources_of_a_model(architecture, model, data_file, tmp_path, capsys):
+def test_other_sources_of_a_model(architecture, model, arrays, tmp_path, capsys):
     lk.save_pretrained(model, tmp_path / "shared")
+    # Neither tells of a normalisation of its own: they have ImageNet's.
+    np.savez(tmp_path / "test.npz", **{**arrays, "mean": np.float32(IMAGENET_MEAN), "std": np.float32(IMAGENET_STD)})
     source = ["--model", *architecture, f"{tmp_path}/shared"]
     assert cli.main(["tflite", *source, "--out", f"{tmp_path}/model.tflite"]) == 0
-    assert cli.main(["verify", *source, "--data", str(data_file), f"{tmp_path}/model.tflite"]) == 0
+    assert cli.main(["verify", *source, "--data", f"{tmp_path}/test.npz", f"{tmp_path}/model.tflite"]) == 0
     comparisons, costs, _ = capsys.readouterr().out.split("\n\n")
     _, _, original, _ = costs.splitlines()
     # What is made of an architecture has no file whose size could be told.
