@@ -9,11 +9,11 @@ import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from export.labels import LABELS, labels_text
 from zoo.errors import UserError
 from zoo.record import Record
 
 BUFFER = "LAMBDA_KERAS_METADATA"
-LABELS = "labels.txt"
 FILE_IDENTIFIER = b"TFL3"
 
 
@@ -38,9 +38,7 @@ def add_metadata(content: bytes, record: Record) -> bytes:
         "preprocessing": record.model_dump(mode="json", include=preprocessing),
         "labels": record.class_names,
     }
-    return _with_file(
-        _with_buffer(content, json.dumps(metadata).encode()), "".join(f"{x}\n" for x in metadata["labels"])
-    )
+    return _with_file(_with_buffer(content, json.dumps(metadata).encode()), labels_text(record.class_names))
 
 
 def has_metadata(content: bytes) -> bool:
