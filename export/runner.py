@@ -5,7 +5,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ import keras
 import numpy as np
 
 from export.artifact import Artifact
+from export.scratch import temporary_folder
 from export.signatures import ServedClassifier
 from zoo.errors import UserError
 from zoo.model_source import ModelSource
@@ -120,8 +120,7 @@ def start(artifact: Artifact) -> Iterator[ArtifactRunner]:
     Raises:
         UserError: The artifact cannot be loaded.
     """
-    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         # -I: no PYTHONPATH, no current folder.
         command = [sys.executable, "-I", PROGRAM, artifact.kind, artifact.path.resolve(), folder / PROBABILITIES]
         pipe = subprocess.PIPE

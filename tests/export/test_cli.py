@@ -61,8 +61,8 @@ def test_export_and_verify(model, model_file, data_file, arrays, tmp_path, capsy
         assert (agreement, accuracy_of_artifact, verdict) == ("100.00%", f"{accuracy:.2%}", "pass")
     assert [row.split()[0] for row in costs[2:]] == [str(model_file), *newest]
     assert meaning[0] == "37 images; each artifact ran in a fresh process without keras and lambda_keras."
-    assert meaning[2].startswith(f"operations outside XNNPACK in {newest[1]}: ")
-    assert meaning[3:] == [
+    assert meaning[3].startswith(f"operations outside XNNPACK in {newest[1]}: ")
+    assert meaning[4:] == [
         "quantization none: a probability may differ by up to 0.0001, the accuracy be up to 0.50 points lower"
     ]
 
@@ -88,6 +88,8 @@ def test_int8_from_a_folder_of_images(digits_run, digits_folder, tmp_path, capfd
         (["--quantize", "int8", "--calibration", "missing.npz"], "no such file: missing.npz"),
         (["--quantize", "int8", "--calibration", "DATA", "--calibration-images", "3"], "at least 32, got 3"),
         (["--quantize", "int4"], "invalid choice: 'int4'"),
+        (["--data-dir", "."], "--data-dir is for --calibration, which is missing"),
+        (["--calibration-images", "200"], "--calibration-images is for --calibration, which is missing"),
         (["--batch", "0"], "--batch must be at least 1, got 0"),
     ],
 )
@@ -261,3 +263,18 @@ def test_a_bug_keeps_its_traceback(model_file, tmp_path, monkeypatch):
     monkeypatch.setattr("export.saved_model.export_saved_model", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         cli.main(["saved-model", "--model", str(model_file), "--out", str(tmp_path)])
+
+
+def test_sigterm_leaves_nothing_half_written(run_of_model, tmp_path):
+    """A real signal, at the moment when the SavedModel is written but has no name yet."""
+    program = """
+import os, signal, sys
+from export import cli, saved_model
+saved_model.os.rename = lambda *paths: os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+    arguments = ["saved-model", "--model", run_of_model, "--out", tmp_path / "out"]
+    process = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True)
+    assert process.returncode == 143, process.stderr
+    assert os.listdir(tmp_path / "out") == []
+    assert b"Traceback" not in process.stderr
