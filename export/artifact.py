@@ -1,6 +1,7 @@
 """What `lambda-export` has written, found again on disk, and the runtimes that take it."""
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from zoo.errors import UserError
 
 SAVED_MODEL = "saved_model"
 TFLITE = "tflite"
+# What must be known where the times of both are compared.
+THREADS = "threads: a .tflite file runs on one, the model and SavedModels on all cores."
 
 
 @dataclass(frozen=True)
@@ -55,12 +58,27 @@ def find_artifact(path: Path) -> Artifact:
     raise UserError(f"{path}: expected a .tflite file, a SavedModel or a folder of its versions")
 
 
+def find_artifacts(paths: Sequence[Path]) -> list[Artifact]:
+    """Recognises several, as `find_artifact` does.
+
+    Raises:
+        UserError: As of `find_artifact`, or two of the paths are the same artifact.
+    """
+    artifacts = [find_artifact(path) for path in paths]
+    seen = {}
+    for path, artifact in zip(paths, artifacts, strict=True):
+        other = seen.setdefault(artifact.path.resolve(), path)
+        if other is not path:
+            raise UserError(f"{artifact} is given twice, as {other} and as {path}; leave one out")
+    return artifacts
+
+
 def in_runtimes(artifacts: list[Artifact], runtimes: list[str]) -> list[Artifact]:
     """The SavedModels among `artifacts` once more for each of `runtimes`, which run them too.
 
     Args:
         artifacts: As of `find_artifact`.
-        runtimes: Names of `export.runtimes.RUNTIMES`.
+        runtimes: Names of `export.runtimes.RUNTIMES`; each counts once.
 
     Raises:
         UserError: A runtime is not installed, or none of the artifacts is a SavedModel.
@@ -75,9 +93,10 @@ def in_runtimes(artifacts: list[Artifact], runtimes: list[str]) -> list[Artifact
             f"--runtime {runtimes[0]} reads SavedModels, got {', '.join(str(artifact.path) for artifact in artifacts)};"
             " add one, or leave out --runtime"
         )
-    for runtime in runtimes:
+    different = list(dict.fromkeys(runtimes))
+    for runtime in different:
         check_installed(runtime)
-    return [dataclasses.replace(artifact, kind=runtime) for artifact in saved_models for runtime in runtimes]
+    return [dataclasses.replace(artifact, kind=runtime) for artifact in saved_models for runtime in different]
 
 
 def size(path: Path) -> str:

@@ -3,16 +3,16 @@
 import contextlib
 import csv
 import os
-import tempfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from export.artifact import Artifact
 from export.runner import ModelRunner, Runner, check_images, median_seconds, start
-from export.scratch import scratch_folder
+from export.scratch import scratch_folder, temporary_folder, write_array
 from zoo.command_line import print_table
 from zoo.errors import UserError
 
@@ -58,9 +58,9 @@ def benchmark(
 
     Raises:
         UserError: An artifact does not run, has a fixed batch of another size than all of `batch_sizes`, or does not
-            take images of `image_size`, or takes any size and there is none.
+            take images of `image_size`, or takes any size and there is none; or a batch does not fit into memory.
     """
-    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name, contextlib.ExitStack() as stack:
+    with temporary_folder() as folder, contextlib.ExitStack() as stack:
         runners = [original] if original else []
         runners += [stack.enter_context(start(artifact)) for artifact in artifacts]
         for runner in runners:
@@ -69,14 +69,17 @@ def benchmark(
                     f"{runner.name} takes batches of {runner.shape[0]} only, got --batch-sizes "
                     f"{','.join(map(str, batch_sizes))}; add {runner.shape[0]}"
                 )
-        images = {runner: _write_images(Path(name), runner, max(batch_sizes), image_size) for runner in runners}
+        images = {runner: _write_images(folder, runner, max(batch_sizes), image_size) for runner in runners}
         return [row for batch_size in batch_sizes for row in _measure(images, batch_size)]
 
 
 def _measure(images: dict[Runner, Path], batch_size: int) -> list[Measurement]:
     runners = [runner for runner in images if runner.shape[0] in (None, batch_size)]
     calls = [lambda runner=runner: runner.run(images[runner], 0, batch_size)[1] for runner in runners]
-    medians, rounds = median_seconds(calls)
+    try:
+        medians, rounds = median_seconds(calls)
+    except (MemoryError, tf.errors.ResourceExhaustedError) as error:
+        raise UserError(_too_large(batch_size)) from error
     return [
         Measurement(runner.name, batch_size, seconds, batch_size / seconds, rounds)
         for runner, seconds in zip(runners, medians, strict=True)
@@ -91,8 +94,16 @@ def _write_images(folder: Path, runner: Runner, count: int, image_size: int | No
     check_images(runner, shape)
     path = folder / f"{shape}.npy"
     if not path.exists():
-        np.save(path, np.random.default_rng(0).normal(size=(count, *shape)).astype("float32"))
+        try:
+            images = np.random.default_rng(0).standard_normal((count, *shape), "float32")
+        except (MemoryError, ValueError, OverflowError) as error:  # the latter two beyond what an index can be
+            raise UserError(_too_large(count)) from error
+        write_array(path, images.shape, "float32", [images])
     return path
+
+
+def _too_large(batch_size: int) -> str:
+    return f"a batch of {batch_size} images does not fit into memory; give smaller --batch-sizes"
 
 
 def print_measurements(measurements: list[Measurement]) -> None:
@@ -111,6 +122,18 @@ def print_measurements(measurements: list[Measurement]) -> None:
     print_table(header, rows, right=range(1, len(header)))
 
 
+def check_out(folder: Path) -> None:
+    """Makes the folder for the files of a benchmark, before anything is measured.
+
+    Raises:
+        UserError: It cannot be made or written to, or a folder has the name of one of the files.
+    """
+    with scratch_folder(folder):
+        for name in (CSV, PLOT):
+            if (folder / name).is_dir():
+                raise UserError(f"cannot write {folder / name}: it is a folder; remove it, or give another --out")
+
+
 def write_benchmark(folder: Path, measurements: list[Measurement]) -> None:
     """Writes `benchmark.csv` and `benchmark.png` into `folder`, each beside and renamed.
 
@@ -119,7 +142,7 @@ def write_benchmark(folder: Path, measurements: list[Measurement]) -> None:
         measurements: At least one.
 
     Raises:
-        UserError: `folder` cannot be written to.
+        UserError: `folder` or a file in it cannot be written.
     """
     with scratch_folder(folder) as scratch:
         with open(scratch / CSV, "w", newline="", encoding="utf-8") as file:
@@ -129,7 +152,10 @@ def write_benchmark(folder: Path, measurements: list[Measurement]) -> None:
             writer.writerows(rows)
         _plot(measurements, scratch / PLOT)
         for name in (CSV, PLOT):
-            os.replace(scratch / name, folder / name)
+            try:
+                os.replace(scratch / name, folder / name)
+            except OSError as error:
+                raise UserError(f"cannot write {folder / name}: {error.strerror}; give another --out") from error
 
 
 def _plot(measurements: list[Measurement], path: Path) -> None:

@@ -8,8 +8,9 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
+from export.datasets import check_has_record, load_dataset, refuse_data_dir
 from export.labelled_images import load_labelled_images
-from zoo.data import catalog
+from export.normalisation import check_normalisation
 from zoo.data.image_folder import ENDINGS
 from zoo.errors import UserError
 from zoo.image_file import prepare_image, read_image
@@ -75,24 +76,17 @@ def load_calibration(
         raise UserError(f"--calibration-images must be at least {FEWEST_IMAGES}, got {count}")
     path = Path(source)
     is_dataset = not path.exists() and path.suffix != ".npz"
-    if data_dir is not None and not is_dataset:
-        raise UserError(f"--data-dir is for --calibration with the name of a dataset, got the path {source}")
+    if not is_dataset:
+        refuse_data_dir("--calibration", source, data_dir)
     if is_dataset or path.is_dir():
-        if record is None:
-            raise UserError(
-                f"--calibration {source} needs a record.json beside the model: without it nobody knows how the model "
-                "wants images; calibrate with the test.npz of its training"
-            )
+        check_has_record("--calibration", source, record)
         images = _read_dataset(source, count, record, data_dir) if is_dataset else _read_folder(path, count, record)
         mean, std = np.float32(record.mean), np.float32(record.std)
     else:
         data = load_labelled_images(path, model)
         images, mean, std = data.images[_taken(len(data.images), count)], data.mean, data.std
-        if record and not (np.allclose(mean, record.mean) and np.allclose(std, record.std)):
-            raise UserError(
-                f"{path} has mean {mean.tolist()} and std {std.tolist()}, the model's record {list(record.mean)} and "
-                f"{list(record.std)}; give images that are normalised alike, or a folder of image files"
-            )
+        remedy = "give images that are normalised alike, or a folder of image files"
+        check_normalisation(path, mean, std, record, remedy)
     is_check = np.arange(len(images)) % CHECK_EVERY == CHECK_EVERY - 1
     _check_variety(images[~is_check], source)
     return Calibration(images[~is_check], images[is_check], mean, std)
@@ -112,15 +106,7 @@ def _read_folder(folder, count, record):
 
 
 def _read_dataset(name, count, record, data_dir):
-    try:
-        dataset = catalog.load(record.data(name=str(name)), data_dir)
-    except UserError as error:
-        raise UserError(f"--calibration {name}: no such file or folder, and as a dataset: {error}") from error
-    if dataset.channels != record.channels:
-        raise UserError(
-            f"the model takes images with {record.channels} channels, those of {name} have {dataset.channels}; "
-            "calibrate with a dataset that has as many"
-        )
+    dataset = load_dataset("--calibration", name, record, data_dir)
     # In their order some datasets are sorted by class, and large ones would be read to their end.
     images = dataset.train.shuffled(seed=0).take(len(_taken(dataset.train.count, count)))
     return np.stack([prepare_image(image, record, f"an image of {name}") for _, image, _ in images])

@@ -2,12 +2,16 @@
 
 import argparse
 import os
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 
 from export.quantization import KINDS, NONE
 from export.runtimes import RUNTIMES
 from zoo.command_line import Parser, run
+from zoo.errors import UserError
+
+CALIBRATION_IMAGES = 200
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,7 +21,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments after the program's name; by default those of the process.
 
     Returns:
-        The exit status: 0 done, 1 an artifact differs from its model, 2 bad input (one line on stderr).
+        The exit status: 0 done, 1 an artifact differs from its model, 2 bad input (one line on stderr), 130 after
+        Ctrl-C. SIGTERM ends the process with 143 and leaves nothing half written.
     """
     # TensorFlow's C++ side talks at length on stderr. Who wants to read it sets the variable.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -26,7 +31,16 @@ def main(argv: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(argv)
         return options.run(options)
 
-    return run("lambda-export", command)
+    handler = signal.signal(signal.SIGTERM, _end)
+    try:
+        return run("lambda-export", command)
+    finally:
+        signal.signal(signal.SIGTERM, handler)
+
+
+def _end(number, frame):
+    """Ends as SIGTERM does, but by an exception, so that what is half written is removed."""
+    raise SystemExit(128 + number)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -68,7 +82,14 @@ def _parser() -> argparse.ArgumentParser:
 
 def _define_verify(parser: argparse.ArgumentParser) -> None:
     _add_model(parser)
-    parser.add_argument("--data", type=Path, required=True, metavar="FILE.npz", help="images and labels")
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="FILE.npz|DATASET",
+        help="images and labels: the test.npz of a training, or a dataset, such as digits: its test part",
+    )
+    _add_data_dir(parser)
+    parser.add_argument("--image-size", type=_positive, metavar="N", help="side in pixels, of artifacts made with it")
     parser.add_argument(
         "--runtime",
         choices=RUNTIMES,
@@ -125,6 +146,10 @@ def _add_form(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
 
 
+def _add_data_dir(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of a dataset: as of `lambda-zoo train`")
+
+
 def _add_quantization(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--quantize",
@@ -138,9 +163,9 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
         metavar="PATH|DATASET",
         help="images for int8: an .npz file, a folder of image files, or a dataset, such as digits: its training part",
     )
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of a dataset: as of `lambda-zoo train`")
+    _add_data_dir(parser)
     parser.add_argument(
-        "--calibration-images", type=int, default=200, metavar="N", help="how many of them (default: %(default)s)"
+        "--calibration-images", type=int, metavar="N", help=f"how many of them (default: {CALIBRATION_IMAGES})"
     )
 
 
@@ -163,10 +188,15 @@ def _tflite(options: argparse.Namespace) -> int:
     from export.serving_model import load
     from export.tflite import export_tflite
 
+    for option in ("data_dir", "calibration_images"):
+        if getattr(options, option) is not None and not options.calibration:
+            name = option.replace("_", "-")
+            raise UserError(f"--{name} is for --calibration, which is missing; add it, or leave out --{name}")
     _, model, record = load(options.model, options.weights, options.image_size, options.fuse)
     calibration = None
     if options.calibration:
-        images = options.calibration, model, options.calibration_images, record
+        count = CALIBRATION_IMAGES if options.calibration_images is None else options.calibration_images
+        images = options.calibration, model, count, record
         calibration = load_calibration(*images, options.data_dir)
     path = export_tflite(model, options.out, options.quantize, calibration, options.batch, record)
     print(f"wrote {path}")
@@ -182,30 +212,41 @@ def _web(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from export.artifact import find_artifact, in_runtimes
-    from export.labelled_images import load_labelled_images
+    from export.artifact import find_artifacts, in_runtimes
+    from export.labelled_images import load_test_images
     from export.runner import load_original
+    from export.serving_model import read_record
     from export.verification_report import print_report
     from export.verify import verify
+    from zoo import model_source
 
-    artifacts = [find_artifact(path) for path in options.artifacts]
+    artifacts = find_artifacts(options.artifacts)
     artifacts += in_runtimes(artifacts, options.runtime)
-    original = load_original(options.model, options.weights)
-    data = load_labelled_images(options.data, original.model)
-    verification = verify(original, data, artifacts)
+    source = model_source.find(options.model, options.weights)
+    record = read_record(source, options.image_size)
+    original = load_original(source, options.image_size)
+    data = load_test_images(options.data, original.model, record, options.data_dir)
+    verification = verify(original, data, artifacts, record)
     print_report(original.name, len(data.images), artifacts, verification)
     return 0 if verification.passes(artifacts) else 1
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from export.artifact import find_artifact
-    from export.benchmark import benchmark, print_measurements, write_benchmark
+    from export.artifact import TFLITE, THREADS, find_artifacts
+    from export.benchmark import benchmark, check_out, print_measurements, write_benchmark
     from export.runner import load_original
+    from zoo import model_source
 
-    artifacts = [find_artifact(path) for path in options.artifacts]
-    original = load_original(options.model, options.weights, options.image_size) if options.model else None
+    artifacts = find_artifacts(options.artifacts)
+    if options.weights and not options.model:
+        raise UserError("--weights is for --model, which is missing; add it, or leave out --weights")
+    source = model_source.find(options.model, options.weights) if options.model else None
+    check_out(options.out)
+    original = load_original(source, options.image_size) if source else None
     measurements = benchmark(artifacts, options.batch_sizes, options.image_size, original)
     print_measurements(measurements)
+    if any(artifact.kind == TFLITE for artifact in artifacts):
+        print(THREADS)
     write_benchmark(options.out, measurements)
     print(f"wrote benchmark.csv and benchmark.png to {options.out}")
     return 0

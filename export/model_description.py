@@ -54,15 +54,18 @@ def write_description(folder: Path, description: dict) -> None:
     (folder / MODEL_DESCRIPTION).write_text(json.dumps(description, indent=2) + "\n", encoding="utf-8")
 
 
-def has_preprocessing(folder: Path) -> bool:
-    """Whether the SavedModel in `folder` normalises images itself; one without `model.json` does not.
+def read_preprocessing(folder: Path) -> dict | None:
+    """Reads how the SavedModel in `folder` prepares images itself.
+
+    Returns:
+        `preprocessing` of its `model.json`; `None` where it takes images as the model does, or has no `model.json`.
 
     Raises:
         UserError: `model.json` is damaged, or not ours.
     """
     file = folder / MODEL_DESCRIPTION
     try:
-        return file.is_file() and json.loads(file.read_bytes())["preprocessing"] is not None
+        return json.loads(file.read_bytes())["preprocessing"] if file.is_file() else None
     except (ValueError, KeyError, TypeError) as error:
         raise UserError(f"{file} is damaged, or not of `lambda-export saved-model`; export the model again") from error
 

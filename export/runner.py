@@ -5,7 +5,6 @@ import json
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,9 +13,10 @@ import keras
 import numpy as np
 
 from export.artifact import Artifact
+from export.scratch import temporary_folder
 from export.signatures import ServedClassifier
-from zoo import model_source
 from zoo.errors import UserError
+from zoo.model_source import ModelSource
 
 PROGRAM = Path(__file__).with_name("run_artifact.py")
 PROBABILITIES = "probabilities.npy"
@@ -61,18 +61,16 @@ class ModelRunner:
         return probabilities, time.perf_counter() - begin
 
 
-def load_original(name: str, weights: str | None = None, image_size: int | None = None) -> ModelRunner:
+def load_original(source: ModelSource, image_size: int | None = None) -> ModelRunner:
     """Loads the model that artifacts are compared with.
 
     Args:
-        name: What `zoo.model_source.find` takes.
-        weights: As there.
+        source: Where it was found.
         image_size: Side of the images that it is to take, if not those it was made for.
 
     Raises:
-        UserError: There is no such model, it is damaged, or it does not take images of this size.
+        UserError: It is damaged, or does not take images of this size.
     """
-    source = model_source.find(name, weights)
     begin = time.perf_counter()
     model = source.load(image_size)
     return ModelRunner(model, source.name, time.perf_counter() - begin)
@@ -122,8 +120,7 @@ def start(artifact: Artifact) -> Iterator[ArtifactRunner]:
     Raises:
         UserError: The artifact cannot be loaded.
     """
-    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         # -I: no PYTHONPATH, no current folder.
         command = [sys.executable, "-I", PROGRAM, artifact.kind, artifact.path.resolve(), folder / PROBABILITIES]
         pipe = subprocess.PIPE

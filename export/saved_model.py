@@ -1,5 +1,6 @@
 """Write a model as a numbered version in a folder that a model server watches."""
 
+import errno
 import os
 from pathlib import Path
 
@@ -12,6 +13,9 @@ from export.warmup import check_count, write_warmup
 from zoo.errors import UserError
 from zoo.model_source import ModelSource
 from zoo.record import Record
+
+# What the system says where a folder with something in it has the name.
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
 
 
 def versions(folder: Path) -> list[Path]:
@@ -62,10 +66,17 @@ def export_saved_model(
         write_description(scratch / "saved_model", describe(model, record, source))
         if warmup is not None:
             write_warmup(scratch / "saved_model", server_model.functions, warmup, record)
+        return _rename(scratch / "saved_model", folder)
+
+
+def _rename(written: Path, folder: Path) -> Path:
+    """Gives what is written the next number; another export may take it first, then it is the one after that."""
+    while True:
         existing = versions(folder)
         version = folder / str(int(existing[-1].name) + 1 if existing else 1)
         try:
-            os.rename(scratch / "saved_model", version)
+            os.rename(written, version)
+            return version
         except OSError as error:
-            raise UserError(f"cannot write {version}: {error.strerror}") from error
-    return version
+            if error.errno not in TAKEN or version not in versions(folder):
+                raise UserError(f"cannot write {version}: {error.strerror}") from error

@@ -4,7 +4,6 @@ import json
 import runpy
 import subprocess
 import sys
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from google.protobuf import text_format
 from tensorflow_serving.apis import predict_pb2
 from tensorflow_serving.config import model_server_config_pb2
 
+from export.scratch import temporary_folder
 from export.server_signatures import MOST_CLASSES
 from export.service import Service
 from export.serving_instructions import curl_command, grpc_client, models_config, sample_image
@@ -34,14 +34,14 @@ class ServeCheck:
         warmup: How many requests that a server replays when it starts were answered.
     """
 
-    grpc: dict[str, float]
-    rest: dict[str, float]
+    grpc: list[tuple[str, float]]
+    rest: list[tuple[str, float]]
     warmup: int
 
     def agrees(self) -> bool:
         """Whether both name the same classes in the same order with the same probabilities."""
-        same_classes = list(self.grpc) == list(self.rest)
-        return same_classes and np.allclose(list(self.grpc.values()), list(self.rest.values()), rtol=0, atol=TOLERANCE)
+        (grpc_names, grpc), (rest_names, rest) = (zip(*pairs, strict=True) for pairs in (self.grpc, self.rest))
+        return grpc_names == rest_names and np.allclose(grpc, rest, rtol=0, atol=TOLERANCE)
 
     def __str__(self):
         return (
@@ -62,8 +62,7 @@ def serve_check(service: Service) -> ServeCheck:
         UserError: The image is none, or the SavedModel does not run.
     """
     text_format.Parse(models_config(service), model_server_config_pb2.ModelServerConfig())
-    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name:
-        folder = Path(name)
+    with temporary_folder() as folder:
         (folder / "grpc.request").write_bytes(_grpc_request(service, folder))
         (folder / "rest.json").write_bytes(_rest_body(service))
         warmup = list(read_warmup(service.versions[-1]))
@@ -106,14 +105,17 @@ def _answer(version, folder):
 
 
 def _most_probable(outputs):
-    """The classes of one image, the most probable first; a model without a record has numbers for names."""
+    """The classes of one image with their probabilities, the most probable first.
+
+    A model without a record has numbers for names. Names need not differ from each other.
+    """
     if "classes" in outputs:
         names = [name.decode() if isinstance(name, bytes) else name for name in outputs["classes"]]
-        return dict(zip(names, map(float, outputs["scores"]), strict=True))
+        return list(zip(names, map(float, outputs["scores"]), strict=True))
     probabilities = np.asarray(outputs["probabilities"])
     order = np.argsort(-probabilities, kind="stable")[:MOST_CLASSES]
-    return {str(label): float(probabilities[label]) for label in order}
+    return [(str(label), float(probabilities[label])) for label in order]
 
 
 def _describe(classes):
-    return ", ".join(f"{name} {probability:.2%}" for name, probability in classes.items())
+    return ", ".join(f"{name} {probability:.2%}" for name, probability in classes)

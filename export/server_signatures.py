@@ -11,17 +11,16 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 import lambda_keras as lk
 from export.image_bytes import decode_valid, to_rows
 from export.joined_vectors import join_vectors
+from export.labels import LABELS, check_labels, labels_text
 from export.network import network
 from export.signatures import SERVING_DEFAULT
 from export.standard_error import standard_error_to
-from zoo.errors import UserError
 from zoo.logits import LOGITS
 from zoo.record import Record
 
 CLASSIFY_UINT8 = "classify_uint8"
 CLASSIFY_BYTES = "classify_bytes"
 FEATURES = "features"
-LABELS = "labels.txt"
 MOST_CLASSES = 5
 
 
@@ -70,7 +69,7 @@ class ServerModel(tf.Module):
         if features:
             signatures[FEATURES] = self._features()
         if record:
-            _check_labels(record.class_names)
+            check_labels(record.class_names)
             signatures[CLASSIFY_UINT8] = self._classify_images(tf.uint8)
             signatures[CLASSIFY_BYTES] = self._classify_bytes()
         self.functions = signatures
@@ -80,7 +79,7 @@ class ServerModel(tf.Module):
         with tempfile.TemporaryDirectory(prefix="lambda-export-") as name:
             if self._record:
                 labels = Path(name, LABELS)
-                labels.write_text("".join(f"{label}\n" for label in self._record.class_names), encoding="utf-8")
+                labels.write_text(labels_text(self._record.class_names), encoding="utf-8")
                 self.labels = tf.saved_model.Asset(str(labels))
             # In the gradient of SiLU, constants of a frozen graph cannot be saved; nobody trains what is frozen.
             options = tf.saved_model.SaveOptions(experimental_custom_gradients=not self._freeze)
@@ -132,9 +131,3 @@ def _frozen(function):
         frozen = convert_variables_to_constants_v2(function)
     # It forgets the names of the outputs.
     return lambda images: tf.nest.pack_sequence_as(function.structured_outputs, frozen(images))
-
-
-def _check_labels(class_names):
-    broken = [name for name in class_names if len(name.splitlines()) > 1]
-    if broken:
-        raise UserError(f"{LABELS} has a class on each line, but the name {broken[0]!r} has a line break; rename it")

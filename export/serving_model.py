@@ -46,3 +46,25 @@ def load(
             file=sys.stderr,
         )
     return source, lk.fuse(model) if fuse else model, record
+
+
+def read_record(source: ModelSource, image_size: int | None = None) -> Record | None:
+    """Reads the record of a model that is loaded elsewhere.
+
+    Args:
+        source: Where the model was found.
+        image_size: Side of the images that the model is to take, if not those it was made for.
+
+    Returns:
+        The record with the image size asked for; `None` where there is none.
+
+    Raises:
+        UserError: It is damaged, or the size is out of bounds.
+    """
+    if not source.has_record:
+        return None
+    record = source.record()
+    if image_size is None:
+        return record
+    record.data(image_size=image_size)  # Checks the bounds.
+    return record.model_copy(update={"image_size": image_size})

@@ -11,6 +11,7 @@ from tensorflow.lite.python.convert_phase import ConverterError
 from export.calibration import Calibration
 from export.clipping import measure_clipping, refuse_clipping
 from export.constant_folding import save_folded
+from export.labels import check_labels
 from export.quantization import CALIBRATED, FLOAT16, INT8, NONE
 from export.scratch import scratch_folder
 from export.signatures import SERVING_DEFAULT, ServedClassifier
@@ -49,7 +50,7 @@ def export_tflite(
     Raises:
         UserError: The name does not end in .tflite, the file cannot be written, the model does not compute in
             float32, it has an operation that is not built in, calibration is missing or not wanted, or it covers
-            too little of what the model sees.
+            too little of what the model sees, or the name of a class has a line break.
 
     Example:
         >>> model = load_classifier(Path("runs/digits/model.keras"))  # doctest: +SKIP
@@ -57,6 +58,8 @@ def export_tflite(
         PosixPath('runs/digits/model.tflite')
     """
     _check(model, path, quantization, calibration, batch_size)
+    if record:
+        check_labels(record.class_names)
     served = ServedClassifier(model, batch_size)
     if _has_loop(served):
         _check_loop(quantization, batch_size)

@@ -3,15 +3,17 @@
 import io
 import json
 import zipfile
+from pathlib import Path
 
 import flatbuffers
 import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
+from export.labels import LABELS, labels_text
+from zoo.errors import UserError
 from zoo.record import Record
 
 BUFFER = "LAMBDA_KERAS_METADATA"
-LABELS = "labels.txt"
 FILE_IDENTIFIER = b"TFL3"
 
 
@@ -36,15 +38,39 @@ def add_metadata(content: bytes, record: Record) -> bytes:
         "preprocessing": record.model_dump(mode="json", include=preprocessing),
         "labels": record.class_names,
     }
-    return _with_file(
-        _with_buffer(content, json.dumps(metadata).encode()), "".join(f"{x}\n" for x in metadata["labels"])
-    )
+    return _with_file(_with_buffer(content, json.dumps(metadata).encode()), labels_text(record.class_names))
 
 
 def has_metadata(content: bytes) -> bool:
     """Whether a TFLite file has what `add_metadata` adds."""
+    return _buffer(content) is not None
+
+
+def read_preprocessing(path: Path) -> dict | None:
+    """Reads how a TFLite file says that its images are prepared.
+
+    Returns:
+        `preprocessing` as of `add_metadata`; `None` where the file has no metadata.
+
+    Raises:
+        UserError: The metadata are damaged.
+    """
+    content = path.read_bytes()
+    index = _buffer(content)
+    if index is None:
+        return None
+    data = schema.Model.GetRootAs(content, 0).Buffers(index).DataAsNumpy()
+    try:
+        return json.loads(data.tobytes())["preprocessing"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # without data it is the number 0
+        raise UserError(f"the metadata of {path} are damaged; export the model again") from error
+
+
+def _buffer(content: bytes) -> int | None:
+    """The number of the buffer with the metadata."""
     model = schema.Model.GetRootAs(content, 0)
-    return any(model.Metadata(index).Name() == BUFFER.encode() for index in range(model.MetadataLength()))
+    entries = [model.Metadata(index) for index in range(model.MetadataLength())]
+    return next((entry.Buffer() for entry in entries if entry.Name() == BUFFER.encode()), None)
 
 
 def _with_buffer(content: bytes, data: bytes) -> bytes:

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from export.artifact import TFLITE, Artifact, size
+from export.artifact import TFLITE, THREADS, Artifact, size
 from export.delegation import operations_outside_xnnpack
 from export.verify import Comparison, Cost, Verification
 from zoo.command_line import print_table
@@ -26,6 +26,8 @@ def print_report(model_name: str, images: int, artifacts: list[Artifact], verifi
         "load: from the file to a first answer, without importing the runtime; latency: of a batch, the median of "
         f"{verification.rounds} rounds in which all took turns."
     )
+    if any(artifact.kind == TFLITE for artifact in artifacts):
+        print(THREADS)
     for artifact in artifacts:
         if artifact.kind == TFLITE:
             outside = operations_outside_xnnpack(artifact.path)

@@ -1,7 +1,6 @@
 """Compare artifacts with the model that they came from, on the same images, each in a process of its own."""
 
 import contextlib
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,10 +8,13 @@ import numpy as np
 
 from export.artifact import Artifact
 from export.labelled_images import LabelledImages
-from export.model_description import has_preprocessing
+from export.model_description import read_preprocessing
+from export.normalisation import check_artifact
 from export.quantization import Bounds
 from export.runner import ModelRunner, Runner, check_images, median_seconds, start
+from export.scratch import temporary_folder, write_array
 from zoo.errors import UserError
+from zoo.record import Record
 
 BATCH_SIZE = 32
 
@@ -69,24 +71,35 @@ class Verification:
         return all(comparison.passes(artifact.bounds) for comparison, artifact in pairs)
 
 
-def verify(original: ModelRunner, data: LabelledImages, artifacts: list[Artifact]) -> Verification:
+def verify(
+    original: ModelRunner, data: LabelledImages, artifacts: list[Artifact], record: Record | None = None
+) -> Verification:
     """Runs the model and every artifact over all images, then measures how long they take for one.
 
     Args:
         original: The model.
         data: The images and their labels.
         artifacts: What to compare with it.
+        record: The model's record; what artifacts say of how they normalise images is compared with it.
 
     Raises:
-        UserError: An artifact does not run, takes images of another shape, or returns another shape than the model.
+        UserError: An artifact says that images are normalised otherwise, does not run, takes images of another shape,
+            or returns another shape than the model; or the temporary files find no room.
     """
-    with tempfile.TemporaryDirectory(prefix="lambda-export-") as name, contextlib.ExitStack() as stack:
-        raw, normalised = Path(name) / "raw.npy", Path(name) / "normalised.npy"
-        np.save(raw, data.images)
-        _write_normalised(data, normalised)
+    with temporary_folder() as folder, contextlib.ExitStack() as stack:
+        raw, normalised = folder / "raw.npy", folder / "normalised.npy"
+        write_array(raw, data.images.shape, "uint8", [data.images])
+        # A part at a time: as floats all may be more than the memory holds.
+        starts = range(0, len(data.images), BATCH_SIZE)
+        parts = (data.normalised(begin, begin + BATCH_SIZE) for begin in starts)
+        write_array(normalised, data.images.shape, "float32", parts)
         images = {original: normalised}
         for artifact in artifacts:
-            images[stack.enter_context(start(artifact))] = raw if has_preprocessing(artifact.path) else normalised
+            runner = stack.enter_context(start(artifact))
+            # After its runtime has found the file sound.
+            check_artifact(artifact, record)
+            takes_raw = read_preprocessing(artifact.path) is not None
+            images[runner] = raw if takes_raw else normalised
         for runner in images:
             check_images(runner, data.images.shape[1:])
         load_seconds = [runner.load_seconds + _time_of_a_batch(runner, path) for runner, path in images.items()]
@@ -135,14 +148,6 @@ def _accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
 
 def _count_right(probabilities: np.ndarray, labels: np.ndarray) -> int:
     return np.sum(probabilities.argmax(-1) == labels)
-
-
-def _write_normalised(data: LabelledImages, path: Path) -> None:
-    """Writes the images as the model takes them, a part at a time: as floats all may be more than the memory holds."""
-    images = np.lib.format.open_memmap(path, mode="w+", dtype="float32", shape=data.images.shape)
-    for begin in range(0, len(images), BATCH_SIZE):
-        images[begin : begin + BATCH_SIZE] = data.normalised(begin, begin + BATCH_SIZE)
-    images.flush()
 
 
 def _run_all(runner: Runner, images_path: Path, count: int) -> np.ndarray:

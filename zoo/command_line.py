@@ -25,8 +25,9 @@ def run(program, command):
 
     Returns:
         The exit status: the command's; 2 after a line about what the user can put right; 75 (`EX_TEMPFAIL`) where the
-        same command goes on; 141, as of a process that SIGPIPE ends, where the reader of our output, such as `head`,
-        has gone. Any other exception is a bug of ours and keeps its traceback.
+        same command goes on; 130 after Ctrl-C, which a training takes for itself; 141, as of a process that SIGPIPE
+        ends, where the reader of our output, such as `head`, has gone. Any other exception is a bug of ours and keeps
+        its traceback.
     """
     try:
         status = command() or 0
@@ -36,6 +37,9 @@ def run(program, command):
         # What is still in the buffer would be written, and fail, when the interpreter ends.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        print(f"{program}: interrupted", file=sys.stderr)
+        return 128 + signal.SIGINT
     except (UserError, TryAgainError) as error:
         print(f"{program}:", " ".join(str(error).split()), file=sys.stderr)
         return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2

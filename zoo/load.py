@@ -11,6 +11,8 @@ import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds th
 from zoo.errors import UserError
 
 EXPECTED = "a model is a .keras file, written by model.save(...)"
+# Of Keras' message: it may hold the whole configuration.
+LONGEST_REASON = 200
 
 
 def load_classifier(path: Path) -> keras.Model:
@@ -23,7 +25,7 @@ def load_classifier(path: Path) -> keras.Model:
         A model that takes images [batch, height, width, channels] and returns probabilities [batch, classes].
 
     Raises:
-        UserError: There is no such file, it is not a Keras model, it needs code that is not here, or it is
+        UserError: There is no such file, it is not a Keras model or damaged, it needs code that is not here, or it is
             not an image classifier that ends in softmax.
     """
     check_backend()
@@ -32,11 +34,9 @@ def load_classifier(path: Path) -> keras.Model:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
         raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}; save the model again") from error
-    except (TypeError, ValueError) as error:
-        reason = _unknown_code(str(error))
-        if reason is None:
-            raise
-        raise UserError(f"{path} {reason}") from error
+    # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file.
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise UserError(f"{path} {_unknown_code(str(error)) or _unreadable(error)}") from error
     check_classifier(model, path)
     return model
 
@@ -69,6 +69,12 @@ def _unknown_code(message: str) -> str | None:
     if unknown:
         return f"uses {unknown[1]!r}; allowed are the layers of Keras and of lambda_keras, replace it with these"
     return None
+
+
+def _unreadable(error: Exception) -> str:
+    """Says what Keras stumbled over, in its own first words."""
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"cannot be loaded ({type(error).__name__}: {first_line[:LONGEST_REASON]}); {EXPECTED}, save the model again"
 
 
 def check_classifier(model: keras.Model, name: Path | str) -> None:

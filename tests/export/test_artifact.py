@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from export import artifact
-from export.artifact import Artifact, find_artifact, in_runtimes, size
+from export.artifact import Artifact, find_artifact, find_artifacts, in_runtimes, size
 from zoo.errors import UserError
 
 SAVED_MODEL = Artifact("saved_model", Path("served/1"))
@@ -58,3 +58,19 @@ def test_the_size_of_a_folder_is_that_of_its_files(tmp_path):
         (tmp_path / name).write_bytes(bytes(count))
     assert size(tmp_path) == "1.23 MB"
     assert size(tmp_path / "saved_model.pb") == "1.00 MB"
+
+
+@pytest.mark.usefixtures("_all_installed")
+def test_a_runtime_given_twice_counts_once():
+    assert len(in_runtimes([SAVED_MODEL], ["openvino", "openvino"])) == 1
+
+
+def test_an_artifact_given_twice_is_refused(tmp_path):
+    for version in ("1", "2"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "saved_model.pb").touch()
+    assert len(find_artifacts([tmp_path / "1", tmp_path])) == 2
+    with pytest.raises(
+        UserError, match=rf"{tmp_path}/2 is given twice, as {tmp_path} and as {tmp_path}/2; leave one out"
+    ):
+        find_artifacts([tmp_path, tmp_path / "2"])

@@ -115,12 +115,13 @@ def test_the_command(plain_model, fixed, tmp_path, capsys):
     version = export_saved_model(plain_model, tmp_path / "served")
     arguments = ["--out", f"{tmp_path}/out", "--batch-sizes", "3,1,3", f"{tmp_path}/served", str(fixed.path)]
     assert cli.main(["benchmark", *arguments]) == 0
-    *_, first, second, third, wrote = capsys.readouterr().out.splitlines()
+    *_, first, second, third, threads, wrote = capsys.readouterr().out.splitlines()
     assert [row.split()[:2] for row in (first, second, third)] == [
         [str(version), "1"],
         [str(version), "3"],
         [str(fixed), "3"],
     ]
+    assert threads.startswith("threads: a .tflite file runs on one")
     assert wrote == f"wrote benchmark.csv and benchmark.png to {tmp_path}/out"
 
 
@@ -130,3 +131,29 @@ def test_batch_sizes_that_are_none(fixed, tmp_path, sizes, capsys):
     error = capsys.readouterr().err
     assert "--batch-sizes: expected a whole number of at least 1, got" in error
     assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("name", ["benchmark.csv", "benchmark.png"])
+def test_a_folder_with_the_name_of_a_file_is_refused_before_measuring(fixed, tmp_path, name, monkeypatch, capsys):
+    monkeypatch.delattr(benchmark_module, "median_seconds")
+    (tmp_path / "out" / name).mkdir(parents=True)
+    assert cli.main(["benchmark", "--out", f"{tmp_path}/out", str(fixed.path)]) == 2
+    error = capsys.readouterr().err
+    assert error.startswith(f"lambda-export: cannot write {tmp_path}/out/{name}: it is a folder; remove it")
+    assert error.count("\n") == 1
+    with pytest.raises(UserError, match=f"cannot write .*{name}: Is a directory"):
+        write_benchmark(tmp_path / "out", MEASUREMENTS)
+
+
+@pytest.mark.parametrize("batch_size", [10**11, 10**17, 10**30])
+def test_a_batch_beyond_the_memory(plain_model, batch_size):
+    with pytest.raises(
+        UserError, match=rf"a batch of {batch_size} images does not fit into memory; give smaller --batch"
+    ):
+        benchmark([], [1, batch_size], original=original(plain_model))
+
+
+def test_weights_without_a_model_are_one_line(fixed, tmp_path, capsys):
+    assert cli.main(["benchmark", "--out", f"{tmp_path}/out", "--weights", "digits", str(fixed.path)]) == 2
+    assert "--weights is for --model, which is missing" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()

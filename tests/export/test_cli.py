@@ -1,6 +1,7 @@
 """The commands as they are typed, each in a process of its own where that can matter."""
 
 import os
+import shutil
 import subprocess
 import sys
 import zipfile
@@ -14,6 +15,7 @@ from ai_edge_litert.interpreter import Interpreter
 import lambda_keras as lk
 from export import cli
 from export.delegation import operations_outside_xnnpack
+from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,8 +61,8 @@ def test_export_and_verify(model, model_file, data_file, arrays, tmp_path, capsy
         assert (agreement, accuracy_of_artifact, verdict) == ("100.00%", f"{accuracy:.2%}", "pass")
     assert [row.split()[0] for row in costs[2:]] == [str(model_file), *newest]
     assert meaning[0] == "37 images; each artifact ran in a fresh process without keras and lambda_keras."
-    assert meaning[2].startswith(f"operations outside XNNPACK in {newest[1]}: ")
-    assert meaning[3:] == [
+    assert meaning[3].startswith(f"operations outside XNNPACK in {newest[1]}: ")
+    assert meaning[4:] == [
         "quantization none: a probability may differ by up to 0.0001, the accuracy be up to 0.50 points lower"
     ]
 
@@ -86,6 +88,8 @@ def test_int8_from_a_folder_of_images(digits_run, digits_folder, tmp_path, capfd
         (["--quantize", "int8", "--calibration", "missing.npz"], "no such file: missing.npz"),
         (["--quantize", "int8", "--calibration", "DATA", "--calibration-images", "3"], "at least 32, got 3"),
         (["--quantize", "int4"], "invalid choice: 'int4'"),
+        (["--data-dir", "."], "--data-dir is for --calibration, which is missing"),
+        (["--calibration-images", "200"], "--calibration-images is for --calibration, which is missing"),
         (["--batch", "0"], "--batch must be at least 1, got 0"),
     ],
 )
@@ -103,6 +107,26 @@ def test_a_run_is_verified_with_raw_images(run_of_model, data_file, tmp_path, op
     assert (tmp_path / "out" / "1" / "model.json").is_file()
     assert cli.main(["verify", "--model", str(run_of_model), "--data", str(data_file), f"{tmp_path}/out"]) == 0
     assert verdicts(capsys) == ["-", "pass"]
+
+
+def test_a_dataset_verifies_artifacts_for_another_image_size(digits_run, tmp_path, capsys):
+    """Nothing but the model is needed: the images are the test part, prepared as the record says."""
+    form = ["--model", str(digits_run), "--image-size", "20"]
+    assert cli.main(["saved-model", *form, "--out", f"{tmp_path}/out"]) == 0
+    assert cli.main(["tflite", *form, "--out", f"{tmp_path}/model.tflite"]) == 0
+    artifacts = [f"{tmp_path}/out", f"{tmp_path}/model.tflite"]
+    assert cli.main(["verify", *form, "--data", "digits", *artifacts]) == 0
+    printed = capsys.readouterr().out
+    assert "\n450 images; " in printed
+    assert [row.split()[-1] for row in printed.splitlines()[4:7]] == ["-", "pass", "pass"]
+
+
+def test_an_artifact_of_another_normalisation_is_one_line(digits_run, digits_record, quantized, tmp_path, capsys):
+    shutil.copytree(digits_run, tmp_path / "run")
+    digits_record.model_copy(update={"mean": (0.5,)}).write(tmp_path / "run" / "record.json")
+    arguments = ["--model", tmp_path / "run", "--data", "digits", quantized["none"]]
+    status = cli.main(["verify", *map(str, arguments)])
+    check_one_line(status, capsys.readouterr().err, "digits-none.tflite has mean [0.305]", "record [0.5]")
 
 
 def test_tflite_of_another_form(run_of_model, tmp_path):
@@ -156,11 +180,13 @@ def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, 
 
 
 @pytest.mark.parametrize("architecture", [[], ["lambda_resnet_tiny", "--weights"]], ids=["shared", "architecture"])
-def test_other_sources_of_a_model(architecture, model, data_file, tmp_path, capsys):
+def test_other_sources_of_a_model(architecture, model, arrays, tmp_path, capsys):
     lk.save_pretrained(model, tmp_path / "shared")
+    # Neither tells of a normalisation of its own: they have ImageNet's.
+    np.savez(tmp_path / "test.npz", **{**arrays, "mean": np.float32(IMAGENET_MEAN), "std": np.float32(IMAGENET_STD)})
     source = ["--model", *architecture, f"{tmp_path}/shared"]
     assert cli.main(["tflite", *source, "--out", f"{tmp_path}/model.tflite"]) == 0
-    assert cli.main(["verify", *source, "--data", str(data_file), f"{tmp_path}/model.tflite"]) == 0
+    assert cli.main(["verify", *source, "--data", f"{tmp_path}/test.npz", f"{tmp_path}/model.tflite"]) == 0
     comparisons, costs, _ = capsys.readouterr().out.split("\n\n")
     _, _, original, _ = costs.splitlines()
     # What is made of an architecture has no file whose size could be told.
@@ -237,3 +263,18 @@ def test_a_bug_keeps_its_traceback(model_file, tmp_path, monkeypatch):
     monkeypatch.setattr("export.saved_model.export_saved_model", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         cli.main(["saved-model", "--model", str(model_file), "--out", str(tmp_path)])
+
+
+def test_sigterm_leaves_nothing_half_written(run_of_model, tmp_path):
+    """A real signal, at the moment when the SavedModel is written but has no name yet."""
+    program = """
+import os, signal, sys
+from export import cli, saved_model
+saved_model.os.rename = lambda *paths: os.kill(os.getpid(), signal.SIGTERM)
+sys.exit(cli.main(sys.argv[1:]))
+"""
+    arguments = ["saved-model", "--model", run_of_model, "--out", tmp_path / "out"]
+    process = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True)
+    assert process.returncode == 143, process.stderr
+    assert os.listdir(tmp_path / "out") == []
+    assert b"Traceback" not in process.stderr

@@ -8,7 +8,7 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from export import model_description
-from export.model_description import describe, has_preprocessing, write_description
+from export.model_description import describe, read_preprocessing, write_description
 from zoo import model_source
 from zoo.errors import UserError
 
@@ -89,14 +89,16 @@ def test_the_commit(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("with_record", [True, False])
-def test_it_tells_whether_preprocessing_is_inside(plain_model, record, tmp_path, with_record):
-    assert not has_preprocessing(tmp_path)
-    write_description(tmp_path, describe(plain_model, record if with_record else None))
-    assert has_preprocessing(tmp_path) == with_record
+def test_it_tells_which_preprocessing_is_inside(plain_model, record, tmp_path, with_record):
+    assert read_preprocessing(tmp_path) is None
+    description = describe(plain_model, record if with_record else None)
+    write_description(tmp_path, description)
+    assert read_preprocessing(tmp_path) == description["preprocessing"]
+    assert (description["preprocessing"] is not None) == with_record
 
 
 @pytest.mark.parametrize("content", ["", "{", "{}", "[]", "1"])
 def test_another_model_json(tmp_path, content):
     (tmp_path / "model.json").write_text(content)
     with pytest.raises(UserError, match=r"model.json is damaged, or not of"):
-        has_preprocessing(tmp_path)
+        read_preprocessing(tmp_path)

@@ -142,3 +142,20 @@ def test_a_version_that_appears_meanwhile_is_not_overwritten(plain_model, tmp_pa
     with pytest.raises(UserError, match=r"cannot write .*/1: Directory not empty"):
         export_saved_model(plain_model, tmp_path)
     assert files(tmp_path) == {Path("1"), Path("1/file")}
+
+
+def test_two_exports_at_once_are_two_versions(plain_model, tmp_path, monkeypatch):
+    """Another export takes the number between our look and our renaming."""
+    looks = []
+
+    def look(folder):
+        found = versions(folder)
+        looks.append(found)
+        if len(looks) == 1:
+            (tmp_path / "1").mkdir()
+            (tmp_path / "1" / "saved_model.pb").touch()
+        return found
+
+    monkeypatch.setattr("export.saved_model.versions", look)
+    assert export_saved_model(plain_model, tmp_path) == tmp_path / "2"
+    assert [path.name for path in versions(tmp_path)] == ["1", "2"]

@@ -1,10 +1,12 @@
 import errno
 import os
+import tempfile
 
+import numpy as np
 import pytest
 import tensorflow as tf
 
-from export.scratch import scratch_folder
+from export.scratch import scratch_folder, temporary_folder, write_array
 from zoo.errors import UserError
 
 
@@ -61,3 +63,33 @@ def test_a_parent_without_permission_is_named(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(UserError, match=r"cannot write to .*: Permission denied"), scratch_folder(tmp_path):
         pass
+
+
+@pytest.fixture
+def _temporary_files_in(tmp_path, monkeypatch):
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.setattr(tempfile, "tempdir", None)
+
+
+@pytest.mark.usefixtures("_temporary_files_in", "little_room")
+@pytest.mark.parametrize("parts", [1, 10])
+def test_no_room_for_temporary_files_is_named(tmp_path, parts):
+    array = np.zeros((10, 1000), "uint8")
+    with (
+        pytest.raises(UserError, match=rf"cannot write to the temporary folder {tmp_path}: File too large; .* TMPDIR"),
+        temporary_folder() as folder,
+    ):
+        write_array(folder / "a.npy", array.shape, "uint8", np.split(array, parts))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_no_temporary_folder_is_one_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(UserError, match="cannot make a temporary folder: No such file"), temporary_folder():
+        pass
+
+
+def test_an_array_in_parts_is_read_as_one(tmp_path):
+    array = np.arange(35, dtype="float32").reshape(7, 5)
+    write_array(tmp_path / "a.npy", array.shape, "float32", [array[:3], array[3:].astype("float64")])
+    np.testing.assert_array_equal(np.load(tmp_path / "a.npy", mmap_mode="r"), array)

@@ -23,9 +23,9 @@ def test_a_file(warm, run_of_model, image_files):
     result = serve_check(find_service(warm, image=image_files[1]))
     assert result.agrees()
     assert result.warmup == 2 * 3
-    assert list(result.grpc) == [row["class"] for row in expected["predictions"]]
+    assert [name for name, _ in result.grpc] == [row["class"] for row in expected["predictions"]]
     probabilities = [row["probability"] for row in expected["predictions"]]
-    assert list(result.grpc.values()) == pytest.approx(probabilities, abs=1e-5)
+    assert [probability for _, probability in result.grpc] == pytest.approx(probabilities, abs=1e-5)
 
 
 def test_a_generated_picture_from_the_command_line(warm, capsys):
@@ -42,8 +42,8 @@ def test_a_model_without_record_is_asked_about_zeros(model, saved_model):
     probabilities = model(tf.zeros((1, 32, 32, 3)), training=False)[0].numpy()
     expected = {str(label): probabilities[label] for label in probabilities.argsort()[:-6:-1]}
     assert result.agrees()
-    assert list(result.grpc) == list(expected)
-    assert list(result.grpc.values()) == pytest.approx(list(expected.values()), abs=1e-5)
+    assert [name for name, _ in result.grpc] == list(expected)
+    assert [probability for _, probability in result.grpc] == pytest.approx(list(expected.values()), abs=1e-5)
     assert result.warmup == 0
 
 
@@ -62,9 +62,17 @@ def test_a_version_that_does_not_run(warm, tmp_path, monkeypatch):
 
 
 def test_a_difference_is_told():
-    same = ServeCheck({"A": 0.75, "B": 0.25}, {"A": 0.750001, "B": 0.25}, warmup=0)
+    same = ServeCheck([("A", 0.75), ("B", 0.25)], [("A", 0.750001), ("B", 0.25)], warmup=0)
     assert same.agrees()
-    for other in {"B": 0.75, "A": 0.25}, {"A": 0.74, "B": 0.25}, {"A": 0.75}:
+    for other in [("B", 0.75), ("A", 0.25)], [("A", 0.74), ("B", 0.25)], [("A", 0.75)]:
         differing = dataclasses.replace(same, rest=other)
         assert not differing.agrees()
         assert str(differing).endswith("gRPC and REST DISAGREE")
+
+
+def test_classes_of_the_same_name_are_several(model, record, tmp_path):
+    version = export_saved_model(model, tmp_path / "letters", record.model_copy(update={"class_names": ("A",) * 10}))
+    result = serve_check(find_service(version.parent))
+    assert [name for name, _ in result.grpc] == ["A"] * 5
+    assert str(result).startswith("over gRPC: A ")
+    assert result.agrees()

@@ -10,7 +10,8 @@ from ai_edge_litert.interpreter import Interpreter
 
 from export.quantization import KINDS
 from export.tflite import export_tflite
-from export.tflite_metadata import add_metadata, has_metadata
+from export.tflite_metadata import add_metadata, has_metadata, read_preprocessing
+from zoo.errors import UserError
 
 
 def buffers(content):
@@ -53,6 +54,7 @@ def test_without_a_record_there_is_none(plain, tmp_path):
     assert "LAMBDA_KERAS_METADATA" not in buffers(plain)
     assert not has_metadata(plain)
     (tmp_path / "plain.tflite").write_bytes(plain)
+    assert read_preprocessing(tmp_path / "plain.tflite") is None
     assert not zipfile.is_zipfile(tmp_path / "plain.tflite")
 
 
@@ -75,3 +77,18 @@ def test_names_in_any_script(plain, digits_record):
     names = ("zéro", "一", *"23456789")
     content = add_metadata(plain, digits_record.model_copy(update={"class_names": names}))
     assert json.loads(buffers(content)["LAMBDA_KERAS_METADATA"])["labels"] == list(names)
+
+
+def test_the_preprocessing_is_read_back(quantized, digits_record):
+    preprocessing = read_preprocessing(quantized["int8"])
+    assert preprocessing["mean"] == list(digits_record.mean)
+    assert preprocessing["std"] == list(digits_record.std)
+
+
+@pytest.mark.parametrize("found", [b'"preprocessing":', b'{"model"'])
+def test_damaged_metadata_are_named(quantized, tmp_path, found):
+    content = quantized["none"].read_bytes()
+    assert content.count(found) == 1
+    (tmp_path / "damaged.tflite").write_bytes(content.replace(found, b"?" * len(found)))
+    with pytest.raises(UserError, match=r"the metadata of .*damaged\.tflite are damaged; export the model again"):
+        read_preprocessing(tmp_path / "damaged.tflite")

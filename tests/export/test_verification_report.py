@@ -44,8 +44,9 @@ def test_what_follows_the_tables(tmp_path, capsys, monkeypatch):
     same, cost = Comparison(0.0, 0.0, 1.0, 1.0, 0.0), Cost(1.0, 1, 0.001)
     print_report("model.keras", 37, artifacts, Verification(1.0, [same] * 3, [cost] * 4, rounds=5))
     _, _, meaning = capsys.readouterr().out.split("\n\n")
-    images, times, outside, bounds = meaning.splitlines()
+    images, times, threads, outside, bounds = meaning.splitlines()
     assert images.startswith("37 images;")
     assert "5 rounds" in times
+    assert threads.startswith("threads: a .tflite file runs on one")
     assert outside == f"operations outside XNNPACK in {path}: 2 GATHER, 1 PACK"
     assert bounds.startswith("quantization none: ")

@@ -1,3 +1,5 @@
+import tempfile
+
 import numpy as np
 import pytest
 
@@ -92,3 +94,13 @@ def test_a_broken_artifact_is_named(model, data_file, tmp_path):
     with pytest.raises(UserError, match=r"broken.tflite does not run") as raised:
         verify(original(model), data, [Artifact("tflite", broken)])
     assert "\n" not in str(raised.value)
+
+
+@pytest.mark.usefixtures("little_room")
+def test_a_full_temporary_folder_is_one_line(model, data_file, tflite, tmp_path, monkeypatch):
+    """Not the status 1 of a difference, nor the end of the process as by a memory map."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    data = load_labelled_images(data_file, model)
+    with pytest.raises(UserError, match=rf"cannot write to the temporary folder {tmp_path}: "):
+        verify(original(model), data, [Artifact("tflite", tflite)])
+    assert list(tmp_path.iterdir()) == []

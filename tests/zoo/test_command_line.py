@@ -1,3 +1,4 @@
+import signal
 import subprocess
 import sys
 
@@ -62,3 +63,14 @@ def test_a_reader_that_has_gone_is_no_traceback():
     process.stdout.close()
     assert process.stderr.read() == b""
     assert process.wait() == 141
+
+
+def test_ctrl_c_is_one_line():
+    """A real signal, in a process of its own."""
+    wait = "lambda: (print('up', flush=True), time.sleep(60))"
+    code = f"import time; from zoo.command_line import run; exit(run('x', {wait}))"
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    assert process.communicate() == (b"", b"x: interrupted\n")
+    assert process.returncode == 130

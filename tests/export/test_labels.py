@@ -1,0 +1,27 @@
+import pytest
+
+from export.labels import check_labels, labels_text
+from export.server_signatures import ServerModel
+from export.tflite import export_tflite
+from zoo.errors import UserError
+
+
+@pytest.mark.parametrize("name", ["a\n", "a\nb", "\n", "a\r", "a\u2028b"])
+def test_a_line_break_is_refused(name):
+    with pytest.raises(UserError, match=r"the name '.*' has a line break; rename it"):
+        check_labels(["b", name])
+
+
+def test_each_label_is_a_line():
+    names = ["a b", "", " ", "zéro"]
+    check_labels(names)
+    assert labels_text(names).splitlines() == names
+
+
+def test_both_exports_check_them(plain_model, record, tmp_path):
+    broken = record.model_copy(update={"class_names": ("a\n", "b", "c")})
+    with pytest.raises(UserError, match="has a line break"):
+        ServerModel(plain_model, broken)
+    with pytest.raises(UserError, match="has a line break"):
+        export_tflite(plain_model, tmp_path / "model.tflite", record=broken)
+    assert list(tmp_path.iterdir()) == []
