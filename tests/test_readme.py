@@ -1,14 +1,37 @@
-"""README and docs: their Python runs, their tables are those of the CSV files, their links lead somewhere."""
+"""README and docs: their Python runs and prints what they say, tables are those of CSV files, links lead somewhere."""
 
+import doctest
+import io
 import pathlib
 import re
+import shutil
+import sys
 
 import pytest
 
+import lambda_keras as lk
 from benchmarks import readme
+from export import cli
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+# Comments after a print that are no output.
+PROSE = {
+    "c2 to c5",
+    "a report: loaded 116 as they are",
+    "those with published weights",
+    "of one image, lambda layers in the paper's order",
+    "(4, 8, 8, 1), both: heads, height, width, intra-depth",
+    "bfloat16",  # TensorFlow prints <dtype: 'bfloat16'>.
+}
+# Blocks of a Python session that need a network, and for what.
+NEED_A_NETWORK = {
+    "README.md-1": "the published weights of lambda_resnet50ts",
+    "weights.md-1": "the published weights of lambda_resnet50ts",
+    "weights.md-2": "the published weights of lambda_resnet26rpt_256",
+    "weights.md-3": "the published weights of ResNet-RS-50",
+    "zoo.md-1": "the published weights of lambda_resnet50ts",
+}
 
 
 def test_tables_are_made_from_the_csv_files():
@@ -17,8 +40,6 @@ def test_tables_are_made_from_the_csv_files():
 
 
 def test_every_model_is_in_the_table_with_the_papers_figure_only_where_there_is_one():
-    import lambda_keras as lk
-
     table = readme.models_table()
     for name in lk.list_models():
         assert f"| `{name}` |" in table
@@ -28,16 +49,103 @@ def test_every_model_is_in_the_table_with_the_papers_figure_only_where_there_is_
     assert "| – |" in next(line for line in table.splitlines() if "`lambda_resnet200`" in line)
 
 
-def python_blocks():
+def blocks(language):
+    """By name, such as `zoo.md-2`, the blocks of all pages in this language."""
+    return {
+        f"{page.name}-{number}": block
+        for page in PAGES
+        for number, block in enumerate(
+            re.findall(rf"```{language}\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL), 1
+        )
+    }
+
+
+PYTHON = blocks("python")
+SESSIONS = blocks("pycon")
+
+
+@pytest.fixture(scope="module")
+def artifacts(tmp_path_factory):
+    """What the blocks of docs/serving.md read: `served/1` and `model.tflite` of the digits model in the package."""
+    folder = tmp_path_factory.mktemp("artifacts")
+    for kind, out in (("saved-model", "served"), ("tflite", "model.tflite")):
+        assert cli.main([kind, "--model", "lambda_resnet_tiny.digits", "--out", str(folder / out)]) == 0
+    return folder
+
+
+def test_no_block_has_a_language_that_the_tests_do_not_know():
+    known = {"", "sh", "text", "python", "pycon", "yaml", "kotlin", "swift"}
     for page in PAGES:
-        blocks = re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
-        yield from (pytest.param(block, id=f"{page.name}-{number}") for number, block in enumerate(blocks, 1))
+        assert set(re.findall(r"^```(\S*)\n.*?^```$", page.read_text(encoding="utf-8"), re.M | re.S)) <= known, page
 
 
-@pytest.mark.parametrize("block", python_blocks())
-def test_python_blocks_run(block, tmp_path, monkeypatch):
+@pytest.mark.parametrize("name", PYTHON)
+def test_python_blocks_run_and_print_what_their_comments_say(name, tmp_path, monkeypatch, request):
+    if name.startswith("serving.md"):
+        shutil.copytree(request.getfixturevalue("artifacts"), tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
-    exec(compile(block, "README", "exec"), {"__name__": "__main__"})
+    printed = run(PYTHON[name])
+    for number, line in enumerate(PYTHON[name].splitlines(), 1):
+        comment = re.fullmatch(r"\s*print\(.*\)  # (.*)", line)
+        if comment and comment[1] not in PROSE:
+            assert says(comment[1], printed[number]), f"{comment[1]!r} is not what was printed: {printed[number]!r}"
+
+
+def run(block):
+    """Runs a block, and returns by the number of the line what was printed last there."""
+    printed = {}
+
+    def record(*values, **options):
+        text = io.StringIO()
+        print(*values, **options, file=text)
+        printed[sys._getframe(1).f_lineno] = text.getvalue().strip()
+
+    exec(compile(block, "README", "exec"), {"__name__": "__main__", "print": record})
+    return printed
+
+
+def says(comment, printed):
+    """Whether a comment is this output, with words before or after a colon; `…` stands for any text."""
+    output = ".*".join(map(re.escape, comment.split("…")))
+    if re.fullmatch(output, printed, re.DOTALL):
+        return True
+    return comment.startswith(f"{printed}: ") or comment.endswith(f": {printed}")
+
+
+def test_what_comments_say():
+    assert says("(2, 10)", "(2, 10)")
+    assert says("0.4: 0.1 for each 256 images", "0.4")
+    assert says("on a CPU: Plan(x=1)", "Plan(x=1)")
+    assert says("… no classifier …", "It has no classifier at all.")
+    assert not says("True", "False")
+    assert not says("(2, 10)", "(2, 1000)")
+    assert not says("23: the scope", "2")
+
+
+def test_only_blocks_that_exist_need_a_network():
+    assert set(NEED_A_NETWORK) <= set(SESSIONS)
+
+
+@pytest.mark.parametrize("name", NEED_A_NETWORK)
+def test_sessions_that_need_a_network_come_as_far_as_that(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
+    monkeypatch.setenv("LAMBDA_KERAS_CACHE", str(tmp_path))
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    code = "\n".join(example.source for example in doctest.DocTestParser().get_examples(SESSIONS[name]))
+    with pytest.raises(lk.weights.WeightsError, match="There is no verified"):
+        exec(compile(code, name, "exec"), {"lk": lk})
+
+
+@pytest.mark.backends
+@pytest.mark.parametrize("name", sorted(set(SESSIONS) - set(NEED_A_NETWORK)))
+def test_other_sessions_print_what_they_say(name, tmp_path, monkeypatch):
+    import torch
+
+    monkeypatch.chdir(tmp_path)
+    torch.save({"weight": torch.ones(2)}, "model.pth")
+    session = doctest.DocTestParser().get_doctest(SESSIONS[name], {"lk": lk}, name, None, 0)
+    output = io.StringIO()
+    assert doctest.DocTestRunner().run(session, out=output.write).failed == 0, output.getvalue()
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())

@@ -1,6 +1,8 @@
 """The notebooks run from top to bottom in a fresh kernel, in an empty folder, and are committed without outputs."""
 
+import asyncio
 import pathlib
+import re
 
 import nbclient
 import nbformat
@@ -8,6 +10,27 @@ import pytest
 
 NOTEBOOKS = sorted((pathlib.Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
 names = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+# Of a whole notebook: where it hangs, not how fast it is.
+TIMEOUT_SECONDS = 600
+
+
+def run(notebook, folder):
+    """Run it in a kernel of its own, and return what it printed."""
+    client = nbclient.NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(folder)}})
+    asyncio.run(asyncio.wait_for(client.async_execute(), TIMEOUT_SECONDS))
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
+    printed = "".join(output["text"] for output in outputs if "text" in output)
+    # The commands of a notebook fail without an exception.
+    assert "Traceback" not in printed
+    assert "lambda-export: " not in printed
+    return printed
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setenv("PYTHONPATH", str(NOTEBOOKS[0].parents[1]))
+    monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
 
 
 def test_there_are_two():
@@ -22,18 +45,21 @@ def test_outputs_are_stripped(path):
 
 
 @pytest.mark.slow
-@names
-def test_it_runs(path, tmp_path, monkeypatch):
-    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    monkeypatch.setenv("PYTHONPATH", str(path.parents[1]))
-    monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
-    notebook = nbformat.read(path, as_version=4)
-    nbclient.NotebookClient(notebook, timeout=180, resources={"metadata": {"path": str(tmp_path)}}).execute()
-    printed = "".join(
-        output.get("text", "") for cell in notebook.cells for output in cell.get("outputs", ()) if "text" in output
-    )
-    # The commands of a notebook fail without an exception.
-    assert "Traceback" not in printed
-    assert "lambda-export: " not in printed
-    wrote = {"transfer_learning": ("digits.keras", "served/1", "digits.tflite"), "serving": ("fashion.tflite",)}
-    assert all((tmp_path / name).exists() for name in wrote[path.stem])
+@pytest.mark.usefixtures("environment")
+def test_serving_runs(tmp_path):
+    run(nbformat.read(NOTEBOOKS[0], as_version=4), tmp_path)
+    assert (tmp_path / "fashion.tflite").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("environment")
+def test_transfer_learning_runs_and_its_last_cell_after_a_restart(tmp_path):
+    notebook = nbformat.read(NOTEBOOKS[1], as_version=4)
+    printed = run(notebook, tmp_path)
+    assert "there is no record.json" not in printed
+    assert all((tmp_path / name).exists() for name in ("digits.keras", "served/1", "digits.tflite"))
+
+    notebook.cells = notebook.cells[-1:]
+    differences = re.findall(r"largest difference of .*: (\S+)", run(notebook, tmp_path))
+    assert len(differences) == 2
+    assert max(map(float, differences)) < 1e-4
