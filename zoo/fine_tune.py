@@ -123,7 +123,7 @@ def fine_tune(settings):
     if settings.budget and epochs is None:
         epochs = _epochs_within_budget(settings, start, plan, dataset, begin)
         plan = _plan(settings, start, source, epochs)
-    print(f"start: {start.describe()}")
+    print(f"start: {start.describe(plan.first.model.fresh_classifier)}")
     for line in plan.describe(dataset.train.count):
         print(line, flush=True)
 
@@ -159,7 +159,8 @@ def _epochs_of_run(settings, out):
 
 
 def _plan(settings, start, source, epochs):
-    whole = schedule.whole_recipe(settings, start, source.data, source.train_images, epochs)
+    fresh_classifier = start.is_pretrained and not start.classifies(source.class_names)
+    whole = schedule.whole_recipe(settings, start, source.data, source.train_images, epochs, fresh_classifier)
     return schedule.phases(whole, start, settings.head_epochs, settings.out)
 
 

@@ -22,13 +22,16 @@ class Model(_Section):
         name: A name of `lambda_keras.list_models()`.
         overrides: Keywords of `lambda_keras.create_model` that differ from the model's own configuration.
         weights: Weights to start from, as `lambda_keras.load_weights` takes them: `imagenet`, a tag, a path or
-            `hf://owner/repository[@revision]`. A classifier of other classes starts at random. By default all does.
+            `hf://owner/repository[@revision]`. A classifier of another number of classes starts at random. By default
+            all does.
+        fresh_classifier: Whether the classifier starts at random although `weights` have one of as many classes.
         warm_start: `resnet_rs` to start from a ResNet-RS of the same depth, all but the lambda layers.
     """
 
     name: str
     overrides: dict[str, Any] = Field(default_factory=dict)
     weights: str | None = None
+    fresh_classifier: bool = False
     warm_start: Literal["resnet_rs"] | None = None
 
     @field_validator("overrides")
@@ -44,6 +47,8 @@ class Model(_Section):
     def _has_one_start(self):
         if self.weights is not None and self.warm_start is not None:
             raise ValueError(f"weights and warm_start exclude each other, got {self.weights} and {self.warm_start}")
+        if self.fresh_classifier and self.weights is None:
+            raise ValueError("fresh_classifier is for weights; without them the classifier is random anyway")
         return self
 
 

@@ -13,7 +13,7 @@ from lambda_keras.weights.preprocessor import Preprocessor
 ENDINGS = (".safetensors", ".h5", ".hdf5", ".keras", ".index", *SUFFIXES)
 
 
-def load_weights(model, weights, adapt=False, partial=False, architecture=None):
+def load_weights(model, weights, adapt=False, partial=False, architecture=None, fresh_classifier=False):
     """Fills a model with weights. Either each variable is filled as said, or nothing has changed.
 
     Args:
@@ -26,6 +26,8 @@ def load_weights(model, weights, adapt=False, partial=False, architecture=None):
         partial: Whether, beyond that, variables without a tensor of their name and shape may stay as they are, and
             tensors without a variable be left out. The report names them all.
         architecture: The registry's name of the model, for tags; by default the model's name.
+        fresh_classifier: With `adapt` or `partial`: whether the classifier stays random although it may fit, because
+            the model's classes are others, as many as those of the weights.
 
     Returns:
         A `LoadReport`; its `str` is a table of what was loaded, adapted and left as it was.
@@ -33,16 +35,19 @@ def load_weights(model, weights, adapt=False, partial=False, architecture=None):
     Raises:
         FileNotFoundError: There is no file at the path.
         WeightsError: The weights are unknown, cannot be fetched, are damaged or do not fit. No variable has changed.
+        ValueError: `fresh_classifier` without `adapt` or `partial`, which ask for an exact fit.
 
     Example:
         >>> model = lk.create_model("lambda_resnet26t", classes=10)
         >>> print(lk.load_weights(model, "imagenet", adapt=True))
     """
+    if fresh_classifier and not (adapt or partial):
+        raise ValueError("`fresh_classifier=True` needs `adapt=True` or `partial=True`: without, all weights must fit.")
     path, source = locate(weights, architecture or model.name)
     tensors = files.read_tensors(path, model)
     if not (adapt or partial):
         return assign(model, tensors, source)
-    adaptation = transfer.adapt(model, tensors)
+    adaptation = transfer.adapt(model, tensors, fresh_classifier)
     if partial:
         adaptation = transfer.keep_what_fits(model, adaptation)
     return assign(model, source=source, **vars(adaptation))

@@ -29,11 +29,11 @@ class Adaptation:
     unused: tuple
 
 
-def adapt(model, tensors):
+def adapt(model, tensors, fresh_classifier=False):
     """Makes tensors of a model fit another model of the same architecture.
 
-    * Another number of classes, a classifier on one side only: the model's classifier stays random, the source's
-      is left out.
+    * Another number of classes, a classifier on one side only, or `fresh_classifier`: the model's classifier stays
+      random, the source's is left out.
     * Images of 1 channel in the place of 3: the first convolution is summed over its channels. So it responds to a
       grey image as the source's to that image in all three channels; normalise with one mean and one standard
       deviation, those of ImageNet averaged over the channels (0.449, 0.226), since three cannot be applied to one.
@@ -49,6 +49,8 @@ def adapt(model, tensors):
     Args:
         model: The built model to fill.
         tensors: A mapping from names, as of `variables_by_name`, to arrays.
+        fresh_classifier: Whether the classes are others, which their number alone does not tell: that of clothes is a
+            bad start for as many digits.
 
     Returns:
         An `Adaptation`.
@@ -64,7 +66,7 @@ def adapt(model, tensors):
     shapes = {name: tuple(variable.shape) for name, variable in variables_by_name(model).items()}
     tensors, adapted = dict(tensors), {}
     random = unused = ()
-    if _classes(shapes) != _classes({name: tensor.shape for name, tensor in tensors.items()}):
+    if fresh_classifier or _classes(shapes) != _classes({name: tensor.shape for name, tensor in tensors.items()}):
         random = tuple(name for name in shapes if name.startswith(CLASSIFIER))
         unused = tuple(name for name in tensors if name.startswith(CLASSIFIER))
     for name in unused:

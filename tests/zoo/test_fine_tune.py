@@ -13,16 +13,18 @@ import pytest
 import tensorflow as tf
 import yaml
 
+import lambda_keras as lk
 from tests.conftest import ROOT
 from zoo import evaluate as evaluate_module
 from zoo import fine_tune as module
 from zoo.classifier import Classifier
 from zoo.cli import main
-from zoo.data import digits, image_table
+from zoo.data import catalog, digits, image_table
 from zoo.errors import StoppedError, UserError
 from zoo.fine_tune import Settings, fine_tune
 from zoo.image_file import read_image
 from zoo.record import Record
+from zoo.training import assemble
 from zoo.training.trainer import Trainer
 
 CLASSES = 4
@@ -127,7 +129,7 @@ def test_evaluate_takes_the_same_test_images(run, tmp_path):
 
 def test_the_report_says_start_and_command(run, shared, pictures):
     text = (run[0] / "report.html").read_text(encoding="utf-8")
-    assert f"The training started from the weights {shared}." in text
+    assert f"The training started from the weights {shared}, but for the classifier, which is random: theirs is" in text
     assert "stays random" in text
     command = f"lambda-zoo fine-tune --data {pictures} --model lambda_resnet_tiny --weights {shared} --head-epochs 1"
     assert f"{command} --epochs 2 --seed 0 --out {run[0]} --class-weights {' '.join(OVERRIDES)}" in text
@@ -223,6 +225,29 @@ def test_a_dataset_by_name_from_random_weights_has_one_phase(tmp_path, untrained
     out = capsys.readouterr().out
     assert "start: random weights" in out
     assert ["all", "10", "classes", "1,212", "135", "450"] in [line.split() for line in out.splitlines()]
+
+
+@pytest.mark.parametrize("head_epochs", [1, 0])
+@pytest.mark.parametrize(("weights", "keeps"), [("fashion_mnist", False), ("digits", True)])
+def test_as_many_classes_keep_the_classifier_only_if_they_are_the_same(
+    weights, keeps, head_epochs, tmp_path, untrained, capsys
+):
+    out = str(tmp_path / "run")
+    asked = Settings("digits", "lambda_resnet_tiny", out, weights=weights, epochs=1, head_epochs=head_epochs)
+    # A second time as who goes on does.
+    for _ in range(2):
+        with pytest.raises(StoppedError):
+            fine_tune(asked)
+    assert ("but for the classifier, which is random" in capsys.readouterr().out) != keeps
+    (first, _), (second, _) = untrained
+    assert first == second
+    dataset = catalog.load(first.data)
+    model = assemble.build_trainer(first, dataset, tf.distribute.get_strategy(), tf.Variable(0.0), is_new=True).model
+    start = lk.create_model("lambda_resnet_tiny", input_shape=(32, 32, 1), classes=10, weights=weights)
+    pairs = zip(model.weights, start.weights, strict=True)
+    same = {variable.path for variable, other in pairs if np.array_equal(variable, other)}
+    assert ("predictions/kernel" in same) == keeps
+    assert {variable.path for variable in start.weights if not variable.path.startswith("predictions")} <= same
 
 
 def test_overwrite_starts_anew(pictures, shared, tmp_path, untrained):

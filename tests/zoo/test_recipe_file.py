@@ -83,6 +83,7 @@ def test_overrides_are_applied_in_order(write):
         ("_tiny", "_tiny\n  overrides: {classes: 3}", "line 4: model.overrides: classes must be left out"),
         ("_tiny", "_tiny\n  overrides: {weights: a}", "line 4: model.overrides: weights must be left out: it is a key"),
         ("_tiny", "_tiny\n  warm_start: resnet", "line 4: model.warm_start must be 'resnet_rs', got 'resnet'"),
+        ("_tiny", "_tiny\n  fresh_classifier: true", "model: fresh_classifier is for weights; without them the class"),
         ("_tiny", "_tiny\n  weights: a\n  warm_start: resnet_rs", "model: weights and warm_start exclude each other"),
         ("  epochs: 3", "  epochs: [3", "not valid YAML"),
         ("epochs: 3", "epochs: !!python/object/apply:os.getcwd []", "mine.yaml, line 8: not valid YAML"),

@@ -44,14 +44,21 @@ def load(table):
     rows = read(table)
     if any(row.split is None for row in rows):
         raise UserError(f"{table} must have the column split; `lambda-zoo fine-tune` splits images and writes a table")
-    class_names = tuple(sorted({row.label for row in rows if row.split == "train"}))
-    if unknown := {row.label for row in rows} - set(class_names):
+    names = class_names(rows)
+    if unknown := {row.label for row in rows} - set(names):
         raise UserError(f"{table}: class {min(unknown)} has no image of the split train")
-    numbers = {name: number for number, name in enumerate(class_names)}
+    numbers = {name: number for number, name in enumerate(names)}
     parts = ([row for row in rows if row.split == part] for part in PARTS)
-    return class_names, tuple(
-        FileSplit([row.path for row in part], [numbers[row.label] for row in part]) for part in parts
-    )
+    return names, tuple(FileSplit([row.path for row in part], [numbers[row.label] for row in part]) for part in parts)
+
+
+def class_names(rows):
+    """The names of the classes of some rows in the order of their labels: those of the training part, sorted.
+
+    Args:
+        rows: Sequence of `Row`.
+    """
+    return tuple(sorted({row.label for row in rows if row.split == "train"}))
 
 
 def read(table):

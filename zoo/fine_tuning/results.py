@@ -48,7 +48,7 @@ def write(out, dataset, source, start, plan, classes, command):
         class_names=names,
         classes=classes,
         remarks=source.remarks,
-        start=start.describe(),
+        start=start.describe(plan.first.model.fresh_classifier),
         start_table=_start_table(head or out),
         plan=plan.describe(dataset.train.count),
         rows=rows,

@@ -40,6 +40,11 @@ class Plan:
     head: Recipe | None
     whole: Recipe
 
+    @property
+    def first(self):
+        """The recipe that begins with the start's weights."""
+        return self.head or self.whole
+
     def describe(self, images):
         """Says in lines what will be done with so many training images."""
         lines = []
@@ -66,7 +71,7 @@ class Plan:
         return lines
 
 
-def whole_recipe(settings, start, data, images, epochs=None):
+def whole_recipe(settings, start, data, images, epochs=None, fresh_classifier=False):
     """The recipe in which all layers are trained, for a start without another phase before it.
 
     Args:
@@ -75,6 +80,7 @@ def whole_recipe(settings, start, data, images, epochs=None):
         data: Values of `zoo.recipe.Data` that do not depend on the number of images.
         images: Training images.
         epochs: Its epochs; by default they follow from the number of images.
+        fresh_classifier: Whether the classifier of the start is of other classes.
 
     Returns:
         A `zoo.recipe.Recipe`.
@@ -93,6 +99,7 @@ def whole_recipe(settings, start, data, images, epochs=None):
         "model": {
             "name": settings.model,
             "weights": start.weights,
+            "fresh_classifier": fresh_classifier,
             "warm_start": start.warm_start,
             # Small folders have few steps, in which the statistics must be found.
             "overrides": {} if frozen else {"batch_norm_momentum": 0.9},
@@ -117,7 +124,8 @@ def whole_recipe(settings, start, data, images, epochs=None):
     recipe = recipe_file.of_values(values, settings.overrides, "fine-tune")
     if recipe.data.image_size != data["image_size"]:
         # What suits the user's image size.
-        return whole_recipe(settings, start, {**data, "image_size": recipe.data.image_size}, images, epochs)
+        data = {**data, "image_size": recipe.data.image_size}
+        return whole_recipe(settings, start, data, images, epochs, fresh_classifier)
     return recipe
 
 
@@ -147,7 +155,9 @@ def phases(whole, start, epochs_of_head, out):
     }
     head = whole.model_copy(update={"training": whole.training.model_copy(update=training)})
     result_of_head = str(Path(out, HEAD, run_folder.MODEL))
-    model = whole.model.model_copy(update={"weights": result_of_head, "warm_start": None})
+    # The classifier of the first phase is the one to go on with.
+    changes = {"weights": result_of_head, "fresh_classifier": False, "warm_start": None}
+    model = whole.model.model_copy(update=changes)
     return Plan(head, whole.model_copy(update={"model": model}))
 
 

@@ -22,11 +22,13 @@ class Source(abc.ABC):
     Attributes:
         data: Values of `zoo.recipe.Data`: the dataset, and how the start wants its images.
         train_images: How many are to train on.
+        class_names: The name of each label, in order.
         remarks: What the user should know of them, a list of strings.
     """
 
     data: dict
     train_images: int
+    class_names: tuple
     remarks: list
 
     @abc.abstractmethod
@@ -77,6 +79,7 @@ class Files(Source):
         if missing := [part for part in PARTS if not counts[part]]:
             raise UserError(f"{path} has too few images for {missing[0]}: some class must have at least 3")
         self.train_images = counts["train"]
+        self.class_names = image_table.class_names(self._rows)
         self.remarks = data_summary.remarks(self._check)
 
     def prepare(self, out, overwrite):
@@ -115,6 +118,7 @@ class CatalogDataset(Source):
                 name: _for_channels(getattr(preprocessor, name), dataset.channels) for name in ("mean", "std")
             }
         self.train_images = dataset.train.count
+        self.class_names = tuple(dataset.class_names)
         self.remarks = [f"{data.name} has its own parts; its images are not checked"]
 
     def prepare(self, out, overwrite):

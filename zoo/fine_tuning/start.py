@@ -10,6 +10,7 @@ from zoo import model_source, run_folder
 from zoo.errors import UserError
 
 NONE = "none"
+FRESH = ", but for the classifier, which is random: theirs is of other or unknown classes"
 
 
 @dataclass(frozen=True)
@@ -20,21 +21,44 @@ class Start:
         weights: What `lambda_keras.load_weights` takes, or `None`.
         warm_start: `resnet_rs` or `None`.
         preprocessor: How the weights want their images; without such, how the model does.
+        source: The `zoo.model_source.ModelSource` of the weights; `None` for a lone file and without weights.
     """
 
     weights: str | None
     warm_start: str | None
     preprocessor: Preprocessor
+    source: model_source.ModelSource | None = None
 
     @property
     def is_pretrained(self):
         """Whether all layers but the classifier know something; after a warm start the lambda layers do not."""
         return self.weights is not None
 
-    def describe(self):
-        """Says in words which start it is."""
+    def classifies(self, class_names):
+        """Whether the classifier of the weights is known to be of these classes in this order.
+
+        Args:
+            class_names: The name of each class.
+
+        Raises:
+            UserError: The names of the weights' classes cannot be had.
+        """
+        if self.source is None:
+            return False
+        published = self.source.published
+        # ImageNet's names may have to be fetched, which other numbers of classes make needless.
+        if published and published.classes != len(class_names):
+            return False
+        return tuple(self.source.preprocessing()[1] or ()) == tuple(class_names)
+
+    def describe(self, fresh_classifier=False):
+        """Says in words which start it is.
+
+        Args:
+            fresh_classifier: Whether the classifier of the weights is not kept.
+        """
         if self.weights is not None:
-            return f"the weights {self.weights}"
+            return f"the weights {self.weights}" + FRESH * fresh_classifier
         if self.warm_start is not None:
             return f"a warm start from {self.warm_start}: the lambda layers random, all other layers as ResNet-RS"
         return "random weights"
@@ -65,21 +89,33 @@ def find(model, weights, warm_start):
         return Start(None, warm_start, loader.preprocessor_of(model))
     if warm_start:
         raise UserError(f"--weights and --warm-start exclude each other, got {weights} and {warm_start}")
-    return Start(weights, None, _preprocessor(model, weights))
+    source = _find_source(model, weights)
+    if source is None:
+        return Start(weights, None, loader.preprocessor_of(model))
+    if isinstance(source, model_source.SavedModel):
+        # Of a run folder the file in it.
+        weights = source.name
+    published = source.published
+    preprocessor = published.preprocessor if published else source.preprocessing()[0]
+    return Start(weights, None, preprocessor, source)
 
 
-def _preprocessor(model, weights):
+def _find_source(model, weights):
+    """The `zoo.model_source.ModelSource` of weights; `None` for a lone file, which tells nothing of its images."""
+    if is_hub_name(weights):
+        return model_source.find(weights)
+    # Before any look at the disk: a folder may have the name of a tag.
+    if loader.is_tag(weights):
+        if not catalog.tags(model):
+            raise UserError(
+                f"no weights of {model} are published; start from your own (--weights PATH or hf://owner/repository) "
+                f"or at random (--weights {NONE}), or take one of {', '.join(lk.list_models(pretrained=True))}"
+            )
+        return model_source.find(model, weights)
     path = Path(weights)
-    if is_hub_name(weights) or path.is_dir() or path.with_name(run_folder.RECORD).is_file():
-        source = model_source.find(weights)
-    elif not loader.is_published(weights):
-        # A lone file does not tell how its images were.
-        return loader.preprocessor_of(model)
-    elif not catalog.tags(model):
-        raise UserError(
-            f"no weights of {model} are published; start from your own (--weights PATH or hf://owner/repository) or "
-            f"at random (--weights {NONE}), or take one of {', '.join(lk.list_models(pretrained=True))}"
-        )
-    else:
-        source = model_source.find(model, weights)
-    return source.published.preprocessor if source.published else source.preprocessing()[0]
+    if path.is_dir() or (path.is_file() and path.with_name(run_folder.RECORD).is_file()):
+        return model_source.find(weights)
+    # A checkpoint of TensorFlow is named without the ending of its index.
+    if not (path.is_file() or Path(f"{weights}.index").is_file()):
+        raise UserError(f"no such file: {weights}; --weights takes a tag, a path, hf://owner/repository or {NONE}")
+    return None

@@ -54,7 +54,9 @@ def load_start(model, recipe):
     start, report = recipe.model, None
     with errors_of_weights():
         if start.weights is not None:
-            report = lk.load_weights(model, start.weights, adapt=True, architecture=start.name)
+            report = lk.load_weights(
+                model, start.weights, adapt=True, architecture=start.name, fresh_classifier=start.fresh_classifier
+            )
         elif start.warm_start is not None:
             report = lk.warm_start(model, start.warm_start)
     if report is not None:

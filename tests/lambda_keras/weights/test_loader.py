@@ -118,6 +118,13 @@ def test_adapt_carries_over_what_it_can(path, name):
     assert len(report.loaded) >= len(model.weights) - 2
 
 
+def test_a_fresh_classifier_is_a_way_to_adapt(path):
+    model = lk.create_model(TINY)
+    assert lk.load_weights(model, path, adapt=True, fresh_classifier=True).random[0] == "predictions/kernel"
+    with pytest.raises(ValueError, match="`fresh_classifier=True` needs `adapt=True` or `partial=True`"):
+        lk.load_weights(model, path, fresh_classifier=True)
+
+
 @pytest.mark.parametrize("name", ["scope", "key depth", "blocks", "model"])
 def test_adapt_does_not_stretch_what_does_not_fit(path, name):
     with pytest.raises(WeightsError):

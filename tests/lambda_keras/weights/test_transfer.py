@@ -55,6 +55,15 @@ def test_another_classifier(source, target, random, unused):
     assert tensors.keys() == tensors_of(tiny(**source)).keys()
 
 
+def test_a_fresh_classifier_stays_random_though_it_would_fit():
+    model, tensors = tiny(), tensors_of(tiny())
+    before = model.get_layer("predictions").kernel.numpy()
+    adaptation = adapt(model, tensors, fresh_classifier=True)
+    assert (adaptation.random, adaptation.unused) == (CLASSIFIER, CLASSIFIER)
+    assign(model, source="test", **dataclasses.asdict(adaptation))
+    np.testing.assert_array_equal(model.get_layer("predictions").kernel, before)
+
+
 @pytest.mark.parametrize(("stem", "kernel"), [("small", "stem_conv/kernel"), ("resnet_rs", "stem1_conv/kernel")])
 @pytest.mark.parametrize(("source", "channels"), [(3, 1), (3, 4), (1, 3)])
 def test_the_response_to_images_of_other_channels(stem, kernel, source, channels):

@@ -12,9 +12,9 @@ RANDOM = Start(None, None, Preprocessor(224))
 WARM = Start(None, "resnet_rs", Preprocessor(224))
 
 
-def recipe(*overrides, start=PRETRAINED, images=500, epochs=None, size=224):
+def recipe(*overrides, start=PRETRAINED, images=500, epochs=None, size=224, fresh_classifier=False):
     settings = Settings("pictures", "lambda_resnet50ts", "out", overrides=overrides)
-    return schedule.whole_recipe(settings, start, {**DATA, "image_size": size}, images, epochs)
+    return schedule.whole_recipe(settings, start, {**DATA, "image_size": size}, images, epochs, fresh_classifier)
 
 
 def plan(start=PRETRAINED, head_epochs=None, **options):
@@ -63,6 +63,21 @@ def test_the_first_phase_trains_the_head_and_the_second_goes_on_from_it():
     assert both.whole.model.weights == "out/head/model.keras"
     assert (both.whole.training.trained_layers, both.whole.training.epochs) == ("all", 20)
     assert both.whole.training.stage_decay < 1
+
+
+def test_a_fresh_classifier_is_that_of_the_first_phase():
+    # Also where the image size is the user's, which makes the recipe anew.
+    for both in (plan(fresh_classifier=True), plan(fresh_classifier=True, size=32), plan_of_small_images()):
+        assert both.first is both.head
+        assert (both.head.model.fresh_classifier, both.whole.model.fresh_classifier) == (True, False)
+    one = plan(fresh_classifier=True, head_epochs=0)
+    assert one.first is one.whole
+    assert one.whole.model.fresh_classifier
+
+
+def plan_of_small_images():
+    whole = recipe("data.image_size=32", fresh_classifier=True)
+    return schedule.phases(whole, PRETRAINED, None, "out")
 
 
 @pytest.mark.parametrize("start", [RANDOM, WARM])

@@ -1,5 +1,6 @@
 import pytest
 
+from lambda_keras.applications import imagenet
 from lambda_keras.weights import Preprocessor
 from zoo.errors import UserError
 from zoo.fine_tuning import start
@@ -40,6 +41,42 @@ def test_a_lone_file_does_not(model, tmp_path):
     model.save_weights(tmp_path / "model.weights.h5")
     found = start.find("lambda_resnet_tiny", str(tmp_path / "model.weights.h5"), None)
     assert found.preprocessor == Preprocessor(32)
+
+
+@pytest.mark.parametrize(
+    ("weights", "class_names", "expected"),
+    [
+        ("digits", "0123456789", True),
+        ("digits", "9876543210", False),
+        ("digits", "01234", False),
+        ("fashion_mnist", "0123456789", False),
+    ],
+)
+def test_as_many_classes_are_not_the_same_ones(weights, class_names, expected):
+    assert start.find("lambda_resnet_tiny", weights, None).classifies(tuple(class_names)) == expected
+
+
+def test_of_which_classes_weights_are_is_known_with_a_record_alone(shared, saved_run, model, tmp_path):
+    for source in (shared, saved_run, saved_run / "model.keras"):
+        assert start.find("lambda_resnet_tiny", str(source), None).classifies(tuple("0123456789"))
+    model.save(tmp_path / "lone.keras")
+    lone = start.find("lambda_resnet_tiny", str(tmp_path / "lone.keras"), None)
+    assert not lone.classifies(tuple("0123456789"))
+    assert not start.find("lambda_resnet_tiny", "none", None).classifies(tuple("0123456789"))
+
+
+def test_imagenets_classes_are_looked_at_for_as_many_only(class_index):
+    found = start.find("lambda_resnet50ts", "imagenet", None)
+    assert found.classifies(tuple(f"n{label:08}" for label in range(1000)))
+    assert not found.classifies(tuple(map(str, range(1000))))
+    (class_index / "imagenet_class_index.json").unlink()
+    imagenet.class_names.cache_clear()
+    assert not found.classifies(("cat", "dog"))
+
+
+def test_a_start_says_that_its_classifier_is_not_kept():
+    found = start.find("lambda_resnet_tiny", "digits", None)
+    assert found.describe(fresh_classifier=True).startswith("the weights digits, but for the classifier, which is rand")
 
 
 @pytest.mark.parametrize(
