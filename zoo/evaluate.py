@@ -43,7 +43,8 @@ def evaluate(
 
     Args:
         source: A run folder, a file, a shared folder or a name, as `zoo.model_source.find` takes it.
-        data_dir: Folder of the data, as of `zoo.data.catalog.load`.
+        data_dir: Folder of the data, as of `zoo.data.catalog.load`; of a table of images by default the `images.csv`
+            beside the model.
         dataset: Name of a dataset with the same classes; by default the one that the model was trained on, which the
             record of a shared model does not tell.
         split: Which part of it: `train`, `validation` or `test`.
@@ -72,6 +73,9 @@ def evaluate(
     changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in changes.items() if value is not None}
     data = record.data(**changes, name=dataset or record.dataset)
+    if data.name == "image_table" and data_dir is None:
+        # Fine-tuning leaves the table of its images beside the model.
+        data_dir = classifier.folder / run_folder.IMAGES
     images = catalog.load(data, data_dir)
     _check_dataset(images, record)
     part = getattr(images, split)

@@ -6,7 +6,7 @@ from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from zoo.plots import TEXT_COLOUR
+from zoo.plots import TEXT_COLOUR, short
 
 SIGNED_COLOURS = "RdBu_r"
 POSITIVE_COLOURS = "Oranges"
@@ -98,13 +98,15 @@ def _draw_row(figure, cells, explanation):
     else:
         first.imshow(image)
     mark_query(first, image, size, found.query)
-    first.set_xlabel(f"{explanation.predicted} ({explanation.probability:.0%})", fontsize=8, color=TEXT_COLOUR)
+    # No name of a class is a formula, whatever dollars are in it.
+    label = {"fontsize": 8, "color": TEXT_COLOUR, "parse_math": False}
+    first.set_xlabel(f"{short(explanation.predicted)} ({explanation.probability:.0%})", **label)
     y, x = found.query
     first.set_ylabel(f"{found.layer}\nquery {y},{x} of {size[0]}×{size[1]}", fontsize=8, color=TEXT_COLOUR)
     for axes, weights in zip(maps, (found.content, found.position, found.total), strict=True):
         _draw_map(figure, axes, image, weights.mean(axis=(0, -1)), found.query, SIGNED_COLOURS)
     _draw_map(figure, last, image, explanation.grad_cam, None, POSITIVE_COLOURS)
-    last.set_xlabel(f"for {explanation.explained}", fontsize=8, color=TEXT_COLOUR)
+    last.set_xlabel(f"for {short(explanation.explained)}", **label)
 
 
 def _draw_map(figure, axes, image, weights, query, colours):

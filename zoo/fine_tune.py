@@ -65,7 +65,8 @@ class Settings:
 
     def __post_init__(self):
         """Refuses what contradicts itself."""
-        if self.budget is not None and self.budget <= 0:
+        # Not `<= 0`: what is no number is not above 0 either.
+        if self.budget is not None and not self.budget > 0:
             raise UserError(f"--budget must be above 0 minutes, got {self.budget:g}")
         if self.budget and self.epochs:
             raise UserError("--budget and --epochs exclude each other: the budget decides the epochs")
@@ -141,13 +142,19 @@ def _find_source(settings, start):
     if path.is_dir() or path.suffix.lower() == ".csv":
         if settings.data_dir is not None:
             raise UserError(f"--data-dir is for a dataset by name, got the files {path}")
+        if path.is_dir() and Path(settings.out).resolve().is_relative_to(path.resolve()):
+            raise UserError(f"--out must not lie in --data, whose folders are classes, got {settings.out} in {path}")
         return Files(path, start.preprocessor, settings.seed)
-    if len(path.parts) > 1:
-        raise UserError(f"no such folder: {path}; give a folder of class folders, a .csv file or a dataset's name")
+    if len(path.parts) > 1 or path.is_file():
+        what = "no folder" if path.is_file() else "no such folder"
+        raise UserError(f"{what}: {path}; give a folder of class folders, a .csv file or a dataset's name")
     size = start.preprocessor.image_size
     # The number of images, which is not known yet, decides on nothing here.
     data = schedule.whole_recipe(settings, start, {"name": settings.data, "image_size": size}, images=1).data
-    return CatalogDataset(data, settings.data_dir, start.preprocessor, start.is_pretrained)
+    try:
+        return CatalogDataset(data, settings.data_dir, start.preprocessor, start.is_pretrained)
+    except UserError as error:
+        raise UserError(f"--data {path}: no such folder, and as a dataset: {error}") from error
 
 
 def _epochs_of_run(settings, out):
@@ -166,14 +173,16 @@ def _plan(settings, start, source, epochs):
 
 def _prepare_folder(settings, plan, source, out):
     """Makes the folder or checks whose it is; returns the `data_dir` of the catalog."""
-    if not settings.overwrite:
+    # What an earlier command left behind that ended before it trained is in nobody's way.
+    has_begun = run_folder.has_begun(out) or run_folder.has_begun(out / schedule.HEAD)
+    if has_begun and not settings.overwrite:
         run_folder.check(out, plan.whole)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if settings.overwrite:
             run_folder.remove(out / schedule.HEAD)
             run_folder.remove(out)
-        return source.prepare(out, settings.overwrite)
+        return source.prepare(out, settings.overwrite or not has_begun)
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
 

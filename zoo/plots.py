@@ -15,6 +15,7 @@ GRID_ROWS = 5
 MISTAKE_ROWS = 2
 # Up to so many classes, names and numbers can be read in a confusion matrix.
 READABLE_CLASSES = 25
+LONGEST_NAME = 20
 
 
 def curves(rows, path, head_epochs=0):
@@ -51,6 +52,11 @@ def curves(rows, path, head_epochs=0):
     figure.savefig(path)
 
 
+def short(name):
+    """The name of a class, with an ellipsis where it would push a picture aside."""
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
+
+
 def predictions(images, labels, probabilities, class_names, path):
     """Draws a grid of test images with the predicted classes: mistakes first, two rows at most, then others.
 
@@ -80,12 +86,13 @@ def predictions(images, labels, probabilities, class_names, path):
         axes.axis("off")
     for axes, index in zip(grid, np.concatenate([shown_wrong, others]), strict=False):
         _draw_image(axes, images[index])
-        title = f"{class_names[predicted[index]]} {probabilities[index].max():.0%}"
+        title = f"{short(class_names[predicted[index]])} {probabilities[index].max():.0%}"
+        # No name of a class is a formula, whatever dollars are in it.
         if predicted[index] == labels[index]:
-            axes.set_title(title, fontsize=8, color=TEXT_COLOUR)
+            axes.set_title(title, fontsize=8, color=TEXT_COLOUR, parse_math=False)
         else:
-            title += f"\nnot {class_names[labels[index]]}"
-            axes.set_title(title, fontsize=8, color=WRONG_COLOUR, fontweight="bold")
+            title += f"\nnot {short(class_names[labels[index]])}"
+            axes.set_title(title, fontsize=8, color=WRONG_COLOUR, fontweight="bold", parse_math=False)
     figure.savefig(path)
 
 
@@ -135,7 +142,7 @@ def contact_sheet(images, names, valid, columns, path):
     for axes, image, name, is_valid in zip(grid, images, names, valid, strict=False):
         if is_valid:
             _draw_image(axes, image)
-            axes.set_title(name, fontsize=8, color=TEXT_COLOUR)
+            axes.set_title(short(name), fontsize=8, color=TEXT_COLOUR, parse_math=False)
         else:
             axes.set_title("could not be read", fontsize=8, color=WRONG_COLOUR)
     figure.savefig(path)
@@ -148,9 +155,9 @@ def _draw_readable_matrix(axes, matrix, class_names):
         if count:
             colour = "white" if shares[row, column] > 0.5 else TEXT_COLOUR
             axes.text(column, row, count, ha="center", va="center", fontsize=8, color=colour)
-    ticks = range(len(class_names))
-    axes.set_xticks(ticks, class_names, rotation=90)
-    axes.set_yticks(ticks, class_names)
+    ticks, names = range(len(class_names)), list(map(short, class_names))
+    axes.set_xticks(ticks, names, rotation=90, parse_math=False)
+    axes.set_yticks(ticks, names, parse_math=False)
 
 
 def _draw_image(axes, image):

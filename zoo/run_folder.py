@@ -20,10 +20,17 @@ FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_W
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 EVALUATION = "evaluation"
+# The table of a fine-tuning's images.
+IMAGES = "images.csv"
+
+
+def has_begun(path):
+    """Whether something was trained in a folder; a run that ended before has only said what it was to be."""
+    return any(Path(path, name).exists() for name in (CHECKPOINTS, METRICS, MODEL))
 
 
 def check(path, recipe):
-    """Refuses a folder that holds the run of another recipe.
+    """Refuses a folder that holds the run of another recipe, unless nothing was trained there yet.
 
     A folder holds one run: its checkpoints go on only with the settings they were made with.
 
@@ -38,6 +45,8 @@ def check(path, recipe):
     if not file.is_file():
         if Path(path, CHECKPOINTS).exists():
             raise UserError(f"{path} holds checkpoints without their {RECIPE}; give another folder or --overwrite")
+        return
+    if not has_begun(path):
         return
     earlier = recipe_file.load(str(file))
     differing = [

@@ -1,4 +1,5 @@
 import csv
+import json
 import os
 import pathlib
 import shutil
@@ -107,6 +108,12 @@ def test_the_second_phase_moves_all_but_batch_norm(run):
         if not np.array_equal(variable, tuned_variable)
     }
     assert {"kernel", "bias"} <= moved <= {"kernel", "bias", "table"}
+
+
+def test_evaluate_finds_the_images_again(run, tmp_path, capsys):
+    assert main(["evaluate", str(run[0]), "--out", str(tmp_path)]) == 0
+    assert f"test: {len(rows(run[0] / 'predictions.csv'))} images" in capsys.readouterr().out
+    assert json.loads((tmp_path / "evaluation.json").read_text())["top_1"] == pytest.approx(run[1].top_1)
 
 
 def test_the_predictions_are_those_of_the_saved_model(run):
@@ -266,6 +273,7 @@ def test_overwrite_starts_anew(pictures, shared, tmp_path, untrained):
     ("options", "expected"),
     [
         (["--budget", "0"], "--budget must be above 0 minutes, got 0"),
+        (["--budget", "nan"], "--budget must be above 0 minutes, got nan"),
         (["--budget", "1", "--epochs", "2"], "--budget and --epochs exclude each other"),
         (["--head-epochs", "-1"], "--head-epochs must be at least 0, got -1"),
         (["training.epochs=3"], "give --epochs instead of training.epochs"),
@@ -273,7 +281,9 @@ def test_overwrite_starts_anew(pictures, shared, tmp_path, untrained):
         (["--data", "no/where"], "no such folder: no/where; give a folder of class folders, a .csv file or"),
         (["--data", "nowhere.csv"], "a table of images is a CSV file with the columns path, label, split, got"),
         (["--data", ".", "--data-dir", "x"], "--data-dir is for a dataset by name, got the files ."),
-        (["--data", "."], "training needs images of at least 2 classes, found 0 (none)"),
+        (["--data", "."], "--out must not lie in --data, whose folders are classes, got run in ."),
+        (["--data", ".", "--out", "../run"], "training needs images of at least 2 classes, found 0 (none)"),
+        (["--data", "picturs"], "--data picturs: no such folder, and as a dataset: "),
         (["--weights", "imagenet"], "lambda_resnet_tiny has no weights 'imagenet'. There are: fashion_mnist, digits"),
         (["training.rate=3"], "command line: unknown key training.rate"),
     ],

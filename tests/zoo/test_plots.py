@@ -66,6 +66,20 @@ def test_a_confusion_matrix_of_few_classes_has_names_and_numbers(tmp_path):
     assert (first != other_name).any()
 
 
+NAMES = ("a_$x_$", "$", "a name that is as long as the path of a file, with no end in sight")
+
+
+def test_names_of_classes_are_no_formulas_and_push_nothing_aside(tmp_path):
+    labels, probabilities = np.arange(3), np.eye(3)[[1, 2, 0]]
+    plots.predictions(np.zeros((3, 8, 8, 1), "uint8"), labels, probabilities, NAMES, tmp_path / "grid.png")
+    plots.contact_sheet(np.zeros((3, 8, 8, 1), "uint8"), NAMES, np.ones(3, bool), 3, tmp_path / "sheet.png")
+    sizes = []
+    for names in (NAMES, ("cat", "dog", "yak")):
+        plots.confusion_matrix(np.eye(3, dtype=int), names, tmp_path / "matrix.png")
+        sizes.append((np.abs(read(tmp_path / "matrix.png") - FULL_CELL).max(axis=-1) < 0.02).sum())
+    assert sizes[0] > 0.3 * sizes[1], "the cells are as good as gone"
+
+
 def test_one_image_among_a_thousand_classes_can_be_seen(tmp_path):
     pictures = []
     for count in (0, 1):

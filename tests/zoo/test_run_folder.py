@@ -65,6 +65,15 @@ def test_a_run_of_another_recipe_is_refused_and_the_difference_named(finished, o
         run_folder.check(finished, other(*overrides))
 
 
+def test_what_nothing_was_trained_of_is_in_nobodys_way(tmp_path, recipe):
+    folder = run_folder.start(tmp_path, other("training.epochs=11"))
+    run_folder.check(folder, recipe)
+    run_folder.start(folder, recipe)
+    (folder / run_folder.CHECKPOINTS).mkdir()
+    with pytest.raises(UserError, match=r"training\.epochs 10 there, 11 here"):
+        run_folder.check(folder, other("training.epochs=11"))
+
+
 def test_a_damaged_recipe_is_refused(finished, recipe):
     (finished / "recipe.yaml").write_text("model: [")
     with pytest.raises(UserError, match=r"recipe\.yaml, line 1: not valid YAML"):

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo import run_folder
 from zoo.data import catalog, image_table
 from zoo.data.image_folder import PARTS
 from zoo.errors import UserError
 from zoo.fine_tuning import data_summary, file_check, listing, splitting
 
-IMAGES = "images.csv"
 LEFT_OUT = "left_out.csv"
 
 
@@ -84,11 +84,11 @@ class Files(Source):
 
     def prepare(self, out, overwrite):
         """Writes the tables of images and of what is left out; see `Source.prepare`."""
-        table = out / IMAGES
+        table = out / run_folder.IMAGES
         if table.exists() and not overwrite and image_table.read(table) != self._rows:
             raise UserError(
-                f"{out} holds a run on other images (its {IMAGES} is not what was found now); give another folder with "
-                "--out, or --overwrite to remove that run"
+                f"{out} holds a run on other images (its {run_folder.IMAGES} is not what was found now); give another "
+                "folder with --out, or --overwrite to remove that run"
             )
         image_table.write(self._rows, table)
         data_summary.write_left_out(self._check, out / LEFT_OUT)

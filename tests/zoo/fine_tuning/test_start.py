@@ -19,6 +19,14 @@ def test_a_tag_and_a_repository_of_the_catalog():
     assert start.find("lambda_resnet26t", "hf://timm/lambda_resnet26t.c1_in1k", None).preprocessor == preprocessor
 
 
+def test_a_tag_is_no_folder_of_its_name_and_no_file_beside_a_record(saved_run, tmp_path, monkeypatch):
+    expected = start.find("lambda_resnet_tiny", "digits", None)
+    (tmp_path / "digits").mkdir()
+    for folder in (tmp_path, saved_run):
+        monkeypatch.chdir(folder)
+        assert start.find("lambda_resnet_tiny", "digits", None).preprocessor == expected.preprocessor
+
+
 def test_none_is_random():
     found = start.find("lambda_resnet_tiny", "none", None)
     assert (found.weights, found.is_pretrained, found.describe()) == (None, False, "random weights")
