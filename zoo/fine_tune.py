@@ -188,8 +188,8 @@ def _prepare_folder(settings, plan, source, out):
 
 
 def _epochs_within_budget(settings, start, plan, dataset, begin):
-    images_per_second = speed.images_per_second(plan.whole, dataset)
-    seconds = SHARE_OF_BUDGET * settings.budget * 60 - (time.monotonic() - begin)
+    images_per_second, tracing = speed.measure(plan.whole, dataset)
+    seconds = SHARE_OF_BUDGET * settings.budget * 60 - (time.monotonic() - begin) - tracing * (2 if plan.head else 1)
     counts = (dataset.train.count, dataset.validation.count, dataset.test.count)
 
     def head(epochs):

@@ -204,9 +204,9 @@ def untrained(monkeypatch):
 
 
 def test_a_budget_sets_the_epochs_once(pictures, shared, tmp_path, untrained, monkeypatch):
-    speeds = iter([0.5])
+    speeds = iter([(0.5, 0)])
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    monkeypatch.setattr(module.speed, "images_per_second", lambda *arguments: next(speeds))
+    monkeypatch.setattr(module.speed, "measure", lambda *arguments: next(speeds))
     asked = settings(pictures, shared, tmp_path / "run", epochs=None, head_epochs=None, budget=10)
     for _ in range(2):
         # Measured the first time; who goes on keeps to what was found then.
