@@ -68,7 +68,9 @@ def test_a_reader_that_has_gone_is_no_traceback():
 def test_ctrl_c_is_one_line():
     """A real signal, in a process of its own."""
     wait = "lambda: (print('up', flush=True), time.sleep(60))"
-    code = f"import time; from zoo.command_line import run; exit(run('x', {wait}))"
+    # A process that was started in the background ignores the signal, and so do those that it starts.
+    handle = "signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"import signal, time; from zoo.command_line import run; {handle}; exit(run('x', {wait}))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)
