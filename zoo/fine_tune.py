@@ -173,14 +173,17 @@ def _plan(settings, start, source, epochs):
 
 def _prepare_folder(settings, plan, source, out):
     """Makes the folder or checks whose it is; returns the `data_dir` of the catalog."""
-    # What an earlier command left behind that ended before it trained is in nobody's way.
-    has_begun = run_folder.has_begun(out) or run_folder.has_begun(out / schedule.HEAD)
-    if has_begun and not settings.overwrite:
+    head = out / schedule.HEAD
+    if not settings.overwrite:
         run_folder.check(out, plan.whole)
+        if plan.head:
+            run_folder.check(head, plan.head)
+    # What an earlier command left behind that ended before it trained is in nobody's way.
+    has_begun = run_folder.has_begun(out) or run_folder.has_begun(head)
     try:
         out.mkdir(parents=True, exist_ok=True)
         if settings.overwrite:
-            run_folder.remove(out / schedule.HEAD)
+            run_folder.remove(head)
             run_folder.remove(out)
         return source.prepare(out, settings.overwrite or not has_begun)
     except OSError as error:
@@ -201,7 +204,6 @@ def _epochs_within_budget(settings, start, plan, dataset, begin):
 
 
 def _train_head(recipe, folder, data_dir):
-    run_folder.check(folder, recipe)
     # The model is the last file of the phase.
     if not (folder / run_folder.MODEL).exists():
         train(recipe, folder, data_dir, is_last=False)

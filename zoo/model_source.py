@@ -181,18 +181,17 @@ class RegisteredModel(ModelSource):
         return Record.of_preprocessor(preprocessor, self._architecture, class_names, *dataset)
 
     def _preprocessor(self):
-        if self._origin:
-            return self._origin.preprocessing()[0]
         return self._row.preprocessor if self._row else loader.preprocessor_of(self._architecture)
 
     def load(self, image_size=None):
         """The model; see `ModelSource.load`."""
         check_backend()
-        image_size = image_size or self._preprocessor().image_size
+        # Once: an origin on the Hub is asked each time.
+        preprocessor, names = self._origin.preprocessing() if self._origin else (self._preprocessor(), None)
+        image_size = image_size or preprocessor.image_size
         if self._row and self._row.fixed_image_size and image_size != self._row.image_size:
             raise UserError(f"{self.name} takes images of {self._row.image_size} pixels only, got {image_size}")
-        shape = (image_size, image_size, len(self._preprocessor().mean))
-        names = self._origin.preprocessing()[1] if self._origin else None
+        shape = (image_size, image_size, len(preprocessor.mean))
         model = lk.create_model(self._architecture, input_shape=shape, **({"classes": len(names)} if names else {}))
         with errors_of_weights():
             # Exactly, unlike `weights` of `create_model`: a classifier that stays random must not be evaluated.
@@ -235,17 +234,28 @@ def find(source, weights=None):
 
 def _registered(architecture, weights):
     if not loader.is_published(weights) or is_hub_name(weights):
-        return RegisteredModel(architecture, weights, None, f"{architecture} with {weights}", _origin(weights))
+        return RegisteredModel(architecture, weights, None, f"{architecture} with {weights}", origin(weights))
     with errors_of_weights():
         row = loader.find_record(weights, architecture)
     return RegisteredModel(architecture, row.name, row, row.name)
 
 
-def _origin(weights):
-    """The source that tells how the images of weights without a row were; `None` for a lone file."""
-    if is_hub_name(weights) or (Path(weights) / pretrained.CONFIG).is_file():
+def origin(weights):
+    """Finds the model that weights are from, which knows how its images were and what its classes are.
+
+    Args:
+        weights: A path or `hf://owner/repository[@revision]`; no tag.
+
+    Returns:
+        A `ModelSource`; `None` for a lone file, which tells nothing of its images, or where there is none.
+
+    Raises:
+        UserError: A folder has no model.
+    """
+    path = Path(weights)
+    if is_hub_name(weights) or path.is_dir():
         return find(weights)
-    return SavedModel(Path(weights)) if Path(weights).with_name(run_folder.RECORD).is_file() else None
+    return SavedModel(path) if path.is_file() and path.with_name(run_folder.RECORD).is_file() else None
 
 
 def _first_tag(architecture):

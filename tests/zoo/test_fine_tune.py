@@ -18,6 +18,7 @@ import lambda_keras as lk
 from tests.conftest import ROOT
 from zoo import evaluate as evaluate_module
 from zoo import fine_tune as module
+from zoo import run_folder
 from zoo.classifier import Classifier
 from zoo.cli import main
 from zoo.data import catalog, digits, image_table
@@ -220,6 +221,18 @@ def test_a_budget_sets_the_epochs_once(pictures, shared, tmp_path, untrained, mo
     # Of 540 s, 4 epochs of 48 images take 384, one of the head 32, five validations of 8 images 27, the test split 16.
     assert whole["epochs"] == 4
     assert f" --epochs 4 --seed 0 --out {tmp_path}/run --class-weights {' '.join(OVERRIDES)}" in asked.command(4)
+
+
+def test_other_settings_leave_a_first_phase_that_has_begun_as_it_is(pictures, shared, tmp_path, untrained):
+    with pytest.raises(StoppedError):
+        fine_tune(settings(pictures, shared, tmp_path))
+    ((recipe, head),) = untrained
+    run_folder.start(head, recipe)
+    (head / run_folder.CHECKPOINTS).mkdir()
+    before = (tmp_path / run_folder.RECIPE).read_text()
+    with pytest.raises(UserError, match="head holds a run with other settings"):
+        fine_tune(settings(pictures, shared, tmp_path, head_epochs=2))
+    assert (tmp_path / run_folder.RECIPE).read_text() == before
 
 
 def test_a_dataset_by_name_from_random_weights_has_one_phase(tmp_path, untrained, capsys):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor, catalog, loader
-from lambda_keras.weights.hub_name import is_hub_name
-from zoo import model_source, run_folder
+from zoo import model_source
 from zoo.errors import UserError
 
 NONE = "none"
@@ -102,8 +101,6 @@ def find(model, weights, warm_start):
 
 def _find_source(model, weights):
     """The `zoo.model_source.ModelSource` of weights; `None` for a lone file, which tells nothing of its images."""
-    if is_hub_name(weights):
-        return model_source.find(weights)
     # Before any look at the disk: a folder may have the name of a tag.
     if loader.is_tag(weights):
         if not catalog.tags(model):
@@ -112,10 +109,8 @@ def _find_source(model, weights):
                 f"or at random (--weights {NONE}), or take one of {', '.join(lk.list_models(pretrained=True))}"
             )
         return model_source.find(model, weights)
-    path = Path(weights)
-    if path.is_dir() or (path.is_file() and path.with_name(run_folder.RECORD).is_file()):
-        return model_source.find(weights)
+    source = model_source.origin(weights)
     # A checkpoint of TensorFlow is named without the ending of its index.
-    if not (path.is_file() or Path(f"{weights}.index").is_file()):
+    if source is None and not (Path(weights).is_file() or Path(f"{weights}.index").is_file()):
         raise UserError(f"no such file: {weights}; --weights takes a tag, a path, hf://owner/repository or {NONE}")
-    return None
+    return source
