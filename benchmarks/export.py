@@ -19,13 +19,13 @@ import numpy as np
 
 import lambda_keras as lk
 from benchmarks.timing import write_csv
-from export.artifact import find_artifact
-from export.calibration import Calibration
-from export.quantization import DYNAMIC, FLOAT16, INT8, NONE
-from export.runner import start
-from export.runtimes import OPENVINO
-from export.saved_model import export_saved_model
-from export.tflite import export_tflite
+from lambda_keras.export.checks.artifact import find_artifact
+from lambda_keras.export.checks.runner import start
+from lambda_keras.export.checks.runtimes import OPENVINO
+from lambda_keras.export.saved_model.writer import export_saved_model
+from lambda_keras.export.tflite.calibration import Calibration
+from lambda_keras.export.tflite.quantization import DYNAMIC, FLOAT16, INT8, NONE
+from lambda_keras.export.tflite.writer import export_tflite
 
 IMAGE_SIZE = 224
 ROUNDS = 15

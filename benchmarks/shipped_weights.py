@@ -41,7 +41,7 @@ def train(recipe, network, seed, folder, data_dir):
         A row for the table, and the rows of the run's epochs.
     """
     data = ["--data-dir", data_dir] if recipe != "digits" else []
-    command = [sys.executable, "-m", "zoo"]
+    command = [sys.executable, "-m", "lambda_keras.zoo"]
     settings = [*NETWORKS[network], f"training.seed={seed}"]
     subprocess.run([*command, "train", "--recipe", recipe, "--out", folder, *data, *settings], check=True)
     subprocess.run([*command, "evaluate", folder, *data], check=True)

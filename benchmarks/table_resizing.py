@@ -21,8 +21,8 @@ from scipy.interpolate import RegularGridInterpolator
 import lambda_keras as lk
 from benchmarks.timing import write_csv
 from lambda_keras.weights import transfer
-from zoo import recipe_file
-from zoo.data import catalog
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
 
 TRAINED_SIZE = 32
 SIZES = (24, 40, 48, 64)

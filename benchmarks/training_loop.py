@@ -17,10 +17,10 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from benchmarks.timing import interleaved_medians, write_csv
-from zoo import recipe_file
-from zoo.data import catalog
-from zoo.training import assemble
-from zoo.training.preemption import StopFlag
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.preemption import StopFlag
 
 # Model, image size, batch size and steps in a measurement.
 CASES = (("lambda_resnet_tiny", 32, 64, 20), ("lambda_resnet50", 128, 8, 4))

@@ -28,8 +28,8 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from benchmarks.timing import RESULTS, write_csv
 from lambda_keras.weights import preprocessor_of
-from zoo.data.image_table import Row, write
-from zoo.fine_tune import Settings, fine_tune
+from lambda_keras.zoo.data.image_table import Row, write
+from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 
 CATEGORIES = ("animals", "buildings", "food", "office", "people", "plants", "tools", "transportation")
 # The longer side of the copies: more than any of the networks looks at.

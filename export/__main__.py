@@ -1,8 +1,8 @@
-"""`python -m export …` is `lambda-export …`."""
+"""`python -m lambda_keras.export …` is `lambda-export …`."""
 
 import sys
 
-from export.cli import main
+from lambda_keras.export.cli import main
 
 if __name__ == "__main__":
     sys.exit(main())

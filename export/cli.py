@@ -6,10 +6,10 @@ import signal
 from collections.abc import Sequence
 from pathlib import Path
 
-from export.quantization import KINDS, NONE
-from export.runtimes import RUNTIMES
-from zoo.command_line import Parser, run
-from zoo.errors import UserError
+from lambda_keras.export.checks.runtimes import RUNTIMES
+from lambda_keras.export.tflite.quantization import KINDS, NONE
+from lambda_keras.zoo.command_line import Parser, run
+from lambda_keras.zoo.errors import UserError
 
 CALIBRATION_IMAGES = 200
 
@@ -173,8 +173,8 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
 
 
 def _saved_model(options: argparse.Namespace) -> int:
-    from export.saved_model import export_saved_model
-    from export.serving_model import load
+    from lambda_keras.export.model import load
+    from lambda_keras.export.saved_model.writer import export_saved_model
 
     source, model, record = load(options.model, options.weights, options.image_size, options.fuse)
     kinds = options.features, options.freeze, options.warmup
@@ -184,9 +184,9 @@ def _saved_model(options: argparse.Namespace) -> int:
 
 
 def _tflite(options: argparse.Namespace) -> int:
-    from export.calibration import load_calibration
-    from export.serving_model import load
-    from export.tflite import export_tflite
+    from lambda_keras.export.model import load
+    from lambda_keras.export.tflite.calibration import load_calibration
+    from lambda_keras.export.tflite.writer import export_tflite
 
     for option in ("data_dir", "calibration_images"):
         if getattr(options, option) is not None and not options.calibration:
@@ -204,7 +204,7 @@ def _tflite(options: argparse.Namespace) -> int:
 
 
 def _web(options: argparse.Namespace) -> int:
-    from export.web_page import write_web_page
+    from lambda_keras.export.web.page import write_web_page
 
     page = write_web_page(options.model, options.out)
     print(f"wrote {page}; to look at it: python -m http.server --directory {page}")
@@ -212,13 +212,13 @@ def _web(options: argparse.Namespace) -> int:
 
 
 def _verify(options: argparse.Namespace) -> int:
-    from export.artifact import find_artifacts, in_runtimes
-    from export.labelled_images import load_test_images
-    from export.runner import load_original
-    from export.serving_model import read_record
-    from export.verification_report import print_report
-    from export.verify import verify
-    from zoo import model_source
+    from lambda_keras.export.checks.artifact import find_artifacts, in_runtimes
+    from lambda_keras.export.checks.report import print_report
+    from lambda_keras.export.checks.runner import load_original
+    from lambda_keras.export.checks.verification import verify
+    from lambda_keras.export.images.labelled import load_test_images
+    from lambda_keras.export.model import read_record
+    from lambda_keras.zoo.models import source as model_source
 
     artifacts = find_artifacts(options.artifacts)
     artifacts += in_runtimes(artifacts, options.runtime)
@@ -232,10 +232,10 @@ def _verify(options: argparse.Namespace) -> int:
 
 
 def _benchmark(options: argparse.Namespace) -> int:
-    from export.artifact import TFLITE, THREADS, find_artifacts
-    from export.benchmark import benchmark, check_out, print_measurements, write_benchmark
-    from export.runner import load_original
-    from zoo import model_source
+    from lambda_keras.export.checks.artifact import TFLITE, THREADS, find_artifacts
+    from lambda_keras.export.checks.benchmark import benchmark, check_out, print_measurements, write_benchmark
+    from lambda_keras.export.checks.runner import load_original
+    from lambda_keras.zoo.models import source as model_source
 
     artifacts = find_artifacts(options.artifacts)
     if options.weights and not options.model:
@@ -253,9 +253,9 @@ def _benchmark(options: argparse.Namespace) -> int:
 
 
 def _serve_check(options: argparse.Namespace) -> int:
-    from export.serve_check import serve_check
-    from export.service import find_service
-    from export.serving_instructions import instructions
+    from lambda_keras.export.serving.check import serve_check
+    from lambda_keras.export.serving.instructions import instructions
+    from lambda_keras.export.serving.service import find_service
 
     service = find_service(options.folder, options.name, options.image)
     print(instructions(service))

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError
 
 LABELS = "labels.txt"
 

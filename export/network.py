@@ -6,8 +6,8 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
-from zoo.errors import UserError
-from zoo.logits import logits_layer, with_logits
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.logits import logits_layer, with_logits
 
 EMBEDDING = "embedding"
 
@@ -16,7 +16,7 @@ def network(model: keras.Model, features: bool = False) -> Callable:
     """Makes a function of a classifier that returns its logits, not log-probabilities, which lack their constant.
 
     Args:
-        model: A classifier that ends in softmax, as `zoo.load.load_classifier` returns it.
+        model: A classifier that ends in softmax, as `lambda_keras.zoo.models.loading.load_classifier` returns it.
         features: Whether to return what leads to them too: the pooled embedding and the maps of the stages.
 
     Returns:

@@ -11,7 +11,7 @@ import pytest
 
 import lambda_keras as lk
 from benchmarks import readme
-from export import cli
+from lambda_keras.export import cli
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -9,9 +9,9 @@ import keras
 import pytest
 
 import lambda_keras as lk
-from export import cli as export_cli
-from zoo import cli as zoo_cli
-from zoo.data import digits
+from lambda_keras.export import cli as export_cli
+from lambda_keras.zoo import cli as zoo_cli
+from lambda_keras.zoo.data import digits
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,7 +42,7 @@ NEEDS = {
     "lambda_resnet152_224 --strategy": "ImageNet and several devices",
     "runs/flowers": "photographs of flowers",
     "runs/pictures": "photographs, and a network",
-    "web": "packages of npm; tests/export/test_web_page.py runs it",
+    "web": "packages of npm; tests/export/web/test_page.py runs it",
 }
 # Arguments that make a training short.
 SHORTER = {"train": ["training.epochs=1", "training.warmup_epochs=0"], "fine-tune": ["--epochs=1", "--head-epochs=1"]}

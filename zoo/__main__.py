@@ -1,7 +1,7 @@
-"""Runs `python -m zoo …`, the same as `lambda-zoo …`."""
+"""Runs `python -m lambda_keras.zoo …`, the same as `lambda-zoo …`."""
 
 import sys
 
-from zoo.cli import main
+from lambda_keras.zoo.cli import main
 
 sys.exit(main())

@@ -7,8 +7,8 @@ import logging
 import os
 from pathlib import Path
 
-from zoo.command_line import Parser, print_table, run
-from zoo.weights import command as weights_command
+from lambda_keras.zoo.command_line import Parser, print_table, run
+from lambda_keras.zoo.weights import command as weights_command
 
 
 def main(argv=None):
@@ -74,12 +74,12 @@ def _parser():
     evaluate.add_argument("--out", metavar="FOLDER", help="folder to write (default: evaluation/ beside the model)")
     evaluate.set_defaults(run=_evaluate)
 
-    predict = commands.add_parser("predict", help="name what is on images")
-    _add_model(predict)
-    predict.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP or GIF file")
-    predict.add_argument("--top", type=int, default=5, metavar="N", help="classes for each image (default: 5)")
-    predict.add_argument("--json", action="store_true", help="print JSON instead of a table")
-    predict.set_defaults(run=_predict)
+    prediction = commands.add_parser("predict", help="name what is on images")
+    _add_model(prediction)
+    prediction.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP or GIF file")
+    prediction.add_argument("--top", type=int, default=5, metavar="N", help="classes for each image (default: 5)")
+    prediction.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    prediction.set_defaults(run=_predict)
 
     explain = commands.add_parser("explain", help="draw what a lambda layer sees in images")
     _add_model(explain)
@@ -160,33 +160,33 @@ def _position(text):
 
 
 def _train(arguments):
-    from zoo import recipe_file
+    from lambda_keras.zoo import recipe_file
 
     recipe = recipe_file.load(arguments.recipe, arguments.overrides)
     if arguments.dry_run:
-        from zoo.dry_run import dry_run
+        from lambda_keras.zoo.training.dry_run import dry_run
 
         print(dry_run(recipe, arguments.data_dir, arguments.replicas))
         return
     # The strategy of several machines must be there before TensorFlow does anything else.
-    from zoo import strategy
+    from lambda_keras.zoo.training import strategy
 
     distribution = strategy.create(arguments.strategy, arguments.tpu)
-    from zoo.train import train
+    from lambda_keras.zoo.training.run import train
 
     out = arguments.out or Path("runs", Path(arguments.recipe).stem)
     train(recipe, out, arguments.data_dir, distribution, overwrite=arguments.overwrite)
 
 
 def _fine_tune(arguments):
-    from zoo.fine_tune import Settings, fine_tune
+    from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}
     fine_tune(Settings(**{**values, "overrides": tuple(arguments.overrides)}))
 
 
 def _evaluate(arguments):
-    from zoo.evaluate import evaluate
+    from lambda_keras.zoo.evaluation.run import evaluate
 
     evaluate(
         arguments.model,
@@ -202,17 +202,17 @@ def _evaluate(arguments):
 
 
 def _predict(arguments):
-    from zoo import predict
+    from lambda_keras.zoo.evaluation import prediction
 
-    predictions = predict.predict(arguments.model, arguments.images, arguments.top, arguments.weights)
+    predictions = prediction.predict(arguments.model, arguments.images, arguments.top, arguments.weights)
     if arguments.json:
         print(json.dumps(predictions, indent=2, ensure_ascii=False))
     else:
-        predict.print_predictions(predictions)
+        prediction.print_predictions(predictions)
 
 
 def _explain(arguments):
-    from zoo.explain import explain
+    from lambda_keras.zoo.explaining.explanation import explain
 
     explain(
         arguments.model,
@@ -226,22 +226,22 @@ def _explain(arguments):
 
 
 def _inspect_data(arguments):
-    from zoo import recipe_file
+    from lambda_keras.zoo import recipe_file
 
     recipe = recipe_file.load(arguments.recipe, arguments.overrides)
-    from zoo.inspect_data import inspect_data
+    from lambda_keras.zoo.data.inspection import inspect_data
 
     inspect_data(recipe, arguments.out, arguments.data_dir)
 
 
 def _write_images(arguments):
-    from zoo.write_images import write_images
+    from lambda_keras.zoo.data.class_folders import write_images
 
     write_images(arguments.dataset, arguments.out, arguments.data_dir)
 
 
 def _recipes(arguments):
-    from zoo import recipe_file
+    from lambda_keras.zoo import recipe_file
 
     rows = []
     for name in recipe_file.packaged():
@@ -252,7 +252,7 @@ def _recipes(arguments):
 
 
 def _models(arguments):
-    from zoo import models_table
+    from lambda_keras.zoo.weights import models_table
 
     models_table.print_models(arguments.pattern, arguments.pretrained)
 

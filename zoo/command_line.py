@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from zoo.errors import TryAgainError, UserError
+from lambda_keras.zoo.errors import TryAgainError, UserError
 
 
 class Parser(argparse.ArgumentParser):

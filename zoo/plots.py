@@ -22,7 +22,7 @@ def curves(rows, path, head_epochs=0):
     """Draws loss, accuracy and learning rate by epoch.
 
     Args:
-        rows: One dictionary an epoch, as of `zoo.training.metrics_log.MetricsLog`.
+        rows: One dictionary an epoch, as of `lambda_keras.zoo.training.metrics_log.MetricsLog`.
         path: The PNG file, or a binary stream.
         head_epochs: The first epochs of them, in which the classifier alone was trained; a line ends them.
     """

@@ -1,6 +1,6 @@
 """The schema of a recipe: one training setting, typed and bounded.
 
-`zoo.recipe_file` reads recipes and tells where in a file an error stands.
+`lambda_keras.zoo.recipe_file` reads recipes and tells where in a file an error stands.
 """
 
 from typing import Any, Literal
@@ -78,7 +78,7 @@ class Data(_Section):
         channels: Channels that images of `image_folder` and `image_table` are read with, 3 by default; other datasets
             have their own.
         mean: Mean of each channel that the images are normalised with, on the scale 0 to 1: that of the weights to
-            start from. By default the dataset's own, see `zoo.data.catalog.load`; give both or neither.
+            start from. By default the dataset's own, see `lambda_keras.zoo.data.catalog.load`; give both or neither.
         std: The same of the standard deviation.
     """
 
@@ -143,7 +143,7 @@ class Training(_Section):
         weight_decay_on: `kernels` spares biases, BatchNorm and position tables; `all` does not.
         trained_layers: `all`, or `head` to train the classifier alone; all other layers then run as in inference.
         stage_decay: What a stage's learning rate is multiplied by for each stage that comes after it, the classifier
-            among them, see `zoo.training.layer_rates`; 1 for the same rate everywhere.
+            among them, see `lambda_keras.zoo.training.layer_rates`; 1 for the same rate everywhere.
         frozen_batch_norm: Whether BatchNorm keeps its statistics, scales and offsets, and normalises as in inference.
         class_weights: Whether the loss of an image is multiplied by images / (classes · images of its class), so that
             all classes count alike. The losses that are told and compared have no weights.

@@ -8,10 +8,10 @@ from pathlib import Path
 import pydantic
 import yaml
 
-from zoo.errors import UserError
-from zoo.recipe import Recipe
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.recipe import Recipe
 
-_FOLDER = importlib.resources.files("zoo") / "recipes"
+_FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
 # model, overrides and one key below them: deeper values are plain data and need no line number.
 _DEEPEST_SECTION = 2
 
@@ -62,7 +62,7 @@ def load(source, overrides=()):
         overrides: Strings `key=value` with dotted keys, applied in order, such as `"training.epochs=3"`.
 
     Returns:
-        A `zoo.recipe.Recipe`.
+        A `lambda_keras.zoo.recipe.Recipe`.
 
     Raises:
         UserError: The recipe is missing or wrong; one line with file, line, key, what was received and what is
@@ -87,7 +87,7 @@ def of_values(values, overrides, name, lines=None):
         lines: `{(section, key, …): line}` where the origin is a file.
 
     Returns:
-        A `zoo.recipe.Recipe`.
+        A `lambda_keras.zoo.recipe.Recipe`.
 
     Raises:
         UserError: As of `load`.

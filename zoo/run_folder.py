@@ -3,9 +3,9 @@
 import shutil
 from pathlib import Path
 
-from lambda_keras.weights.replacing import replacing
-from zoo import recipe_file
-from zoo.errors import UserError
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.errors import UserError
 
 RECIPE = "recipe.yaml"
 METRICS = "metrics.csv"
@@ -36,7 +36,7 @@ def check(path, recipe):
 
     Args:
         path: The folder.
-        recipe: The `zoo.recipe.Recipe` that is to be trained there.
+        recipe: The `lambda_keras.zoo.recipe.Recipe` that is to be trained there.
 
     Raises:
         UserError: There is another run.
@@ -67,7 +67,7 @@ def start(path, recipe, overwrite=False):
 
     Args:
         path: The folder. Files in it that are not a run's own stay.
-        recipe: The `zoo.recipe.Recipe`.
+        recipe: The `lambda_keras.zoo.recipe.Recipe`.
         overwrite: Whether to remove the run that the folder holds.
 
     Returns:

@@ -13,7 +13,7 @@ import lambda_keras as lk
 from benchmarks.readme import ROOT, read
 from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
-from zoo import recipe_file
+from lambda_keras.zoo import recipe_file
 
 # page: (pattern of the whole names of its models, title, what they are)
 FAMILIES = {

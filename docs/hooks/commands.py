@@ -5,8 +5,8 @@ import functools
 
 from mkdocs.structure.files import File
 
-import export.cli
-import zoo.cli
+import lambda_keras.export.cli
+import lambda_keras.zoo.cli
 
 
 def on_files(files, config):
@@ -23,7 +23,7 @@ def page():
         True
     """
     lines = ["# Commands", "", "What `--help` prints."]
-    for parser in (zoo.cli._parser(), export.cli._parser()):
+    for parser in (lambda_keras.zoo.cli._parser(), lambda_keras.export.cli._parser()):
         lines += _sections(parser)
     return "\n".join(lines) + "\n"
 

@@ -188,7 +188,8 @@ def _fill(model, weights, warm_start, architecture):
             f"`weights` and `warm_start` exclude each other. Received: weights={weights!r}, warm_start={warm_start!r}"
         )
     # Most models are built without weights, and `lambda_keras.weights` imports this module's neighbours.
-    from lambda_keras.weights import loader, resnet_rs
+    from lambda_keras.weights import loader
+    from lambda_keras.weights.formats import resnet_rs
 
     if warm_start is not None:
         report = resnet_rs.warm_start(model, warm_start)

@@ -17,6 +17,7 @@ import math
 import keras
 from keras import ops
 
+from lambda_keras.layers.chunks import expand, reach_of_band
 from lambda_keras.layers.contraction_plan import (
     CONVOLUTIONS,
     DENSE_ORDERS,
@@ -25,7 +26,6 @@ from lambda_keras.layers.contraction_plan import (
     Plan,
     plan,
 )
-from lambda_keras.layers.embeddings import expand, reach_of_band
 from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table
 
 __all__ = [

@@ -6,8 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from lambda_keras.layers.chunks import expand, shape_of_embeddings
 from lambda_keras.layers.contraction_plan import DENSE_ORDERS, Plan
-from lambda_keras.layers.embeddings import expand, shape_of_embeddings
 from lambda_keras.layers.folding import fold
 from lambda_keras.layers.lambda_layer import LambdaLayer
 

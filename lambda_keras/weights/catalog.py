@@ -6,7 +6,7 @@ import pathlib
 
 from lambda_keras.applications.registry import get_config
 from lambda_keras.weights.errors import WeightsError
-from lambda_keras.weights.weights_record import FORMATS, WARM_START_FORMATS, parse
+from lambda_keras.weights.row import FORMATS, WARM_START_FORMATS, parse
 
 
 @functools.cache

@@ -6,7 +6,7 @@ import pathlib
 import re
 
 from lambda_keras.weights.errors import WeightsError
-from lambda_keras.weights.pickles import refuse_pickle
+from lambda_keras.weights.formats.pickles import refuse_pickle
 
 IN_PACKAGE = pathlib.Path(__file__).with_name("shipped")
 

@@ -3,10 +3,11 @@
 import pathlib
 
 from lambda_keras.applications import registry
-from lambda_keras.weights import catalog, fetch, files, pretrained, transfer
+from lambda_keras.weights import catalog, fetch, pretrained, transfer
 from lambda_keras.weights.assignment import assign
+from lambda_keras.weights.formats import open_file
+from lambda_keras.weights.formats.pickles import SUFFIXES
 from lambda_keras.weights.hub_name import is_hub_name, split_hub_name
-from lambda_keras.weights.pickles import SUFFIXES
 from lambda_keras.weights.preprocessor import Preprocessor
 
 # What a file's name ends in, also of the kinds that are refused.
@@ -44,7 +45,7 @@ def load_weights(model, weights, adapt=False, partial=False, architecture=None, 
     if fresh_classifier and not (adapt or partial):
         raise ValueError("`fresh_classifier=True` needs `adapt=True` or `partial=True`: without, all weights must fit.")
     path, source = locate(weights, architecture or model.name)
-    tensors = files.read_tensors(path, model)
+    tensors = open_file.read_tensors(path, model)
     if not (adapt or partial):
         return assign(model, tensors, source)
     adaptation = transfer.adapt(model, tensors, fresh_classifier)

@@ -6,14 +6,15 @@ import pathlib
 
 import keras
 
+from lambda_keras.atomic import replacing
 from lambda_keras.version import __version__
-from lambda_keras.weights import fetch, files, model_card
+from lambda_keras.weights import fetch, model_card
 from lambda_keras.weights.assignment import assign, variables_by_name
 from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.formats import open_file
+from lambda_keras.weights.formats.safetensors import write_safetensors
 from lambda_keras.weights.hub_name import is_hub_name, split_hub_name
 from lambda_keras.weights.preprocessor import Preprocessor
-from lambda_keras.weights.replacing import replacing
-from lambda_keras.weights.safetensors_file import write_safetensors
 
 CONFIG = "config.json"
 # Also the name of timm's file on the Hub.
@@ -100,7 +101,7 @@ def from_pretrained(source):
     if not isinstance(model, keras.Model):
         raise WeightsError(f"{source} has a {CONFIG} from which Keras makes {type(model).__name__}, not a model.")
     path = _verified(get, config, WEIGHTS, source)
-    assign(model, files.read_tensors(path, model), str(source))
+    assign(model, open_file.read_tensors(path, model), str(source))
     return model
 
 

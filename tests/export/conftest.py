@@ -8,13 +8,13 @@ import pytest
 from ai_edge_litert import schema_py_generated as schema
 
 import lambda_keras as lk
-from export.calibration import Calibration
-from export.labelled_images import LabelledImages
-from export.quantization import CALIBRATED, KINDS
-from export.saved_model import export_saved_model
-from export.tflite import export_tflite
-from zoo.data import digits
-from zoo.record import Record
+from lambda_keras.export.images.labelled import LabelledImages
+from lambda_keras.export.saved_model.writer import export_saved_model
+from lambda_keras.export.tflite.calibration import Calibration
+from lambda_keras.export.tflite.quantization import CALIBRATED, KINDS
+from lambda_keras.export.tflite.writer import export_tflite
+from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.models.record import Record
 
 
 def blotches(count, seed, side=32):

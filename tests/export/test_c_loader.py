@@ -9,7 +9,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
 
-from export.signatures import SERVING_DEFAULT
+from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
 
 SOURCE = Path(__file__).with_name("serve.c")
 

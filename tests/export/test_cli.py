@@ -13,15 +13,15 @@ import pytest
 from ai_edge_litert.interpreter import Interpreter
 
 import lambda_keras as lk
-from export import cli
-from export.delegation import operations_outside_xnnpack
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from lambda_keras.export import cli
+from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
 
 ROOT = Path(__file__).parents[2]
 
 
 def run(*arguments):
-    command = [sys.executable, "-m", "export", *arguments]
+    command = [sys.executable, "-m", "lambda_keras.export", *arguments]
     return subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True)
 
 
@@ -248,19 +248,18 @@ def test_a_wrong_option_is_one_line(capsys):
 
 
 def test_help_does_not_import_tensorflow():
-    program = (
-        "import sys, export.cli\n"
-        "try: export.cli.main(['--help'])\n"
-        "except SystemExit: sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
-    )
-    subprocess.run([sys.executable, "-c", program], cwd=ROOT, check=True, capture_output=True)
+    command = [sys.executable, "-X", "importtime", "-m", "lambda_keras.export", "--help"]
+    process = subprocess.run(command, cwd=ROOT, check=True, capture_output=True, text=True)
+    imported = {line.rpartition("|")[2].strip() for line in process.stderr.splitlines()}
+    assert "lambda_keras.export.cli" in imported
+    assert not {"tensorflow", "keras", "numpy"} & imported
 
 
 def test_a_bug_keeps_its_traceback(model_file, tmp_path, monkeypatch):
     def fail(*arguments):
         raise RuntimeError("a bug")
 
-    monkeypatch.setattr("export.saved_model.export_saved_model", fail)
+    monkeypatch.setattr("lambda_keras.export.saved_model.writer.export_saved_model", fail)
     with pytest.raises(RuntimeError, match="a bug"):
         cli.main(["saved-model", "--model", str(model_file), "--out", str(tmp_path)])
 
@@ -269,8 +268,9 @@ def test_sigterm_leaves_nothing_half_written(run_of_model, tmp_path):
     """A real signal, at the moment when the SavedModel is written but has no name yet."""
     program = """
 import os, signal, sys
-from export import cli, saved_model
-saved_model.os.rename = lambda *paths: os.kill(os.getpid(), signal.SIGTERM)
+from lambda_keras.export import cli
+from lambda_keras.export.saved_model import writer
+writer.os.rename = lambda *paths: os.kill(os.getpid(), signal.SIGTERM)
 sys.exit(cli.main(sys.argv[1:]))
 """
     arguments = ["saved-model", "--model", run_of_model, "--out", tmp_path / "out"]

@@ -1,9 +1,9 @@
 import pytest
 
-from export.labels import check_labels, labels_text
-from export.server_signatures import ServerModel
-from export.tflite import export_tflite
-from zoo.errors import UserError
+from lambda_keras.export.labels import check_labels, labels_text
+from lambda_keras.export.saved_model.signatures import ServerModel
+from lambda_keras.export.tflite.writer import export_tflite
+from lambda_keras.zoo.errors import UserError
 
 
 @pytest.mark.parametrize("name", ["a\n", "a\nb", "\n", "a\r", "a\u2028b"])

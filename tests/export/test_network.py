@@ -3,8 +3,8 @@ import numpy as np
 import pytest
 
 import lambda_keras as lk
-from export.network import network
-from zoo.errors import UserError
+from lambda_keras.export.network import network
+from lambda_keras.zoo.errors import UserError
 
 
 @pytest.mark.parametrize("top", [keras.layers.Softmax(), keras.layers.Activation("softmax")])

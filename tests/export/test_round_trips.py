@@ -8,15 +8,15 @@ import tensorflow as tf
 from ai_edge_litert.interpreter import Interpreter
 
 import lambda_keras as lk
-from export.calibration import Calibration, load_calibration
-from export.delegation import operations_outside_xnnpack
-from export.quantization import BOUNDS, CALIBRATED, KINDS
-from export.saved_model import export_saved_model
-from export.serving_model import load
-from export.tflite import export_tflite
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from lambda_keras.export.model import load
+from lambda_keras.export.saved_model.writer import export_saved_model
+from lambda_keras.export.tflite.calibration import Calibration, load_calibration
+from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
+from lambda_keras.export.tflite.quantization import BOUNDS, CALIBRATED, KINDS
+from lambda_keras.export.tflite.writer import export_tflite
+from lambda_keras.zoo.data import catalog, input_pipeline
 from tests.export.conftest import blotches
-from zoo.data import catalog, input_pipeline
 
 FASHION_MNIST = Path("/usr/share/datasets/fashion-mnist")
 needs_fashion_mnist = pytest.mark.skipif(

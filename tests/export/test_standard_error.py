@@ -1,7 +1,7 @@
 import os
 import sys
 
-from export.standard_error import standard_error_to
+from lambda_keras.export.standard_error import standard_error_to
 
 
 def test_everything_goes_to_the_file_until_the_block_ends(tmp_path, capfd, monkeypatch):

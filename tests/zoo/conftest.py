@@ -12,8 +12,8 @@ from PIL import Image
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor
 from lambda_keras.weights.fetch import sha256_of
-from zoo.data import digits
-from zoo.record import Record
+from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.models.record import Record
 
 
 @pytest.fixture(scope="session")

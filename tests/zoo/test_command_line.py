@@ -4,8 +4,8 @@ import sys
 
 import pytest
 
-from zoo.command_line import Parser, print_table, run
-from zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
+from lambda_keras.zoo.command_line import Parser, print_table, run
+from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
 
 
 @pytest.mark.parametrize(("returned", "status"), [(None, 0), (0, 0), (1, 1)])
@@ -57,7 +57,7 @@ def test_a_table(capsys):
 
 
 def test_a_reader_that_has_gone_is_no_traceback():
-    code = "from zoo.command_line import run; exit(run('x', lambda: print('row\\n' * 99999)))"
+    code = "from lambda_keras.zoo.command_line import run; exit(run('x', lambda: print('row\\n' * 99999)))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()
     process.stdout.close()
@@ -70,7 +70,7 @@ def test_ctrl_c_is_one_line():
     wait = "lambda: (print('up', flush=True), time.sleep(60))"
     # A process that was started in the background ignores the signal, and so do those that it starts.
     handle = "signal.signal(signal.SIGINT, signal.default_int_handler)"
-    code = f"import signal, time; from zoo.command_line import run; {handle}; exit(run('x', {wait}))"
+    code = f"import signal, time; from lambda_keras.zoo.command_line import run; {handle}; exit(run('x', {wait}))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     process.stdout.readline()
     process.send_signal(signal.SIGINT)

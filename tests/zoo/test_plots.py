@@ -2,7 +2,7 @@ import matplotlib.image
 import numpy as np
 import pytest
 
-from zoo import plots
+from lambda_keras.zoo import plots
 
 RED = np.array([0xCC, 0x33, 0x11]) / 255
 # A cell of the confusion matrix that holds its whole row: the end of ColorBrewer's Blues.

@@ -1,7 +1,7 @@
 import pytest
 
-from zoo import recipe_file
-from zoo.errors import UserError
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.errors import UserError
 
 RECIPE = """\
 # Expected test accuracy: 90 %

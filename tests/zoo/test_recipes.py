@@ -4,8 +4,8 @@ import pytest
 import yaml
 
 from lambda_keras.applications.registry import get_config
-from zoo import recipe_file
-from zoo.recipe import Data, Training
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.recipe import Data, Training
 
 RECIPES = recipe_file.packaged()
 # LambdaNetworks (arXiv 2102.08602), appendix: depth, image size, RandAugment's magnitude, dropout, stochastic depth and

@@ -1,7 +1,7 @@
 import pytest
 
-from zoo import recipe_file, run_folder
-from zoo.errors import UserError
+from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.errors import UserError
 
 
 @pytest.fixture

@@ -6,7 +6,7 @@ import pathlib
 import pytest
 
 from lambda_keras.weights import catalog
-from zoo.evaluate import evaluate
+from lambda_keras.zoo.evaluation.run import evaluate
 
 TRAININGS = pathlib.Path(__file__).parents[2] / "benchmarks" / "results" / "shipped_weights.csv"
 

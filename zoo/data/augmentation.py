@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from zoo.data import cropping, preprocessing
-from zoo.data.rand_augment import rand_augment
-from zoo.data.random_erasing import random_erasing
+from lambda_keras.zoo.data import cropping, preprocessing
+from lambda_keras.zoo.data.rand_augment import rand_augment
+from lambda_keras.zoo.data.random_erasing import random_erasing
 
 
 def seeds(seed, position):
@@ -22,7 +22,7 @@ def readers(channels, data):
 
     Args:
         channels: Channels of the result.
-        data: The recipe's `zoo.recipe.Data`.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`.
 
     Returns:
         A list of functions of an image and its seeds. The last takes bytes of a file and decoded images alike, the
@@ -49,8 +49,8 @@ def vary(image, seeds, dataset, data):
     Args:
         image: uint8 `[height, width, channels]`, from one of `readers`.
         seeds: From `seeds`.
-        dataset: The `zoo.data.splits.Dataset` it belongs to.
-        data: The recipe's `zoo.recipe.Data`.
+        dataset: The `lambda_keras.zoo.data.splits.Dataset` it belongs to.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`.
 
     Returns:
         uint8 `[image_size, image_size, channels]`.

@@ -3,10 +3,10 @@
 import dataclasses
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from zoo.data import digits, idx_files, image_folder, image_table, rand_augment, tfds
-from zoo.data.splits import Dataset
-from zoo.errors import UserError
-from zoo.recipe import FILES_OF_USERS
+from lambda_keras.zoo.data import digits, idx_files, image_folder, image_table, rand_augment, tfds
+from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.recipe import FILES_OF_USERS
 
 # Mean and standard deviation of the training images, for datasets that are normalised with their own.
 _STATISTICS = {"fashion_mnist": ((0.286,), (0.353,))}
@@ -28,15 +28,15 @@ def load(data, data_dir=None):
     """Loads the dataset of a recipe.
 
     Args:
-        data: A `zoo.recipe.Data`.
+        data: A `lambda_keras.zoo.recipe.Data`.
         data_dir: Where the data are: for `image_folder` the folder of images, for `image_table` the CSV file that lists
             them, for `fashion_mnist` a folder of idx files or of prepared TensorFlow Datasets, for other names the
             latter. `digits` needs none.
 
     Returns:
-        A `zoo.data.splits.Dataset`. It is normalised with the recipe's mean and standard deviation; without these,
-        with its own where they are known (`digits`, `fashion_mnist`), otherwise with ImageNet's for images of 3
-        channels, and with 0.5 and 0.25 for others.
+        A `lambda_keras.zoo.data.splits.Dataset`. It is normalised with the recipe's mean and standard deviation;
+        without these, with its own where they are known (`digits`, `fashion_mnist`), otherwise with
+        ImageNet's for images of 3 channels, and with 0.5 and 0.25 for others.
 
     Raises:
         UserError: The name is unknown, the data are missing, damaged or of another kind, a part has no images, the

@@ -3,7 +3,7 @@
 Source: https://archive.ics.uci.edu/dataset/80 (the test part of that collection).
 """
 
-from zoo.data.splits import ArraySplit, Dataset
+from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 
 TEST_FRACTION = 0.25
 # The splits are one fact for everybody: they do not follow a recipe's seed.
@@ -17,7 +17,7 @@ def load(validation_fraction):
         validation_fraction: Share of the training part to hold back for validation.
 
     Returns:
-        A `zoo.data.splits.Dataset` of images `[8, 8, 1]`. The test part is the same 450 images always.
+        A `lambda_keras.zoo.data.splits.Dataset` of images `[8, 8, 1]`. The test part is the same 450 images always.
     """
     images, labels = load_arrays()
     train, test = _split(images, labels, TEST_FRACTION)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data.splits import ArraySplit
-from zoo.errors import UserError
+from lambda_keras.zoo.data.splits import ArraySplit
+from lambda_keras.zoo.errors import UserError
 
 _UNSIGNED_BYTE = 8
 
@@ -26,7 +26,7 @@ def load(folder, validation_fraction, classes):
         classes: Number of classes.
 
     Returns:
-        Three `zoo.data.splits.Split` of grey images `[height, width, 1]`: training, validation, test.
+        Three `lambda_keras.zoo.data.splits.Split` of grey images `[height, width, 1]`: training, validation, test.
 
     Raises:
         UserError: A file is missing, damaged or of another kind, or the files do not belong together.

@@ -9,8 +9,8 @@ import hashlib
 import os
 from pathlib import Path
 
-from zoo.data.splits import FileSplit
-from zoo.errors import UserError
+from lambda_keras.zoo.data.splits import FileSplit
+from lambda_keras.zoo.errors import UserError
 
 ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
 PARTS = ("train", "validation", "test")
@@ -26,8 +26,8 @@ def load(data_dir, validation_fraction):
             `validation`.
 
     Returns:
-        The class names (the names of the folders, sorted), and three `zoo.data.splits.FileSplit`: training,
-        validation, test.
+        The class names (the names of the folders, sorted), and three `lambda_keras.zoo.data.splits.FileSplit`:
+        training, validation, test.
 
     Raises:
         UserError: There is no such folder, or it is not as described above.

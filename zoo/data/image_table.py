@@ -5,10 +5,10 @@ import io
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_keras.weights.replacing import replacing
-from zoo.data.image_folder import PARTS
-from zoo.data.splits import FileSplit
-from zoo.errors import UserError
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.data.splits import FileSplit
+from lambda_keras.zoo.errors import UserError
 
 COLUMNS = ("path", "label", "split")
 
@@ -35,8 +35,8 @@ def load(table):
         table: The CSV file.
 
     Returns:
-        The class names (those of the training part, sorted), and three `zoo.data.splits.FileSplit`: training,
-        validation, test.
+        The class names (those of the training part, sorted), and three `lambda_keras.zoo.data.splits.FileSplit`:
+        training, validation, test.
 
     Raises:
         UserError: There is no such file, it is not as described above, or a class has no training image.

@@ -9,7 +9,7 @@ Images stay uint8 up to the device, which moves a quarter of the bytes. A batch 
 
 import tensorflow as tf
 
-from zoo.data import augmentation, preprocessing
+from lambda_keras.zoo.data import augmentation, preprocessing
 
 
 def training_batches(split, dataset, data, *, batch_size, seed, start=0, shard=0, num_shards=1):
@@ -21,9 +21,9 @@ def training_batches(split, dataset, data, *, batch_size, seed, start=0, shard=0
     image can be read is black.
 
     Args:
-        split: A `zoo.data.splits.Split`.
-        dataset: The `zoo.data.splits.Dataset` it belongs to.
-        data: The recipe's `zoo.recipe.Data`.
+        split: A `lambda_keras.zoo.data.splits.Split`.
+        dataset: The `lambda_keras.zoo.data.splits.Dataset` it belongs to.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`.
         batch_size: Images in a batch of this shard.
         seed: Integer for order and augmentation.
         start: Images of the whole stream, all shards together, to pass over.
@@ -50,9 +50,9 @@ def evaluation_batches(split, dataset, data, *, batch_size, num_batches=None, sh
     """Every image once, in order, never augmented.
 
     Args:
-        split: A `zoo.data.splits.Split`.
-        dataset: The `zoo.data.splits.Dataset` it belongs to.
-        data: The recipe's `zoo.recipe.Data`.
+        split: A `lambda_keras.zoo.data.splits.Split`.
+        dataset: The `lambda_keras.zoo.data.splits.Dataset` it belongs to.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`.
         batch_size: Images in a batch of this shard.
         num_batches: How many batches to give, at least as many as the images need; by default as many. Workers that
             must take equally many steps give the same number here.

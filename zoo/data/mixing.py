@@ -17,7 +17,7 @@ def mix(images, labels, data, seed):
     Args:
         images: Floats `[batch, height, width, channels]`, normalised; height and width are known.
         labels: Floats `[batch, classes]`, one-hot.
-        data: The recipe's `zoo.recipe.Data`.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`.
         seed: Integers `[2]`; the same seed mixes in the same way.
 
     Returns:

@@ -2,8 +2,8 @@
 
 import difflib
 
-from zoo.data.splits import RecordSplit
-from zoo.errors import UserError
+from lambda_keras.zoo.data.splits import RecordSplit
+from lambda_keras.zoo.errors import UserError
 
 CHANNELS = (1, 3, 4)
 # Names that the catalog takes besides those of TensorFlow Datasets.
@@ -57,11 +57,11 @@ def splits_of(builder, data):
 
     Args:
         builder: From `builder_of`.
-        data: The recipe's `zoo.recipe.Data`, for the split expressions and `validation_fraction`.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`, for the split expressions and `validation_fraction`.
 
     Returns:
-        Three `zoo.data.splits.RecordSplit`: training, validation, test. By default the training part is the
-        beginning of `train` and the validation part its end.
+        Three `lambda_keras.zoo.data.splits.RecordSplit`: training, validation, test. By default the training part is
+        the beginning of `train` and the validation part its end.
 
     Raises:
         UserError: The dataset has no such split, an image of the training part is in another part, the dataset

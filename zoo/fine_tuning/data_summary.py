@@ -3,9 +3,9 @@
 import csv
 from collections import defaultdict
 
-from lambda_keras.weights.replacing import replacing
-from zoo.command_line import print_table
-from zoo.data.image_folder import PARTS
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.data.image_folder import PARTS
 
 # A table that is longer is not read: of more classes only the smallest are printed.
 LONGEST_TABLE = 50
@@ -18,7 +18,7 @@ def images_of_classes(dataset):
     """Counts the images of each class and part.
 
     Args:
-        dataset: A `zoo.data.splits.Dataset`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
 
     Returns:
         A list of `(class name, training, validation, test images)`.
@@ -46,7 +46,7 @@ def remarks(check):
     """What is to be known of a folder, each in a line.
 
     Args:
-        check: A `zoo.fine_tuning.file_check.FileCheck`.
+        check: A `lambda_keras.zoo.fine_tuning.file_check.FileCheck`.
 
     Returns:
         A list of strings.

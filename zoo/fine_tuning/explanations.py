@@ -3,8 +3,8 @@
 import io
 
 from lambda_keras.explain import lambda_layers
-from zoo import explain_plots
-from zoo.explain import explain_image
+from lambda_keras.zoo.explaining import plots
+from lambda_keras.zoo.explaining.explanation import explain_image
 
 # More rows make the report's file larger than its reader's patience.
 MISTAKES = 3
@@ -14,8 +14,8 @@ def draw(classifier, predictions):
     """Explains the worst mistakes and recognised images, each by the query in the middle of the last lambda layer.
 
     Args:
-        classifier: A `zoo.classifier.Classifier`.
-        predictions: Its `zoo.fine_tuning.predictions.Predictions`.
+        classifier: A `lambda_keras.zoo.models.classifier.Classifier`.
+        predictions: Its `lambda_keras.zoo.fine_tuning.predictions.Predictions`.
 
     Returns:
         `(title, PNG)` of each picture; none for a model without lambda layers.
@@ -30,6 +30,6 @@ def draw(classifier, predictions):
         rows = [explain_image(classifier, predictions.pictures[index])[0] for index in indices]
         if rows:
             stream = io.BytesIO()
-            explain_plots.grid(rows).savefig(stream, format="png")
+            plots.grid(rows).savefig(stream, format="png")
             pictures.append((title, stream.getvalue()))
     return pictures

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 import tensorflow as tf
 from tqdm import tqdm
 
-from zoo.data import preprocessing
-from zoo.data.image_table import Row
-from zoo.errors import UserError
-from zoo.fine_tuning.listing import LeftOut
+from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning.listing import LeftOut
 
 # Who finds a file in several parts keeps it in the first of these: a test that was seen in training tells nothing.
 BY_IMPORTANCE = ("test", "validation", "train", None)
@@ -23,7 +23,7 @@ class Image:
     """An image that can be read.
 
     Attributes:
-        row: Its `zoo.data.image_table.Row`.
+        row: Its `lambda_keras.zoo.data.image_table.Row`.
         digest: SHA-256 of the file.
         height: Its height in pixels.
         width: Its width.
@@ -58,7 +58,7 @@ def check(listing):
     copies stay. Of classes without training images nothing stays.
 
     Args:
-        listing: A `zoo.fine_tuning.listing.Listing`.
+        listing: A `lambda_keras.zoo.fine_tuning.listing.Listing`.
 
     Returns:
         A `FileCheck`.

@@ -4,10 +4,10 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo.data import image_table
-from zoo.data.image_folder import ENDINGS, parts_of
-from zoo.data.image_table import Row
-from zoo.errors import UserError
+from lambda_keras.zoo.data import image_table
+from lambda_keras.zoo.data.image_folder import ENDINGS, parts_of
+from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.errors import UserError
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,8 @@ class Listing:
     """What a source of images has.
 
     Attributes:
-        rows: A `zoo.data.image_table.Row` for each image file; `split` is `None` where the source has no parts.
+        rows: A `lambda_keras.zoo.data.image_table.Row` for each image file; `split` is `None` where the source has no
+            parts.
         left_out: A `LeftOut` for each file or folder that is none.
     """
 
@@ -37,7 +38,7 @@ class Listing:
 
 
 def of_table(table):
-    """Lists the images of a CSV file, see `zoo.data.image_table.read`."""
+    """Lists the images of a CSV file, see `lambda_keras.zoo.data.image_table.read`."""
     rows, left_out = [], []
     for row in image_table.read(table):
         reason = _reason(row.path)

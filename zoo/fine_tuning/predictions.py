@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lambda_keras.weights.replacing import replacing
-from zoo.data import input_pipeline
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo.data import input_pipeline
 
 WORST = 24
 RECOGNISED = 3
@@ -43,9 +43,9 @@ def predict(classifier, split, dataset, names, batch_size=32):
     """Classifies all images of a split.
 
     Args:
-        classifier: A `zoo.classifier.Classifier`.
-        split: The `zoo.data.splits.Split`.
-        dataset: The `zoo.data.splits.Dataset` it belongs to.
+        classifier: A `lambda_keras.zoo.models.classifier.Classifier`.
+        split: The `lambda_keras.zoo.data.splits.Split`.
+        dataset: The `lambda_keras.zoo.data.splits.Dataset` it belongs to.
         names: What each image of the split is called, in order.
         batch_size: Images at a time.
 

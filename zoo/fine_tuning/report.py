@@ -11,10 +11,10 @@ from html import escape
 
 import tensorflow as tf
 
-from zoo import plots
-from zoo.data.image_folder import PARTS
-from zoo.evaluation_report import EvaluationReport, wilson_interval
-from zoo.fine_tuning.predictions import Predictions
+from lambda_keras.zoo import plots
+from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.evaluation.report import EvaluationReport, wilson_interval
+from lambda_keras.zoo.fine_tuning.predictions import Predictions
 
 # Smaller pictures are shown as pixels, larger ones smoothly.
 PIXELS = 64
@@ -33,7 +33,7 @@ class Content:
         start: Which weights the training started from, in words.
         start_table: What became of each of them; empty if there are none.
         plan: What was done, lines.
-        rows: A row of `zoo.training.metrics_log.MetricsLog` for each epoch of both phases.
+        rows: A row of `lambda_keras.zoo.training.metrics_log.MetricsLog` for each epoch of both phases.
         head_epochs: How many of them are of the first phase.
         kept_epoch: That of the weights in `model.keras`, counted over both phases.
         evaluation: The figures of the test split.
@@ -70,7 +70,7 @@ def render(content):
         content: A `Content`.
     """
     template = string.Template(
-        (importlib.resources.files("zoo.fine_tuning") / "report.html").read_text(encoding="utf-8")
+        (importlib.resources.files("lambda_keras.zoo.fine_tuning") / "report.html").read_text(encoding="utf-8")
     )
     sections = [
         ("Curves", _curves(content)),

@@ -6,12 +6,12 @@ import keras
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.weights.replacing import replacing
-from zoo import recipe_file, run_folder
-from zoo.classifier import Classifier
-from zoo.evaluation_report import report as evaluate
-from zoo.fine_tuning import explanations, predictions, report, schedule
-from zoo.training.metrics_log import MetricsLog
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.evaluation.report import report as evaluate
+from lambda_keras.zoo.fine_tuning import explanations, predictions, report, schedule
+from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.training.metrics_log import MetricsLog
 
 LABELS = "labels.txt"
 PREDICTIONS = "predictions.csv"
@@ -23,15 +23,15 @@ def write(out, dataset, source, start, plan, classes, command):
 
     Args:
         out: The folder, whose training has ended.
-        dataset: The `zoo.data.splits.Dataset`.
-        source: The `zoo.fine_tuning.source.Source` it is from.
-        start: The `zoo.fine_tuning.start.Start`.
-        plan: The `zoo.fine_tuning.schedule.Plan`.
-        classes: From `zoo.fine_tuning.data_summary.images_of_classes`.
+        dataset: The `lambda_keras.zoo.data.splits.Dataset`.
+        source: The `lambda_keras.zoo.fine_tuning.source.Source` it is from.
+        start: The `lambda_keras.zoo.fine_tuning.start.Start`.
+        plan: The `lambda_keras.zoo.fine_tuning.schedule.Plan`.
+        classes: From `lambda_keras.zoo.fine_tuning.data_summary.images_of_classes`.
         command: The command that repeats the training.
 
     Returns:
-        A `zoo.evaluation_report.EvaluationReport`.
+        A `lambda_keras.zoo.evaluation.report.EvaluationReport`.
     """
     names = dataset.class_names
     with replacing(out / LABELS) as partial:
@@ -74,7 +74,7 @@ def _epochs(out, head, training):
     rows = MetricsLog(head / run_folder.METRICS, epochs=None).rows if head else []
     head_epochs = len(rows)
     rows = [*rows, *({**row, "epoch": row["epoch"] + head_epochs} for row in log.rows)]
-    # As `zoo.train.train` does it: without early stopping the last epoch stays.
+    # As `lambda_keras.zoo.training.run.train` does it: without early stopping the last epoch stays.
     kept_epoch = len(log.rows) if training.early_stopping_epochs is None else log.best_epoch()
     return rows, head_epochs, head_epochs + kept_epoch
 

@@ -6,9 +6,9 @@ Their values are starting points, chosen by experience with other networks; of o
 from dataclasses import dataclass
 from pathlib import Path
 
-from zoo import recipe_file, run_folder
-from zoo.errors import UserError
-from zoo.recipe import Recipe
+from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.recipe import Recipe
 
 HEAD = "head"
 # Training images up to which a setting holds: epochs, strength of RandAugment, alpha of mixup.
@@ -75,15 +75,15 @@ def whole_recipe(settings, start, data, images, epochs=None, fresh_classifier=Fa
     """The recipe in which all layers are trained, for a start without another phase before it.
 
     Args:
-        settings: A `zoo.fine_tune.Settings`.
-        start: A `zoo.fine_tuning.start.Start`.
-        data: Values of `zoo.recipe.Data` that do not depend on the number of images.
+        settings: A `lambda_keras.zoo.fine_tuning.run.Settings`.
+        start: A `lambda_keras.zoo.fine_tuning.start.Start`.
+        data: Values of `lambda_keras.zoo.recipe.Data` that do not depend on the number of images.
         images: Training images.
         epochs: Its epochs; by default they follow from the number of images.
         fresh_classifier: Whether the classifier of the start is of other classes.
 
     Returns:
-        A `zoo.recipe.Recipe`.
+        A `lambda_keras.zoo.recipe.Recipe`.
 
     Raises:
         UserError: An override is wrong, or a value does not fit.
@@ -134,7 +134,7 @@ def phases(whole, start, epochs_of_head, out):
 
     Args:
         whole: From `whole_recipe`.
-        start: The `zoo.fine_tuning.start.Start`.
+        start: The `lambda_keras.zoo.fine_tuning.start.Start`.
         epochs_of_head: As of `head_epochs`.
         out: The folder of the fine-tuning; the first phase has one of its own in it.
 
@@ -166,7 +166,7 @@ def head_epochs(epochs, start, asked=None):
 
     Args:
         epochs: Those of the second.
-        start: The `zoo.fine_tuning.start.Start`.
+        start: The `lambda_keras.zoo.fine_tuning.start.Start`.
         asked: How many the user wants, 0 for none; by default a fifth of those of the second where the start is
             pretrained, otherwise none.
     """

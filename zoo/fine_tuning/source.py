@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import run_folder
-from zoo.data import catalog, image_table
-from zoo.data.image_folder import PARTS
-from zoo.errors import UserError
-from zoo.fine_tuning import data_summary, file_check, listing, splitting
+from lambda_keras.zoo import run_folder
+from lambda_keras.zoo.data import catalog, image_table
+from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning import data_summary, file_check, listing, splitting
 
 LEFT_OUT = "left_out.csv"
 
@@ -20,7 +20,7 @@ class Source(abc.ABC):
     """Images with labels, in three parts.
 
     Attributes:
-        data: Values of `zoo.recipe.Data`: the dataset, and how the start wants its images.
+        data: Values of `lambda_keras.zoo.recipe.Data`: the dataset, and how the start wants its images.
         train_images: How many are to train on.
         class_names: The name of each label, in order.
         remarks: What the user should know of them, a list of strings.
@@ -33,14 +33,14 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def prepare(self, out, overwrite):
-        """Writes what `zoo.data.catalog.load` needs to the folder of the fine-tuning, which exists.
+        """Writes what `lambda_keras.zoo.data.catalog.load` needs to the folder of the fine-tuning, which exists.
 
         Args:
             out: The folder.
             overwrite: Whether it may replace what belongs to other images.
 
         Returns:
-            The `data_dir` of `zoo.data.catalog.load`.
+            The `data_dir` of `lambda_keras.zoo.data.catalog.load`.
 
         Raises:
             UserError: The folder belongs to other images.
@@ -103,8 +103,8 @@ class CatalogDataset(Source):
     """A dataset by name, with its own parts.
 
     Args:
-        data: A `zoo.recipe.Data` of it, with the user's changes.
-        data_dir: As of `zoo.data.catalog.load`.
+        data: A `lambda_keras.zoo.recipe.Data` of it, with the user's changes.
+        data_dir: As of `lambda_keras.zoo.data.catalog.load`.
         preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
         is_pretrained: Whether the start wants its images normalised in its own way; otherwise the dataset decides.
     """

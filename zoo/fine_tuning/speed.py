@@ -4,7 +4,7 @@ import time
 
 import tensorflow as tf
 
-from zoo.training import assemble
+from lambda_keras.zoo.training import assemble
 
 WARM_UP_STEPS = 2
 STEPS = 5
@@ -14,8 +14,8 @@ def measure(recipe, dataset):
     """Measures a training.
 
     Args:
-        recipe: A `zoo.recipe.Recipe`.
-        dataset: Its `zoo.data.splits.Dataset`.
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        dataset: Its `lambda_keras.zoo.data.splits.Dataset`.
 
     Returns:
         The images a second, and the seconds until its graph is traced and runs, which each training takes once.

@@ -16,7 +16,8 @@ def split(images, seed):
     neither names nor other files matter. Copies of a file go together.
 
     Args:
-        images: Sequence of `zoo.fine_tuning.file_check.Image`; those without a split are for training or to be taken.
+        images: Sequence of `lambda_keras.zoo.fine_tuning.file_check.Image`; those without a split are for training or
+            to be taken.
         seed: An integer; another one gives another split.
 
     Returns:

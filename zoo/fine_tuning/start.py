@@ -5,8 +5,8 @@ from pathlib import Path
 
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor, catalog, loader
-from zoo import model_source
-from zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models import source as model_source
 
 NONE = "none"
 FRESH = ", but for the classifier, which is random: theirs is of other or unknown classes"
@@ -20,7 +20,8 @@ class Start:
         weights: What `lambda_keras.load_weights` takes, or `None`.
         warm_start: `resnet_rs` or `None`.
         preprocessor: How the weights want their images; without such, how the model does.
-        source: The `zoo.model_source.ModelSource` of the weights; `None` for a lone file and without weights.
+        source: The `lambda_keras.zoo.models.source.ModelSource` of the weights; `None` for a lone file and without
+            weights.
     """
 
     weights: str | None
@@ -100,7 +101,7 @@ def find(model, weights, warm_start):
 
 
 def _find_source(model, weights):
-    """The `zoo.model_source.ModelSource` of weights; `None` for a lone file, which tells nothing of its images."""
+    """The `ModelSource` of weights; `None` for a lone file, which tells nothing of its images."""
     # Before any look at the disk: a folder may have the name of a tag.
     if loader.is_tag(weights):
         if not catalog.tags(model):

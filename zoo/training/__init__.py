@@ -1,1 +1,1 @@
-"""The training loop and its parts; `zoo.train` is the command that runs it."""
+"""The training loop and its parts; `lambda_keras.zoo.training.run` is the command that runs it."""

@@ -5,21 +5,21 @@ import contextlib
 import keras
 
 import lambda_keras as lk
-from zoo.data import input_pipeline
-from zoo.errors import UserError, errors_of_weights
-from zoo.training import averages
-from zoo.training.freezing import freeze
-from zoo.training.layer_rates import shares_of_rate
-from zoo.training.optimizers import build_optimizer
-from zoo.training.trainer import Trainer
+from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.training import averages
+from lambda_keras.zoo.training.freezing import freeze
+from lambda_keras.zoo.training.layer_rates import shares_of_rate
+from lambda_keras.zoo.training.optimizers import build_optimizer
+from lambda_keras.zoo.training.trainer import Trainer
 
 
 def build_model(recipe, dataset, classifier_activation="softmax"):
     """Builds the recipe's model for the dataset's images and classes.
 
     Args:
-        recipe: A `zoo.recipe.Recipe`.
-        dataset: A `zoo.data.splits.Dataset`.
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
         classifier_activation: `None` for logits.
 
     Raises:
@@ -43,7 +43,7 @@ def load_start(model, recipe):
 
     Args:
         model: From `build_model`.
-        recipe: A `zoo.recipe.Recipe`.
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
 
     Returns:
         What is printed, a `lambda_keras.weights.LoadReport`, or `None` where all weights are random.
@@ -68,15 +68,15 @@ def build_trainer(recipe, dataset, distribution, stopping, is_new=False):
     """Builds model, optimizer and trainer in the strategy's scope.
 
     Args:
-        recipe: A `zoo.recipe.Recipe`.
-        dataset: A `zoo.data.splits.Dataset`.
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
         distribution: A `tf.distribute.Strategy`.
-        stopping: The variable of a `zoo.training.preemption.StopFlag`.
+        stopping: The variable of a `lambda_keras.zoo.training.preemption.StopFlag`.
         is_new: Whether the weights are to be those that the recipe starts from; otherwise they are random, for a
             checkpoint to replace.
 
     Returns:
-        A `zoo.training.trainer.Trainer` without its `train_dataset`.
+        A `lambda_keras.zoo.training.trainer.Trainer` without its `train_dataset`.
     """
     training = recipe.training
     keras.utils.set_random_seed(training.seed)
@@ -96,7 +96,7 @@ def training_dataset(trainer, start_step):
     """The training stream from a step on, for all replicas.
 
     Args:
-        trainer: A `zoo.training.trainer.Trainer`.
+        trainer: A `lambda_keras.zoo.training.trainer.Trainer`.
         start_step: Steps that are done already.
 
     Returns:

@@ -5,7 +5,7 @@ import contextlib
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo.training.optimizers import inner_optimizer
+from lambda_keras.zoo.training.optimizers import inner_optimizer
 
 
 class Averages:

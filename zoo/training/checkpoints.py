@@ -9,7 +9,7 @@ import tempfile
 
 import tensorflow as tf
 
-from zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError
 
 KEEP = 3
 # What TensorFlow raises on files that are cut off, changed or gone.
@@ -20,7 +20,7 @@ class Checkpoints(tf.train.CheckpointManager):
     """TensorFlow's manager, which also survives damaged and unwritable files.
 
     Args:
-        trainer: A `zoo.training.trainer.Trainer`.
+        trainer: A `lambda_keras.zoo.training.trainer.Trainer`.
         folder: The folder of the checkpoints, which all workers can read.
         interval: Steps between two checkpoints.
         is_chief: Whether this worker's files are the ones to keep. The others must take part in saving, so they write

@@ -5,8 +5,8 @@ import contextlib
 import orbit
 import tensorflow as tf
 
-from zoo.data import input_pipeline
-from zoo.errors import StoppedError, UserError
+from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.errors import StoppedError, UserError
 
 # What a batch counts, in this order, as sums.
 LOSS, CORRECT, IMAGES, STOPPING = range(4)
@@ -16,8 +16,8 @@ class Evaluator(orbit.AbstractEvaluator):
     """Measures loss and accuracy of a trainer's model on a split, every image once and none augmented.
 
     Args:
-        trainer: A `zoo.training.trainer.Trainer`, whose model, strategy and recipe are used.
-        split: The `zoo.data.splits.Split`.
+        trainer: A `lambda_keras.zoo.training.trainer.Trainer`, whose model, strategy and recipe are used.
+        split: The `lambda_keras.zoo.data.splits.Split`.
         averaged: Whether to take the moving average of the weights where there is one.
     """
 

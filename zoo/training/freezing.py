@@ -1,6 +1,6 @@
 """Which layers a training leaves as they are."""
 
-from zoo.training.averages import batch_norms
+from lambda_keras.zoo.training.averages import batch_norms
 
 
 def freeze(model, training):
@@ -10,7 +10,7 @@ def freeze(model, training):
 
     Args:
         model: A `keras.Model` whose last layer is the classifier.
-        training: A `zoo.recipe.Training`.
+        training: A `lambda_keras.zoo.recipe.Training`.
     """
     frozen = list(model.layers[:-1]) if training.trained_layers == "head" else []
     if training.frozen_batch_norm:

@@ -2,7 +2,7 @@
 
 import csv
 
-from lambda_keras.weights.replacing import replacing
+from lambda_keras.atomic import replacing
 
 COLUMNS = (
     "epoch",

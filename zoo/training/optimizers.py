@@ -2,8 +2,8 @@
 
 import keras
 
-from zoo.training import schedules
-from zoo.training.layer_rates import with_shares
+from lambda_keras.zoo.training import schedules
+from lambda_keras.zoo.training.layer_rates import with_shares
 
 # Their weight decay is L2 regularisation, part of the gradient, as in the paper and its ResNets. Keras' `weight_decay`
 # is decoupled: with momentum 0.9 it would have to be ten times as large for the same effect.
@@ -21,7 +21,7 @@ def build_optimizer(training, steps_per_epoch, variables, shares=None):
     """Builds the recipe's optimizer with its schedule, its moving average and its loss scale.
 
     Args:
-        training: A `zoo.recipe.Training`.
+        training: A `lambda_keras.zoo.recipe.Training`.
         steps_per_epoch: Steps in an epoch.
         variables: The model's trainable variables.
         shares: For each of them, what the schedule's learning rate is multiplied by; by default nothing.

@@ -4,10 +4,10 @@ import numpy as np
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.weights.replacing import replacing
-from zoo import plots, run_folder
-from zoo.data import input_pipeline
-from zoo.record import Record
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo import plots, run_folder
+from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.models.record import Record
 
 # test.npz holds at most so many bytes of pixels: all of a small test split, an even sample of a large one.
 SAMPLE_BYTES = 64 * 2**20
@@ -17,7 +17,7 @@ def introduce(trainer, step):
     """Prints what is about to be trained, on what, and where it starts.
 
     Args:
-        trainer: A `zoo.training.trainer.Trainer`.
+        trainer: A `lambda_keras.zoo.training.trainer.Trainer`.
         step: Steps that are done already.
     """
     dataset, training = trainer.dataset, trainer.recipe.training
@@ -43,8 +43,8 @@ def write_model(model, dataset, recipe, folder):
 
     Args:
         model: The model to export.
-        dataset: A `zoo.data.splits.Dataset`.
-        recipe: A `zoo.recipe.Recipe`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
         folder: The run folder.
     """
     Record.of(recipe, dataset).write(folder / run_folder.RECORD)
@@ -57,9 +57,9 @@ def write(model, dataset, recipe, rows, folder):
 
     Args:
         model: The model to export.
-        dataset: A `zoo.data.splits.Dataset`.
-        recipe: A `zoo.recipe.Recipe`.
-        rows: The rows of `zoo.training.metrics_log.MetricsLog`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        rows: The rows of `lambda_keras.zoo.training.metrics_log.MetricsLog`.
         folder: The run folder.
     """
     write_model(model, dataset, recipe, folder)

@@ -32,13 +32,13 @@ class Progress:
 
         Args:
             images: Images done by now.
-            output: What `zoo.training.trainer.Trainer` returns after a loop.
+            output: What `lambda_keras.zoo.training.trainer.Trainer` returns after a loop.
         """
         self._bar.set_postfix(loss=f"{output['loss']:.3f}", accuracy=f"{output['accuracy']:.2%}", refresh=False)
         self._bar.update(images - self._bar.n)
 
     def epoch(self, row, epochs):
-        """Writes the line of an epoch, from a row of `zoo.training.metrics_log.MetricsLog`."""
+        """Writes the line of an epoch, from a row of `lambda_keras.zoo.training.metrics_log.MetricsLog`."""
         if self._show:
             rate = row["images_per_second"]
             line = (

@@ -35,7 +35,7 @@ def build_schedule(training, steps_per_epoch):
     one that of its MobileNetV2.
 
     Args:
-        training: A `zoo.recipe.Training`.
+        training: A `lambda_keras.zoo.recipe.Training`.
         steps_per_epoch: Steps in an epoch.
 
     Returns:

@@ -13,10 +13,10 @@ import orbit
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo.data import mixing
-from zoo.errors import NonFiniteLossError, StoppedError, UserError
-from zoo.training import optimizers, randomness
-from zoo.training.averages import Averages, batch_norms, statistics_of
+from lambda_keras.zoo.data import mixing
+from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError
+from lambda_keras.zoo.training import optimizers, randomness
+from lambda_keras.zoo.training.averages import Averages, batch_norms, statistics_of
 
 # What a pass counts, in this order, as sums.
 LOSS, CORRECT, IMAGES, UNREADABLE, STOPPING = range(5)
@@ -31,17 +31,17 @@ class Trainer(orbit.StandardTrainer):
 
     Args:
         model: A model that returns logits, made in the strategy's scope.
-        optimizer: From `zoo.training.optimizers.build_optimizer`, made there too.
-        dataset: A `zoo.data.splits.Dataset`, for mean, standard deviation and classes.
-        recipe: A `zoo.recipe.Recipe`.
+        optimizer: From `lambda_keras.zoo.training.optimizers.build_optimizer`, made there too.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`, for mean, standard deviation and classes.
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
         strategy: A `tf.distribute.Strategy`.
-        stopping: The variable of a `zoo.training.preemption.StopFlag`.
+        stopping: The variable of a `lambda_keras.zoo.training.preemption.StopFlag`.
         start: What became of the weights that the training starts from, if there are such and it is new.
 
     Attributes:
         step: Steps done, an int64 variable.
         passes: Forward passes done, `gradient_accumulation` a step.
-        averages: Its `zoo.training.averages.Averages`.
+        averages: Its `lambda_keras.zoo.training.averages.Averages`.
         weights: The variables that are trained.
         frozen_weights: Those of frozen layers, but for BatchNorm's statistics.
         sums: float64 variable of the sums `LOSS` … `STOPPING` since `start_epoch`.
@@ -242,7 +242,7 @@ def class_weights(dataset):
     """The weight of each class, inverse to its share of the training images; their mean over these images is 1.
 
     Args:
-        dataset: A `zoo.data.splits.Dataset`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
 
     Returns:
         float32 `[classes]`; 0 for a class without training images.
@@ -263,7 +263,7 @@ def images_per_pass(training, replicas):
     """Images that a replica takes at a time.
 
     Args:
-        training: A `zoo.recipe.Training`.
+        training: A `lambda_keras.zoo.recipe.Training`.
         replicas: Number of replicas.
 
     Raises:

@@ -42,25 +42,25 @@ def add_parser(commands):
 
 
 def _fetch(arguments):
-    from zoo.weights.fetch import fetch
+    from lambda_keras.zoo.weights.fetch import fetch
 
     fetch(arguments.name)
 
 
 def _verify(arguments):
-    from zoo.weights.verify import verify
+    from lambda_keras.zoo.weights.verify import verify
 
     return verify(arguments.sources)
 
 
 def _show(arguments):
-    from zoo.weights.show import show
+    from lambda_keras.zoo.weights.show import show
 
     show(arguments.source)
 
 
 def _convert(arguments):
-    from zoo.weights.convert import convert
+    from lambda_keras.zoo.weights.convert import convert
 
     convert(
         arguments.model,

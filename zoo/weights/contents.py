@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from lambda_keras.weights import files, hdf5, safetensors_file, timm
-from lambda_keras.weights.pickles import refuse_pickle
-from zoo.errors import UserError, errors_of_weights
+from lambda_keras.weights.formats import hdf5, open_file, safetensors, timm
+from lambda_keras.weights.formats.pickles import refuse_pickle
+from lambda_keras.zoo.errors import UserError, errors_of_weights
 
 
 class DamagedError(UserError):
@@ -56,7 +56,7 @@ def read(path):
     if not path.is_file():
         raise UserError(f"no such file: {path}, and no such name in the catalog of weights")
     if path.suffix == ".safetensors":
-        contents = _reading(path, "safetensors", safetensors_file.read_safetensors)
+        contents = _reading(path, "safetensors", safetensors.read_safetensors)
         kind = "timm's names" if timm.is_timm(contents.tensors) else "names of this package"
         return dataclasses.replace(contents, format=f"safetensors, {kind}")
     if path.suffix == ".h5":
@@ -64,7 +64,7 @@ def read(path):
         return _reading(path, kind, _read_h5)
     if path.suffix == ".keras":
         return _reading(path, ".keras", _read_keras)
-    raise UserError(f"{path} is of no format that is read here: {files.FORMATS}, or an .h5 file")
+    raise UserError(f"{path} is of no format that is read here: {open_file.FORMATS}, or an .h5 file")
 
 
 def _reading(path, kind, read_tensors):

@@ -4,12 +4,14 @@ import dataclasses
 from pathlib import Path
 
 import lambda_keras as lk
-from lambda_keras.weights import loader, safetensors_file
+from lambda_keras.atomic import replacing
+from lambda_keras.weights import loader
 from lambda_keras.weights.assignment import variables_by_name
+from lambda_keras.weights.formats import safetensors
 from lambda_keras.weights.hub_name import is_hub_name
-from lambda_keras.weights.replacing import replacing
-from zoo import model_source, run_folder
-from zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo import run_folder
+from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.models import source as model_source
 
 EXPECTED = "OUT must end in .safetensors, .weights.h5 or .keras, or be a folder, whose name has no ending"
 
@@ -67,7 +69,7 @@ def _writer(out, model, source):
 
 def _write_safetensors(network, path):
     tensors = {name: variable.numpy() for name, variable in variables_by_name(network).items()}
-    safetensors_file.write_safetensors(tensors, path, {"format": "lambda_keras"})
+    safetensors.write_safetensors(tensors, path, {"format": "lambda_keras"})
 
 
 def _write_h5(network, path):

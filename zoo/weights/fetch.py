@@ -3,16 +3,16 @@
 from lambda_keras.weights import fetch as downloads
 from lambda_keras.weights import pretrained
 from lambda_keras.weights.hub_name import is_hub_name
-from zoo.errors import errors_of_weights
-from zoo.weights.names import find_record
+from lambda_keras.zoo.errors import errors_of_weights
+from lambda_keras.zoo.weights.names import find_record
 
 
 def fetch(name):
     """Downloads weights unless they are in the cache, checks them, and prints where and what they are.
 
     Args:
-        name: What `zoo.weights.names.find_record` takes, or `hf://owner/repository[@revision]` of a shared model, of
-            which all files are fetched.
+        name: What `lambda_keras.zoo.weights.names.find_record` takes, or `hf://owner/repository[@revision]` of a
+            shared model, of which all files are fetched.
 
     Raises:
         UserError: There are no such weights, they cannot be had, or they have another hash.

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from lambda_keras.applications import registry
 from lambda_keras.weights import catalog, loader
-from zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.errors import UserError, errors_of_weights
 
 
 def is_name(source):
@@ -21,7 +21,7 @@ def find_record(name):
             its weights.
 
     Returns:
-        A `lambda_keras.weights.weights_record.WeightsRecord`.
+        A `lambda_keras.weights.row.WeightsRecord`.
 
     Raises:
         UserError: There is no such row.

@@ -4,18 +4,19 @@ import dataclasses
 from pathlib import Path
 
 from lambda_keras.weights import pretrained
-from zoo.command_line import print_table
-from zoo.errors import errors_of_weights
-from zoo.weights import contents
-from zoo.weights.fetch import describe_hash
-from zoo.weights.names import find_record, is_name
+from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.errors import errors_of_weights
+from lambda_keras.zoo.weights import contents
+from lambda_keras.zoo.weights.fetch import describe_hash
+from lambda_keras.zoo.weights.names import find_record, is_name
 
 
 def show(source):
     """Prints a row of the catalog, or what is in a file or in a folder.
 
     Args:
-        source: What `zoo.weights.names.find_record` takes, a folder of `save_pretrained`, or a file of weights.
+        source: What `lambda_keras.zoo.weights.names.find_record` takes, a folder of `save_pretrained`, or a file of
+            weights.
 
     Raises:
         UserError: There is no such thing, or it is damaged.

@@ -5,10 +5,10 @@ from pathlib import Path
 
 from lambda_keras.weights import WeightsError, catalog, pretrained
 from lambda_keras.weights import fetch as downloads
-from zoo.errors import UserError
-from zoo.weights import contents
-from zoo.weights.fetch import describe_hash
-from zoo.weights.names import find_record, is_name
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.weights import contents
+from lambda_keras.zoo.weights.fetch import describe_hash
+from lambda_keras.zoo.weights.names import find_record, is_name
 
 
 def verify(sources):
@@ -42,7 +42,7 @@ def _check(source):
 
     Raises:
         WeightsError: It is bad.
-        zoo.weights.contents.DamagedError: It cannot be read.
+        lambda_keras.zoo.weights.contents.DamagedError: It cannot be read.
         UserError: It does not exist.
     """
     if is_name(source):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lambda_keras.layers import FusedLambdaLayer, contraction, fused_lambda_layer
-from lambda_keras.layers.embeddings import expand, shape_of_embeddings
+from lambda_keras.layers.chunks import expand, shape_of_embeddings
 from tests.lambda_keras.layers import reference
 from tests.lambda_keras.layers.test_lambda_layer import OPTIONS, make_layer, output, random_inputs
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lambda_keras.weights import WeightsError, catalog, fetch
-from lambda_keras.weights.safetensors_file import write_safetensors
+from lambda_keras.weights.formats.safetensors import write_safetensors
 from tests.lambda_keras.weights.conftest import values
 
 

@@ -8,7 +8,7 @@ from huggingface_hub import constants
 
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor, WeightsError, catalog, fetch, loader
-from lambda_keras.weights.safetensors_file import write_safetensors
+from lambda_keras.weights.formats.safetensors import write_safetensors
 from tests.lambda_keras.weights.conftest import IMAGES, TINY, randomize, values
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"

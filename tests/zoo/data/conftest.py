@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.recipe import Data
+from lambda_keras.zoo.recipe import Data
 
 CLASSES = ("cat", "dog", "owl")
 # What damaged files look like: nothing in it, something else, a JPEG that was cut off, a PNG whose pixels are not.
@@ -38,7 +38,7 @@ def damaged_folder(encode, photo, tmp_path_factory):
 
 @pytest.fixture
 def recipe_data():
-    """Makes a `zoo.recipe.Data`."""
+    """Makes a `lambda_keras.zoo.recipe.Data`."""
 
     def make(name="image_folder", image_size=32, **options):
         return Data(name=name, image_size=image_size, **options)

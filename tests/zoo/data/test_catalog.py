@@ -3,9 +3,9 @@ import dataclasses
 import pytest
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from zoo.data import catalog, image_table
-from zoo.data.image_table import Row
-from zoo.errors import UserError
+from lambda_keras.zoo.data import catalog, image_table
+from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.errors import UserError
 
 
 def test_digits_by_name(recipe_data):

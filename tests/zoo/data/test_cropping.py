@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.data import cropping
+from lambda_keras.zoo.data import cropping
 
 HEIGHT, WIDTH = 120, 160
 # A pixel that tells its own place.

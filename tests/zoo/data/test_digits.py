@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 
-from zoo.data import digits
+from lambda_keras.zoo.data import digits
 
 
 def arrays(split):

@@ -3,8 +3,8 @@ import gzip
 import numpy as np
 import pytest
 
-from zoo.data import catalog, idx_files
-from zoo.errors import UserError
+from lambda_keras.zoo.data import catalog, idx_files
+from lambda_keras.zoo.errors import UserError
 
 NAMES = ("train-images-idx3-ubyte", "train-labels-idx1-ubyte", "t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte")
 IMAGES = np.random.default_rng(0).integers(0, 256, (25, 28, 28), "uint8")

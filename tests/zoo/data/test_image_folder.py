@@ -1,7 +1,7 @@
 import pytest
 
-from zoo.data import image_folder
-from zoo.errors import UserError
+from lambda_keras.zoo.data import image_folder
+from lambda_keras.zoo.errors import UserError
 
 
 def make(folder, files):

@@ -2,9 +2,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data import image_table
-from zoo.data.image_table import Row
-from zoo.errors import UserError
+from lambda_keras.zoo.data import image_table
+from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.errors import UserError
 
 WHOLE = "path,label,split\n1.png,b,train\n2.png,a,train\n3.png,a,validation\n4.png,b,test\n"
 

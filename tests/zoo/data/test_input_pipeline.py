@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lambda_keras.zoo.data import catalog, input_pipeline, preprocessing
+from lambda_keras.zoo.data.splits import ArraySplit, FileSplit
+from lambda_keras.zoo.recipe import Data
 from tests.zoo.data.conftest import DAMAGED
-from zoo.data import catalog, input_pipeline, preprocessing
-from zoo.data.splits import ArraySplit, FileSplit
-from zoo.recipe import Data
 
 COUNT, SIZE = 30, 8
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, SIZE, SIZE, 1), "uint8")
@@ -109,7 +109,7 @@ def test_randaugment_gets_bytes_of_the_models_size(training, monkeypatch):
         seen.append((image.dtype, image.shape, layers, magnitude))
         return image
 
-    monkeypatch.setattr("zoo.data.augmentation.rand_augment", spy)
+    monkeypatch.setattr("lambda_keras.zoo.data.augmentation.rand_augment", spy)
     take(training(image_size=12, randaugment_layers=2, randaugment_magnitude=7), 1)
     assert seen == [(tf.uint8, (12, 12, 1), 2, 7)]
 

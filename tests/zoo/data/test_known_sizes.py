@@ -1,7 +1,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
-from zoo.data.known_sizes import add_known_splits
+from lambda_keras.zoo.data.known_sizes import add_known_splits
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from scipy.stats import beta
 
-from zoo.data import mixing
+from lambda_keras.zoo.data import mixing
 
 IMAGES = np.random.default_rng(0).normal(size=(6, 12, 10, 3)).astype("float32")
 LABELS = np.eye(8, dtype="float32")[[0, 1, 2, 3, 4, 5]]

@@ -6,7 +6,7 @@ import tensorflow as tf
 from PIL import Image
 
 import lambda_keras as lk
-from zoo.data import preprocessing
+from lambda_keras.zoo.data import preprocessing
 
 
 def evaluation_crop_by_pillow(pixels, image_size, share, interpolation):

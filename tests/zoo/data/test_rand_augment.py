@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 from official.vision.ops import augment
 
-from zoo.data import rand_augment
+from lambda_keras.zoo.data import rand_augment
 
 IMAGE = tf.constant(np.random.default_rng(0).integers(0, 256, (40, 60, 3), "uint8"))
 NAMES = augment.RandAugment().available_ops

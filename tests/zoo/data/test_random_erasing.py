@@ -1,7 +1,7 @@
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.random_erasing import random_erasing
+from lambda_keras.zoo.data.random_erasing import random_erasing
 
 SIZE = 64
 GREY = tf.fill([SIZE, SIZE, 3], tf.constant(200, tf.uint8))

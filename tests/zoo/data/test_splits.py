@@ -4,8 +4,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data import splits
-from zoo.data.splits import ArraySplit, FileSplit, RecordSplit
+from lambda_keras.zoo.data import splits
+from lambda_keras.zoo.data.splits import ArraySplit, FileSplit, RecordSplit
 
 COUNT = 23
 SKIPPED, TAKEN = (2, 0, 1), (11, 7, 5)

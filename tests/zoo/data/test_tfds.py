@@ -3,8 +3,8 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets
 
-from zoo.data import catalog, tfds
-from zoo.errors import UserError
+from lambda_keras.zoo.data import catalog, tfds
+from lambda_keras.zoo.errors import UserError
 
 COUNT, SHARDS = 40, 4
 IMAGES = np.random.default_rng(0).integers(0, 256, (COUNT, 6, 8, 3), "uint8")

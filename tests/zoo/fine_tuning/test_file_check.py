@@ -3,8 +3,8 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from zoo.errors import UserError
-from zoo.fine_tuning import file_check, listing
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning import file_check, listing
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
-from zoo.errors import UserError
-from zoo.fine_tuning import listing
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning import listing
 
 
 def make(folder, files):

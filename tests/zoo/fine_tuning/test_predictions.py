@@ -3,9 +3,9 @@ import csv
 import numpy as np
 import pytest
 
-from zoo.classifier import Classifier
-from zoo.data.splits import ArraySplit, Dataset
-from zoo.fine_tuning import predictions
+from lambda_keras.zoo.data.splits import ArraySplit, Dataset
+from lambda_keras.zoo.fine_tuning import predictions
+from lambda_keras.zoo.models.classifier import Classifier
 
 BLUE, RED = (0, 0, 255), (255, 0, 0)
 # The model is the surer the stronger the colour.

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.evaluation_report import report as evaluate
-from zoo.fine_tuning.predictions import Predictions
-from zoo.fine_tuning.report import Content, render
+from lambda_keras.zoo.evaluation.report import report as evaluate
+from lambda_keras.zoo.fine_tuning.predictions import Predictions
+from lambda_keras.zoo.fine_tuning.report import Content, render
 
 NAMES = ("cat", "<script>alert('dog')</script>", 'Löwe & "owl"')
 COLUMNS = ("loss", "accuracy", "val_loss", "val_accuracy", "learning_rate", "seconds")

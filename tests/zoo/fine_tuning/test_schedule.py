@@ -1,10 +1,10 @@
 import pytest
 
 from lambda_keras.weights import Preprocessor
-from zoo.errors import UserError
-from zoo.fine_tune import Settings
-from zoo.fine_tuning import schedule
-from zoo.fine_tuning.start import Start
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning import schedule
+from lambda_keras.zoo.fine_tuning.run import Settings
+from lambda_keras.zoo.fine_tuning.start import Start
 
 DATA = {"name": "image_table", "image_size": 224}
 PRETRAINED = Start("imagenet", None, Preprocessor(224))

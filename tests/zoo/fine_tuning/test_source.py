@@ -1,10 +1,10 @@
 import pytest
 
 from lambda_keras.weights import Preprocessor
-from zoo.data import catalog, image_table
-from zoo.errors import UserError
-from zoo.fine_tuning.source import CatalogDataset, Files
-from zoo.recipe import Data
+from lambda_keras.zoo.data import catalog, image_table
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
+from lambda_keras.zoo.recipe import Data
 
 GREY = Preprocessor(32, evaluation_crop=1.0, mean=(0.3,), std=(0.4,))
 

@@ -1,9 +1,9 @@
 import itertools
 from types import SimpleNamespace
 
-from zoo import recipe_file
-from zoo.data import catalog
-from zoo.fine_tuning import speed
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.fine_tuning import speed
 
 
 def test_it_counts_the_images_of_the_steps_that_it_times(monkeypatch):

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from zoo.data.image_table import Row
-from zoo.fine_tuning.file_check import Image
-from zoo.fine_tuning.splitting import split
+from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.fine_tuning.file_check import Image
+from lambda_keras.zoo.fine_tuning.splitting import split
 
 
 def images(counts, part=None):

@@ -2,8 +2,8 @@ import pytest
 
 from lambda_keras.applications import imagenet
 from lambda_keras.weights import Preprocessor
-from zoo.errors import UserError
-from zoo.fine_tuning import start
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning import start
 
 
 def test_the_default_is_imagenet():

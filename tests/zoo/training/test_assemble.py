@@ -4,11 +4,11 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo import recipe_file
-from zoo.data import catalog
-from zoo.errors import UserError
-from zoo.training import assemble
-from zoo.training.averages import batch_norms
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.averages import batch_norms
 
 SETTINGS = ["data.image_size=16", "training.batch_size=16", "training.synchronized_batch_norm=true"]
 

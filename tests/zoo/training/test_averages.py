@@ -6,9 +6,9 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo.recipe import Training
-from zoo.training.averages import Averages, batch_norms
-from zoo.training.optimizers import build_optimizer
+from lambda_keras.zoo.recipe import Training
+from lambda_keras.zoo.training.averages import Averages, batch_norms
+from lambda_keras.zoo.training.optimizers import build_optimizer
 
 DECAY = 0.75
 STEPS = 5
@@ -109,9 +109,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 import lambda_keras as lk
-from zoo.training.averages import Averages
-from zoo.training.optimizers import build_optimizer
-from zoo.recipe import Training
+from lambda_keras.zoo.training.averages import Averages
+from lambda_keras.zoo.training.optimizers import build_optimizer
+from lambda_keras.zoo.recipe import Training
 
 devices = [tf.config.LogicalDeviceConfiguration()] * 3
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)

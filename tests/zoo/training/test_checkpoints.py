@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.training.checkpoints import KEEP, Checkpoints
 from tests.zoo.training.test_trainer import flat, make_trainer
-from zoo.errors import UserError
-from zoo.training.checkpoints import KEEP, Checkpoints
 
 
 @pytest.fixture(scope="module")
@@ -113,8 +113,8 @@ FULL_DISK = """
 import resource, sys, signal
 import tensorflow as tf
 from tests.zoo.training.test_trainer import make_trainer
-from zoo.training.checkpoints import Checkpoints
-from zoo.errors import UserError
+from lambda_keras.zoo.training.checkpoints import Checkpoints
+from lambda_keras.zoo.errors import UserError
 trainer = make_trainer()
 checkpoints = Checkpoints(trainer, sys.argv[1], interval=1)
 checkpoints.save(checkpoint_number=0)

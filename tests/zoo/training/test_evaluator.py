@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo import recipe_file
-from zoo.data import catalog, splits
-from zoo.errors import StoppedError, UserError
-from zoo.training import assemble
-from zoo.training.evaluator import Evaluator
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog, splits
+from lambda_keras.zoo.errors import StoppedError, UserError
+from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.evaluator import Evaluator
 
 # At this size the digits are not resized. 135 validation images fill the last batch of 32 by a quarter.
 SETTINGS = [
@@ -122,11 +122,12 @@ REPLICAS = """
 import json, sys
 import keras
 import tensorflow as tf
-from zoo import recipe_file, strategy
-from zoo.data import catalog
-from zoo.training.evaluator import Evaluator
-from zoo.training.optimizers import build_optimizer
-from zoo.training.trainer import Trainer
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.training import strategy
+from lambda_keras.zoo.training.evaluator import Evaluator
+from lambda_keras.zoo.training.optimizers import build_optimizer
+from lambda_keras.zoo.training.trainer import Trainer
 
 devices = [tf.config.LogicalDeviceConfiguration()] * 3
 tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)

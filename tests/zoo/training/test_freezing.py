@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lambda_keras.zoo.training.checkpoints import Checkpoints
 from tests.zoo.training.test_trainer import make_trainer
-from zoo.training.checkpoints import Checkpoints
 
 
 def moved(*overrides):

@@ -1,7 +1,7 @@
 import pytest
 
 import lambda_keras as lk
-from zoo.training.layer_rates import shares_of_rate
+from lambda_keras.zoo.training.layer_rates import shares_of_rate
 
 STAGES = {"stem": 5, "c2": 4, "c3": 3, "c4": 2, "c5": 1, "predictions": 0}
 # Block by block, those of one resolution; the last convolution works where the last blocks do.

@@ -2,7 +2,7 @@ import csv
 
 import pytest
 
-from zoo.training.metrics_log import COLUMNS, MetricsLog
+from lambda_keras.zoo.training.metrics_log import COLUMNS, MetricsLog
 
 
 def add(log, *accuracies, **values):

@@ -8,9 +8,9 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from zoo.recipe import Data, Model, Recipe, Training
-from zoo.training.optimizers import build_optimizer, decays, inner_optimizer
-from zoo.training.trainer import Trainer
+from lambda_keras.zoo.recipe import Data, Model, Recipe, Training
+from lambda_keras.zoo.training.optimizers import build_optimizer, decays, inner_optimizer
+from lambda_keras.zoo.training.trainer import Trainer
 
 RATE = 0.05
 DECAY = 0.2

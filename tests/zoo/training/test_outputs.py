@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import recipe_file, run_folder
-from zoo.data import catalog
-from zoo.record import Record
-from zoo.training import outputs
+from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.training import outputs
 
 ROW = {"loss": 2.0, "accuracy": 0.1, "val_loss": 2.0, "val_accuracy": 0.1, "learning_rate": 0.1}
 

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 import lambda_keras as lk
-from zoo.training.position_images import position_table_images
+from lambda_keras.zoo.training.position_images import position_table_images
 
 BLUE, WHITE, RED = (5, 48, 97), (247, 247, 247), (103, 0, 31)  # ends and middle of ColorBrewer's RdBu
 BLACK = (0, 0, 0)

@@ -6,7 +6,7 @@ import threading
 import pytest
 import tensorflow as tf
 
-from zoo.training.preemption import SIGNALS, StopFlag
+from lambda_keras.zoo.training.preemption import SIGNALS, StopFlag
 
 # So long runs a graph that the flag fails to end.
 SECONDS = 60

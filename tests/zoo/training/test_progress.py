@@ -3,7 +3,7 @@ import io
 
 import pytest
 
-from zoo.training.progress import Progress
+from lambda_keras.zoo.training.progress import Progress
 
 OUTPUT = {"loss": 1.23456, "accuracy": 0.5, "learning_rate": 0.1}
 ROW = {

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from zoo.training.randomness import derive_seeds, pass_seed
+from lambda_keras.zoo.training.randomness import derive_seeds, pass_seed
 
 
 def on_replica(monkeypatch, replica):

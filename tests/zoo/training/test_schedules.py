@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from zoo.recipe import Training
-from zoo.training.schedules import build_schedule
+from lambda_keras.zoo.recipe import Training
+from lambda_keras.zoo.training.schedules import build_schedule
 
 PEAK = 0.4
 EPOCHS = 6

@@ -7,15 +7,15 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.splits import ArraySplit, Dataset
+from lambda_keras.zoo.errors import NonFiniteLossError, UserError
+from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.preemption import StopFlag
+from lambda_keras.zoo.training.trainer import IMAGES, LOSS, UNREADABLE, class_weights, images_per_pass
 from tests.zoo.training.train_some_steps import SETTINGS, STEPS
 from tests.zoo.training.workers import run_workers
-from zoo import recipe_file
-from zoo.data import catalog
-from zoo.data.splits import ArraySplit, Dataset
-from zoo.errors import NonFiniteLossError, UserError
-from zoo.training import assemble
-from zoo.training.preemption import StopFlag
-from zoo.training.trainer import IMAGES, LOSS, UNREADABLE, class_weights, images_per_pass
 
 SCRIPT = pathlib.Path(__file__).with_name("train_some_steps.py")
 QUICK = ["data.image_size=16", "training.batch_size=16", "training.warmup_epochs=0"]

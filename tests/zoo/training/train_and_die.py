@@ -12,8 +12,8 @@ import pathlib
 import signal
 import sys
 
-import zoo.cli
-from zoo.training.trainer import Trainer
+import lambda_keras.zoo.cli
+from lambda_keras.zoo.training.trainer import Trainer
 
 
 def main(step, name, mark, *arguments):
@@ -27,7 +27,7 @@ def main(step, name, mark, *arguments):
         return survive(self)
 
     Trainer.train_loop_end = die
-    return zoo.cli.main(arguments)
+    return lambda_keras.zoo.cli.main(arguments)
 
 
 if __name__ == "__main__":

@@ -10,11 +10,11 @@ import sys
 import numpy as np
 import tensorflow as tf
 
-from zoo import recipe_file
-from zoo import strategy as strategies
-from zoo.data import catalog
-from zoo.training import assemble
-from zoo.training.preemption import StopFlag
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training import strategy as strategies
+from lambda_keras.zoo.training.preemption import StopFlag
 
 STEPS = 8
 COMMON = [

@@ -3,8 +3,8 @@ import pytest
 
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor
-from zoo import model_source
-from zoo.cli import main
+from lambda_keras.zoo.cli import main
+from lambda_keras.zoo.models import source as model_source
 
 DIGITS = ["weights", "convert", "--model", "lambda_resnet_tiny", "--channels", "1"]
 

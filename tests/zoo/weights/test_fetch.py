@@ -4,7 +4,7 @@ import pytest
 from huggingface_hub import constants
 
 from lambda_keras.weights.fetch import sha256_of
-from zoo.cli import main
+from lambda_keras.zoo.cli import main
 
 TAG = "lambda_resnet26t.c1_in1k"
 

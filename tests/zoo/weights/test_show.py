@@ -2,7 +2,7 @@ import keras
 import pytest
 import tensorflow as tf
 
-from zoo.cli import main
+from lambda_keras.zoo.cli import main
 
 
 def show(source, capsys):

@@ -9,7 +9,7 @@ import safetensors.numpy
 from huggingface_hub import constants
 
 from lambda_keras.weights import catalog
-from zoo.cli import main
+from lambda_keras.zoo.cli import main
 
 
 @pytest.fixture

@@ -1,0 +1,1 @@
+"""Artifacts run by strangers: compared with their model, timed."""

@@ -1,0 +1,105 @@
+"""What `lambda-export` has written, found again on disk, and the runtimes that take it."""
+
+import dataclasses
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambda_keras.export.checks.runtimes import RUNTIMES, check_installed
+from lambda_keras.export.saved_model.writer import versions
+from lambda_keras.export.tflite.contents import quantization_of
+from lambda_keras.export.tflite.quantization import BOUNDS, NONE, Bounds
+from lambda_keras.zoo.errors import UserError
+
+SAVED_MODEL = "saved_model"
+TFLITE = "tflite"
+# What must be known where the times of both are compared.
+THREADS = "threads: a .tflite file runs on one, the model and SavedModels on all cores."
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An exported model on disk.
+
+    Attributes:
+        kind: How `run_artifact.py` runs it: `saved_model`, `tflite`, or a SavedModel in one of
+            `lambda_keras.export.checks.runtimes.RUNTIMES`.
+        path: The SavedModel's folder or the file.
+        quantization: How its numbers are written, one of `lambda_keras.export.tflite.quantization.KINDS`.
+    """
+
+    kind: str
+    path: Path
+    quantization: str = NONE
+
+    @property
+    def bounds(self) -> Bounds:
+        """How far it may be from its model."""
+        return BOUNDS[self.quantization]
+
+    def __str__(self):
+        return f"{self.path} in {self.kind}" if self.kind in RUNTIMES else str(self.path)
+
+
+def find_artifact(path: Path) -> Artifact:
+    """Recognises a .tflite file, a SavedModel, or a folder of its versions, of which it takes the newest.
+
+    Raises:
+        UserError: It is none of these, or a damaged TFLite file.
+    """
+    if not path.exists():
+        raise UserError(f"no such artifact: {path}")
+    if path.is_file() and path.suffix == ".tflite":
+        return Artifact(TFLITE, path, quantization_of(path))
+    if path.is_dir():
+        newest = [path, *versions(path)][-1]
+        if (newest / "saved_model.pb").is_file():
+            return Artifact(SAVED_MODEL, newest)
+    raise UserError(f"{path}: expected a .tflite file, a SavedModel or a folder of its versions")
+
+
+def find_artifacts(paths: Sequence[Path]) -> list[Artifact]:
+    """Recognises several, as `find_artifact` does.
+
+    Raises:
+        UserError: As of `find_artifact`, or two of the paths are the same artifact.
+    """
+    artifacts = [find_artifact(path) for path in paths]
+    seen = {}
+    for path, artifact in zip(paths, artifacts, strict=True):
+        other = seen.setdefault(artifact.path.resolve(), path)
+        if other is not path:
+            raise UserError(f"{artifact} is given twice, as {other} and as {path}; leave one out")
+    return artifacts
+
+
+def in_runtimes(artifacts: list[Artifact], runtimes: list[str]) -> list[Artifact]:
+    """The SavedModels among `artifacts` once more for each of `runtimes`, which run them too.
+
+    Args:
+        artifacts: As of `find_artifact`.
+        runtimes: Names of `lambda_keras.export.checks.runtimes.RUNTIMES`; each counts once.
+
+    Raises:
+        UserError: A runtime is not installed, or none of the artifacts is a SavedModel.
+
+    Example:
+        >>> [str(artifact) for artifact in in_runtimes([Artifact("saved_model", Path("served/1"))], ["openvino"])]
+        ['served/1 in openvino']
+    """
+    saved_models = [artifact for artifact in artifacts if artifact.kind == SAVED_MODEL]
+    if runtimes and not saved_models:
+        raise UserError(
+            f"--runtime {runtimes[0]} reads SavedModels, got {', '.join(str(artifact.path) for artifact in artifacts)};"
+            " add one, or leave out --runtime"
+        )
+    different = list(dict.fromkeys(runtimes))
+    for runtime in different:
+        check_installed(runtime)
+    return [dataclasses.replace(artifact, kind=runtime) for artifact in saved_models for runtime in different]
+
+
+def size(path: Path) -> str:
+    """The size of a file or of all files in a folder, for people."""
+    files = path.rglob("*") if path.is_dir() else [path]
+    return f"{sum(file.stat().st_size for file in files if file.is_file()) / 1e6:.2f} MB"

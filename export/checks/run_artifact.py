@@ -1,0 +1,139 @@
+"""Run one artifact over images as a stranger to this project would: with its own runtime and numpy.
+
+Executed by path in a fresh process (`python -I run_artifact.py …`), never imported. It refuses what a
+stranger does not have: our packages, keras, and where the runtime does without it TensorFlow itself.
+
+    run_artifact.py saved_model|tflite|openvino|onnxruntime ARTIFACT PROBABILITIES.npy
+
+It writes a line of JSON to stdout once it has loaded the artifact, `{"load_seconds": …, "shape": [batch, height, width,
+channels]}` with null for what may be any number. Then, for each line `{"images": "FILE.npy", "start": …, "stop": …}` on
+stdin, it runs these images as one batch, writes their probabilities to the file and answers `{"seconds": …}`, which is
+the time that the runtime took. It ends with stdin.
+"""
+
+import sys
+
+for name in ("lambda_keras", "keras", "tf_keras"):
+    sys.modules[name] = None  # from here on `import name` raises ImportError
+
+import json  # noqa: E402
+import os  # noqa: E402
+import time  # noqa: E402
+
+import numpy as np  # noqa: E402
+
+# Each loader returns a function of images to probabilities, the shape of images that the artifact takes, None for what
+# may be any number, and the seconds of loading without importing the runtime.
+
+
+def load_saved_model(path):
+    """A SavedModel in TensorFlow."""
+    import tensorflow as tf
+
+    start = time.perf_counter()
+    serving = tf.saved_model.load(path).signatures["serving_default"]
+    seconds = time.perf_counter() - start
+    shape = serving.structured_input_signature[1]["images"].shape
+    return lambda images: serving(images=tf.constant(images))["probabilities"].numpy(), shape.as_list(), seconds
+
+
+def load_openvino(path):
+    """A SavedModel in OpenVINO. Of its signatures OpenVINO reads `serving_default` alone, so strings do not matter."""
+    sys.modules["tensorflow"] = None
+    import openvino
+
+    start = time.perf_counter()
+    # By default it computes in bfloat16 where the processor does.
+    model = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    seconds = time.perf_counter() - start
+    shape = [size.get_length() if size.is_static else None for size in model.input("images").partial_shape]
+    return lambda images: model({"images": images})["probabilities"], shape, seconds
+
+
+def load_onnxruntime(path):
+    """A SavedModel in ONNX Runtime, by way of tf2onnx; the conversion does not count as loading."""
+    import onnxruntime
+    import tensorflow as tf
+    from tf2onnx.convert import from_function
+
+    loaded = tf.saved_model.load(path)  # the variables live as long as this
+    serving = loaded.signatures["serving_default"]
+    images = serving.structured_input_signature[1]["images"]
+    function = tf.function(lambda images: serving(images=images)["probabilities"])
+    content = from_function(function, input_signature=[images])[0].SerializeToString()
+    options = onnxruntime.SessionOptions()
+    # Its threads would go on spinning for the next call, and take the time of those whose turn it is.
+    options.add_session_config_entry("session.force_spinning_stop", "1")
+    start = time.perf_counter()
+    session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    seconds = time.perf_counter() - start
+    return lambda images: session.run(None, {"images": images})[0], images.shape.as_list(), seconds
+
+
+def load_tflite(path):
+    """A TFLite file in LiteRT."""
+    sys.modules["tensorflow"] = None
+    from ai_edge_litert.interpreter import Interpreter
+
+    start = time.perf_counter()
+    serving = Interpreter(model_path=path).get_signature_runner("serving_default")
+    seconds = time.perf_counter() - start
+    image, probability = serving.get_input_details()["images"], serving.get_output_details()["probabilities"]
+
+    def serve(images):
+        return dequantized(serving(images=quantized(images, image))["probabilities"], probability)
+
+    return serve, [None if n < 0 else int(n) for n in image["shape_signature"]], seconds
+
+
+def quantized(values, details):
+    """Float values as the tensor of these details holds them; a float tensor holds them as they are."""
+    if details["dtype"] != np.int8:
+        return values
+    scale, zero_point = details["quantization"]
+    return np.clip(np.round(values / scale) + zero_point, -128, 127).astype("int8")
+
+
+def dequantized(values, details):
+    """What the values of the tensor of these details mean, as float."""
+    if details["dtype"] != np.int8:
+        return values
+    scale, zero_point = details["quantization"]
+    return np.float32(scale) * (values.astype("float32") - zero_point)
+
+
+def run(serve, batch_size, images):
+    """Probabilities of images and the seconds they took; a batch of fixed size is filled with zeros."""
+    missing = batch_size - len(images) if batch_size else 0
+    batch = np.pad(images.astype("float32"), [(0, missing), (0, 0), (0, 0), (0, 0)])
+    start = time.perf_counter()
+    probabilities = serve(batch)
+    seconds = time.perf_counter() - start
+    return probabilities[: len(images)], seconds
+
+
+LOADERS = {
+    "saved_model": load_saved_model,
+    "tflite": load_tflite,
+    "openvino": load_openvino,
+    "onnxruntime": load_onnxruntime,
+}
+
+
+def main(kind, artifact, probabilities_path):
+    """Loads the artifact and answers request after request."""
+    # What a runtime prints goes to stderr, so that stdout has nothing but answers.
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve, shape, load_seconds = LOADERS[kind](artifact)
+    print(json.dumps({"load_seconds": load_seconds, "shape": shape}), file=answers, flush=True)
+    for line in sys.stdin:
+        request = json.loads(line)
+        images = np.load(request["images"], mmap_mode="r", allow_pickle=False)[request["start"] : request["stop"]]
+        probabilities, seconds = run(serve, shape[0], images)
+        np.save(probabilities_path, probabilities)
+        print(json.dumps({"seconds": seconds}), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,167 @@
+"""Artifacts in fresh processes and the model in this one: asked in turns, so that all meet the same machine."""
+
+import contextlib
+import json
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from lambda_keras.export.checks.artifact import Artifact
+from lambda_keras.export.files import temporary_folder
+from lambda_keras.export.tflite.signatures import ServedClassifier
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.source import ModelSource
+
+PROGRAM = Path(__file__).with_name("run_artifact.py")
+PROBABILITIES = "probabilities.npy"
+ERRORS = "errors.log"
+LEAST_ROUNDS = 3
+MOST_ROUNDS = 25
+# No more rounds are begun after so many seconds.
+MOST_SECONDS = 10
+
+
+class ModelRunner:
+    """The original model in this process, as one TensorFlow function.
+
+    Args:
+        model: A classifier, as `lambda_keras.zoo.models.loading.load_classifier` returns it.
+        name: What to call it in tables.
+        load_seconds: How long it took to load.
+
+    Attributes:
+        shape: The images that it takes: [batch, height, width, channels], `None` for what may be any number.
+    """
+
+    def __init__(self, model: keras.Model, name: str, load_seconds: float):
+        self.model, self.name, self.load_seconds = model, name, load_seconds
+        self.shape = [None, *model.input_shape[1:]]
+        self._function = ServedClassifier(model).probabilities
+
+    def run(self, images_path: Path, start: int, stop: int) -> tuple[np.ndarray, float]:
+        """Runs images as one batch.
+
+        Args:
+            images_path: An .npy file: [n, height, width, channels], as the model takes them.
+            start: The first image.
+            stop: The one after the last; more than there are is all of them.
+
+        Returns:
+            float32 [images, classes] and the seconds that it took, without reading the file.
+        """
+        images = np.load(images_path, mmap_mode="r", allow_pickle=False)[start:stop].astype("float32")
+        begin = time.perf_counter()
+        probabilities = self._function(images)["probabilities"].numpy()
+        return probabilities, time.perf_counter() - begin
+
+
+def load_original(source: ModelSource, image_size: int | None = None) -> ModelRunner:
+    """Loads the model that artifacts are compared with.
+
+    Args:
+        source: Where it was found.
+        image_size: Side of the images that it is to take, if not those it was made for.
+
+    Raises:
+        UserError: It is damaged, or does not take images of this size.
+    """
+    begin = time.perf_counter()
+    model = source.load(image_size)
+    return ModelRunner(model, source.name, time.perf_counter() - begin)
+
+
+class ArtifactRunner:
+    """An artifact in a process of its own, to be had from `start`; otherwise as `ModelRunner`."""
+
+    def __init__(self, artifact: Artifact, process: subprocess.Popen, folder: Path):
+        self.artifact, self.name = artifact, str(artifact)
+        self._process, self._folder = process, folder
+        loaded = self._answer()
+        self.load_seconds, self.shape = loaded["load_seconds"], loaded["shape"]
+
+    def run(self, images_path: Path, start: int, stop: int) -> tuple[np.ndarray, float]:
+        """Runs images as one batch; see `ModelRunner.run`. A batch of fixed size is filled up with zeros.
+
+        Raises:
+            UserError: The artifact fails.
+        """
+        request = {"images": str(images_path.resolve()), "start": start, "stop": stop}
+        # A process that has ended takes no request; that it gives no answer says so.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        seconds = self._answer()["seconds"]
+        return np.load(self._folder / PROBABILITIES, allow_pickle=False), seconds
+
+    def _answer(self):
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            messages = (self._folder / ERRORS).read_text(errors="replace").strip().splitlines() or ["no message"]
+            raise UserError(f"{self.name} does not run (exit status {status}): {messages[-1]}")
+        return json.loads(line)
+
+
+Runner = ModelRunner | ArtifactRunner
+
+
+@contextlib.contextmanager
+def start(artifact: Artifact) -> Iterator[ArtifactRunner]:
+    """Starts a fresh interpreter, without our packages and keras, that stays until the block ends.
+
+    Args:
+        artifact: What it loads and runs.
+
+    Raises:
+        UserError: The artifact cannot be loaded.
+    """
+    with temporary_folder() as folder:
+        # -I: no PYTHONPATH, no current folder.
+        command = [sys.executable, "-I", PROGRAM, artifact.kind, artifact.path.resolve(), folder / PROBABILITIES]
+        pipe = subprocess.PIPE
+        with (
+            # Not a pipe: one that nobody reads fills up and stops the process.
+            (folder / ERRORS).open("wb") as errors,
+            subprocess.Popen(
+                list(map(str, command)), bufsize=0, cwd=folder, stdin=pipe, stdout=pipe, stderr=errors
+            ) as process,
+        ):
+            try:
+                yield ArtifactRunner(artifact, process, folder)
+            finally:
+                process.kill()
+
+
+def median_seconds(calls: list[Callable[[], float]]) -> tuple[list[float], int]:
+    """Lets calls take turns, one after the other, round after round.
+
+    Args:
+        calls: Functions without arguments that return how many seconds they took. Each is called once before, which
+            does not count.
+
+    Returns:
+        The median of each and the number of rounds: at most `MOST_ROUNDS`, fewer where they would take longer than
+        about `MOST_SECONDS`, at least `LEAST_ROUNDS`.
+    """
+    for call in calls:
+        call()
+    rounds = []
+    begin = time.perf_counter()
+    while len(rounds) < LEAST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.perf_counter() - begin < MOST_SECONDS):
+        rounds.append([call() for call in calls])
+    return [statistics.median(seconds) for seconds in zip(*rounds, strict=True)], len(rounds)
+
+
+def check_images(runner: Runner, shape: tuple[int, ...]) -> None:
+    """Checks that images [height, width, channels] are what a model or an artifact takes.
+
+    Raises:
+        UserError: They are not.
+    """
+    if any(want not in (None, got) for want, got in zip(runner.shape[1:], shape, strict=True)):
+        raise UserError(f"{runner.name} takes images {runner.shape[1:]}, got {list(shape)}")

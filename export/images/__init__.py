@@ -1,0 +1,1 @@
+"""Images to calibrate, verify and warm up with."""

@@ -1,0 +1,48 @@
+"""Datasets that an option names, for a model whose record says how it wants their images."""
+
+from pathlib import Path
+
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
+
+
+def load_dataset(option: str, name: str | Path, record: Record, data_dir: Path | None = None) -> Dataset:
+    """Loads a dataset by its name.
+
+    Args:
+        option: The option that names it, for messages.
+        name: As of `lambda_keras.zoo.data.catalog.load`.
+        record: The model's record.
+        data_dir: Where the dataset is, as of `lambda_keras.zoo.data.catalog.load`.
+
+    Raises:
+        UserError: There is no such dataset, or its images have other channels than the model's.
+    """
+    data = record.data(name=str(name))
+    try:
+        dataset = catalog.load(data, data_dir)
+    except UserError as error:
+        raise UserError(f"{option} {name}: no such file or folder, and as a dataset: {error}") from error
+    if dataset.channels != record.channels:
+        raise UserError(
+            f"the model takes images with {record.channels} channels, those of {name} have {dataset.channels}; "
+            f"give {option} a dataset that has as many"
+        )
+    return dataset
+
+
+def check_has_record(option: str, source: str | Path, record: Record | None) -> None:
+    """Raises a `UserError` where images that are not prepared yet are given for a model without a record."""
+    if record is None:
+        raise UserError(
+            f"{option} {source} needs a record.json beside the model: without it nobody knows how the model wants "
+            f"images; give {option} the test.npz of its training"
+        )
+
+
+def refuse_data_dir(option: str, source: str | Path, data_dir: Path | None) -> None:
+    """Raises a `UserError` where a folder of datasets is given although `option` does not name a dataset."""
+    if data_dir is not None:
+        raise UserError(f"--data-dir is for {option} with the name of a dataset, got the path {source}")

@@ -1,0 +1,158 @@
+"""Images with their labels: as `lambda-zoo train` writes them beside the model, or the test part of a dataset."""
+
+import itertools
+import sys
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import lambda_keras as lk
+from lambda_keras.export.images.datasets import check_has_record, load_dataset, refuse_data_dir
+from lambda_keras.export.images.normalisation import check_normalisation
+from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
+
+ARRAYS = ("images", "labels", "mean", "std")
+EXPECTED = "labelled images are the test.npz that `lambda-zoo train` writes"
+BATCH_SIZE = 64
+
+
+@dataclass(frozen=True)
+class LabelledImages:
+    """Images, their labels, and how the model wants them normalised.
+
+    Attributes:
+        images: uint8 [n, height, width, channels], 0..255.
+        labels: integers [n].
+        mean: float32 [channels] on the scale 0..1, for `lambda_keras.preprocess_input`.
+        std: float32 [channels] on the scale 0..1.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    mean: np.ndarray
+    std: np.ndarray
+
+    def normalised(self, start: int, stop: int) -> np.ndarray:
+        """The images `start` to `stop` as the model takes them: float32 [images, height, width, channels]."""
+        return np.asarray(lk.preprocess_input(self.images[start:stop], mean=self.mean, std=self.std))
+
+
+def load_test_images(
+    source: str | Path, model: keras.Model, record: Record | None, data_dir: Path | None = None
+) -> LabelledImages:
+    """Loads images to compare artifacts of `model` with it.
+
+    Args:
+        source: An .npz file as of `load_labelled_images`, or the name of a dataset, as of
+            `lambda_keras.zoo.data.catalog.load`, of which it takes all of the test part.
+        model: The classifier.
+        record: The model's record, with the size of the images that it takes; `None` if it has none.
+        data_dir: Where the dataset is, as of `lambda_keras.zoo.data.catalog.load`.
+
+    Raises:
+        UserError: There is no such source, it does not fit the model or its record, or it is more than the memory
+            holds.
+
+    Example:
+        >>> load_test_images("digits", classifier.model, classifier.record).images.shape  # doctest: +SKIP
+        (450, 32, 32, 1)
+    """
+    path = Path(source)
+    if path.is_file() or path.suffix == ".npz":
+        refuse_data_dir("--data", source, data_dir)
+        data = load_labelled_images(path, model)
+        check_normalisation(path, data.mean, data.std, record, "give the test.npz of this model")
+        return data
+    check_has_record("--data", source, record)
+    images, labels = _read_test_part(source, record, data_dir)
+    data = LabelledImages(images, labels, np.float32(record.mean), np.float32(record.std))
+    _check(data, path, model)
+    return data
+
+
+def _read_test_part(name, record, data_dir):
+    dataset = load_dataset("--data", name, record, data_dir)
+    _check_classes(dataset, record)
+    count = dataset.test.count
+    shape = (count, record.image_size, record.image_size, record.channels)
+    try:
+        images, labels = np.empty(shape, "uint8"), np.empty(count, "int64")
+    except MemoryError as error:
+        raise UserError(
+            f"the {count} test images of {name} do not fit into memory; give a smaller dataset, or some in an .npz file"
+        ) from error
+    read = 0
+    data = record.data(name=str(name))
+    for batch in input_pipeline.evaluation_batches(dataset.test, dataset, data, batch_size=BATCH_SIZE):
+        valid = batch["valid"].numpy()
+        stop = read + valid.sum()
+        images[read:stop], labels[read:stop] = batch["image"].numpy()[valid], batch["label"].numpy()[valid]
+        read = stop
+    if read < count:
+        print(f"{count - read} of the {count} test images of {name} cannot be read and are left out", file=sys.stderr)
+    return images[:read], labels[:read]
+
+
+def _check_classes(dataset, record):
+    """Refuses labels that mean other classes than the model's."""
+    pairs = enumerate(itertools.zip_longest(dataset.class_names, record.class_names))
+    for label, (received, expected) in pairs:
+        if received != expected:
+            raise UserError(
+                f"{dataset.name} has other classes than the model: label {label} is {received!r}, of the model "
+                f"{expected!r}; give --data a dataset with the classes of the model"
+            )
+
+
+def load_labelled_images(path: Path, model: keras.Model) -> LabelledImages:
+    """Loads images for `model` to classify.
+
+    Args:
+        path: An .npz file with the arrays of `LabelledImages`; it may have others.
+        model: The classifier.
+
+    Raises:
+        UserError: There is no such file, it is no .npz file, lacks an array, or does not fit the model.
+    """
+    if not path.is_file():
+        raise UserError(f"no such file: {path}; {EXPECTED}")
+    if not zipfile.is_zipfile(path):
+        raise UserError(f"{path} is not an .npz file; {EXPECTED}")
+    with np.load(path, allow_pickle=False) as archive:
+        missing = [name for name in ARRAYS if name not in archive]
+        if missing:
+            raise UserError(f"{path} lacks {', '.join(missing)}, it has {archive.files}; {EXPECTED}")
+        try:
+            data = LabelledImages(**{name: archive[name] for name in ARRAYS})
+        except (ValueError, zipfile.BadZipFile) as error:  # pickled objects, or a damaged file
+            raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; {EXPECTED}") from error
+    _check(data, path, model)
+    return data
+
+
+def _check(data: LabelledImages, path: Path, model: keras.Model) -> None:
+    images, labels = data.images, data.labels
+    fits = len(images.shape) == 4 and all(
+        want in (None, got) for want, got in zip(model.input_shape, images.shape, strict=True)
+    )
+    if not fits or len(images) == 0 or images.dtype != np.uint8:
+        raise UserError(
+            f"{path} does not fit the model: expected images uint8 {model.input_shape}, at least one, "
+            f"received {images.dtype} {images.shape}"
+        )
+    if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
+        raise UserError(f"{path}: expected labels as integers ({len(images)},), received {labels.dtype} {labels.shape}")
+    classes = model.output_shape[-1]
+    if labels.min() < 0 or labels.max() >= classes:
+        raise UserError(
+            f"{path} does not fit the model: expected labels 0 to {classes - 1}, "
+            f"received {labels.min()} to {labels.max()}"
+        )
+    for name in ("mean", "std"):
+        if getattr(data, name).shape != images.shape[3:]:
+            raise UserError(f"{path}: expected {name} {images.shape[3:]}, received {getattr(data, name).shape}")

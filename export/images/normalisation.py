@@ -1,0 +1,55 @@
+"""How images are normalised: what data and artifacts say of it must be what the model's record says."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lambda_keras.export.checks.artifact import TFLITE, Artifact
+from lambda_keras.export.saved_model import description as model_description
+from lambda_keras.export.tflite import metadata as tflite_metadata
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
+
+
+def check_normalisation(
+    name: object, mean: Sequence[float], std: Sequence[float], record: Record | None, remedy: str
+) -> None:
+    """Checks that images are normalised as a model's record says.
+
+    Args:
+        name: What says that they are normalised by `mean` and `std`.
+        mean: Of each channel on the scale 0..1.
+        std: Of each channel on the scale 0..1.
+        record: The model's record; without one nothing is checked.
+        remedy: What to do where they differ.
+
+    Raises:
+        UserError: They differ.
+    """
+    if record is None:
+        return
+    pairs = ((mean, record.mean), (std, record.std))
+    if not all(np.shape(got) == np.shape(want) and np.allclose(got, want) for got, want in pairs):
+        raise UserError(
+            f"{name} has mean {np.asarray(mean).tolist()} and std {np.asarray(std).tolist()}, the model's record "
+            f"{list(record.mean)} and {list(record.std)}; {remedy}"
+        )
+
+
+def check_artifact(artifact: Artifact, record: Record | None) -> None:
+    """Checks that an artifact tells of the normalisation of its model, where it tells of any.
+
+    What `verify` compares does not show it where images come normalised, as to a TFLite file: those who go by its
+    metadata would give it other images.
+
+    Raises:
+        UserError: It tells of another mean or std, or what it tells is damaged.
+    """
+    read = tflite_metadata.read_preprocessing if artifact.kind == TFLITE else model_description.read_preprocessing
+    preprocessing = read(artifact.path)
+    if preprocessing is not None:
+        remedy = "it is of another model, or older; export the model again"
+        try:
+            check_normalisation(artifact, preprocessing["mean"], preprocessing["std"], record, remedy)
+        except (KeyError, TypeError) as error:
+            raise UserError(f"what {artifact} says of its images is damaged; export the model again") from error

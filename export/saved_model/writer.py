@@ -1,0 +1,83 @@
+"""Write a model as a numbered version in a folder that a model server watches."""
+
+import errno
+import os
+from pathlib import Path
+
+import keras
+
+from lambda_keras.export.files import scratch_folder
+from lambda_keras.export.saved_model.description import describe, write_description
+from lambda_keras.export.saved_model.signatures import ServerModel
+from lambda_keras.export.saved_model.warmup import check_count, write_warmup
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.models.source import ModelSource
+
+# What the system says where a folder with something in it has the name.
+TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
+
+
+def versions(folder: Path) -> list[Path]:
+    """The version folders inside `folder` (their names are numbers), oldest first."""
+    numbered = [path for path in folder.iterdir() if path.name.isdecimal()]
+    return sorted(numbered, key=lambda path: int(path.name))
+
+
+def export_saved_model(
+    model: keras.Model,
+    folder: Path,
+    record: Record | None = None,
+    source: ModelSource | None = None,
+    features: bool = False,
+    freeze: bool = False,
+    warmup: int | None = None,
+) -> Path:
+    """Writes `model` as the next version in `folder`, with a `model.json` that says what it is.
+
+    It is written beside and renamed when it is whole: a server that watches `folder` never sees half a model.
+
+    Args:
+        model: A classifier, as `lambda_keras.zoo.models.loading.load_classifier` returns it.
+        folder: The folder of the versions; made if it is missing.
+        record: The model's record: with it preprocessing is inside; see
+            `lambda_keras.export.saved_model.signatures.ServerModel`.
+        source: Where the model was found, for `model.json`.
+        features: Whether to offer the embedding and the maps of the stages as a signature.
+        freeze: Whether to write the variables as constants of the graph.
+        warmup: How many requests of each signature a server is to run when it loads the model; by default none.
+
+    Returns:
+        The new version's folder: `folder/<number>`, one above the highest that is there.
+
+    Raises:
+        UserError: `folder` cannot be written to, the disk is full, the model does not have what is asked for, or
+            `warmup` is out of bounds.
+
+    Example:
+        >>> model = load_classifier(Path("runs/digits/model.keras"))  # doctest: +SKIP
+        >>> export_saved_model(model, Path("runs/digits/saved_model"))  # doctest: +SKIP
+        PosixPath('runs/digits/saved_model/1')
+    """
+    with scratch_folder(folder) as scratch:
+        server_model = ServerModel(model, record, features, freeze)
+        if warmup is not None:
+            check_count(warmup, len(server_model.functions))
+        server_model.save(scratch / "saved_model")
+        write_description(scratch / "saved_model", describe(model, record, source))
+        if warmup is not None:
+            write_warmup(scratch / "saved_model", server_model.functions, warmup, record)
+        return _rename(scratch / "saved_model", folder)
+
+
+def _rename(written: Path, folder: Path) -> Path:
+    """Gives what is written the next number; another export may take it first, then it is the one after that."""
+    while True:
+        existing = versions(folder)
+        version = folder / str(int(existing[-1].name) + 1 if existing else 1)
+        try:
+            os.rename(written, version)
+            return version
+        except OSError as error:
+            if error.errno not in TAKEN or version not in versions(folder):
+                raise UserError(f"cannot write {version}: {error.strerror}") from error

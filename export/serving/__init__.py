@@ -1,0 +1,1 @@
+"""A folder of versions as a server offers it."""

@@ -1,0 +1,95 @@
+"""What a TFLite file tells of its images and classes, for programs that have only the file."""
+
+import io
+import json
+import zipfile
+from pathlib import Path
+
+import flatbuffers
+import numpy as np
+from ai_edge_litert import schema_py_generated as schema
+
+from lambda_keras.export.labels import LABELS, labels_text
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
+
+BUFFER = "LAMBDA_KERAS_METADATA"
+FILE_IDENTIFIER = b"TFL3"
+
+
+def add_metadata(content: bytes, record: Record) -> bytes:
+    """Adds to a TFLite file how its model wants images, and what its classes are called.
+
+    They are in it twice. A buffer named `LAMBDA_KERAS_METADATA` holds JSON: the model's name, `preprocessing`
+    (size, crop and interpolation, then mean and std on the scale 0 to 1) and `labels`. A zip archive at the end holds
+    `labels.txt`, a line for each class: any unzip program reads it, and so do those that expect the labels of
+    TensorFlow Lite's own metadata there.
+
+    Args:
+        content: The file.
+        record: The model's record.
+
+    Returns:
+        The file with metadata; LiteRT runs it as before.
+    """
+    preprocessing = {"image_size", "evaluation_crop", "interpolation", "mean", "std"}
+    metadata = {
+        "model": record.model,
+        "preprocessing": record.model_dump(mode="json", include=preprocessing),
+        "labels": record.class_names,
+    }
+    return _with_file(_with_buffer(content, json.dumps(metadata).encode()), labels_text(record.class_names))
+
+
+def has_metadata(content: bytes) -> bool:
+    """Whether a TFLite file has what `add_metadata` adds."""
+    return _buffer(content) is not None
+
+
+def read_preprocessing(path: Path) -> dict | None:
+    """Reads how a TFLite file says that its images are prepared.
+
+    Returns:
+        `preprocessing` as of `add_metadata`; `None` where the file has no metadata.
+
+    Raises:
+        UserError: The metadata are damaged.
+    """
+    content = path.read_bytes()
+    index = _buffer(content)
+    if index is None:
+        return None
+    data = schema.Model.GetRootAs(content, 0).Buffers(index).DataAsNumpy()
+    try:
+        return json.loads(data.tobytes())["preprocessing"]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:  # without data it is the number 0
+        raise UserError(f"the metadata of {path} are damaged; export the model again") from error
+
+
+def _buffer(content: bytes) -> int | None:
+    """The number of the buffer with the metadata."""
+    model = schema.Model.GetRootAs(content, 0)
+    entries = [model.Metadata(index) for index in range(model.MetadataLength())]
+    return next((entry.Buffer() for entry in entries if entry.Name() == BUFFER.encode()), None)
+
+
+def _with_buffer(content: bytes, data: bytes) -> bytes:
+    model = schema.ModelT.InitFromPackedBuf(content, 0)
+    buffer = schema.BufferT()
+    buffer.data = np.frombuffer(data, "uint8")
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = BUFFER, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata.append(entry)
+    builder = flatbuffers.Builder(len(content) + len(data))
+    builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
+    return bytes(builder.Output())
+
+
+def _with_file(content: bytes, labels: str) -> bytes:
+    file = io.BytesIO(content)
+    # Mode "a" writes behind what is there.
+    with zipfile.ZipFile(file, "a") as archive:
+        # A ZipInfo has a constant date: the same model gives the same file.
+        archive.writestr(zipfile.ZipInfo(LABELS), labels)
+    return file.getvalue()

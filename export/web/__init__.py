@@ -1,0 +1,1 @@
+"""A page that classifies images in the browser."""

@@ -1,0 +1,118 @@
+"""Reading weight files as data: their tensors by name, whatever the format. Nothing in a file is executed."""
+
+import io
+import pathlib
+import zipfile
+
+from lambda_keras.weights.assignment import variables_by_name
+from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.formats import hdf5, timm
+from lambda_keras.weights.formats.pickles import refuse_pickle
+from lambda_keras.weights.formats.safetensors import read_safetensors
+
+FORMATS = (
+    ".safetensors (of this package or of timm), .weights.h5, .keras, or the prefix of a TensorFlow checkpoint, such as "
+    "ckpt-1 beside ckpt-1.index"
+)
+# Groups within groups; a damaged file may link a group into itself.
+DEEPEST = 16
+
+
+def read_tensors(path, model):
+    """The tensors of a weights file, by the names of the model's variables.
+
+    Args:
+        path: A `.safetensors` file of this package or of timm, a `.weights.h5` or `.keras` file of Keras 3, or the
+            prefix of a TensorFlow checkpoint.
+        model: The built model that they are for: it knows the order of a layer's variables, and timm's names.
+
+    Returns:
+        A dict from names, as of `variables_by_name`, to arrays. Tensors that are not the model's come along, so that
+        `assign` can name them.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        WeightsError: The file is damaged, a pickle, or of an unknown format.
+    """
+    path = pathlib.Path(path)
+    index = path if path.suffix == ".index" else path.with_name(f"{path.name}.index")
+    if index.is_file():
+        return _reading(_read_checkpoint, index.with_suffix(""), model)
+    refuse_pickle(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"No weights file at '{path}': give the path of {FORMATS}.")
+    if path.suffix == ".safetensors":
+        tensors = _reading(read_safetensors, path)
+        return timm.from_timm(model, tensors) if timm.is_timm(tensors) else tensors
+    if path.name.endswith(".weights.h5"):
+        return _reading(_read_h5, path, model)
+    if path.suffix == ".keras":
+        return _reading(_read_keras, path, model)
+    legacy = " An .h5 file of Keras 2 is not read, but `warm_start` takes those of ResNet-RS." * (path.suffix == ".h5")
+    raise WeightsError(f"'{path}' is of no format that is read here. Give {FORMATS}.{legacy}")
+
+
+def _reading(read, path, *arguments):
+    try:
+        return read(path, *arguments)
+    except WeightsError:
+        raise
+    # What the libraries raise on damaged bytes is of a dozen types, and changes between their versions.
+    except Exception as error:
+        reason = str(error).strip().splitlines() or [type(error).__name__]
+        raise WeightsError(f"'{path}' is damaged, or not what its name says: {reason[0]}. Get it again.") from error
+
+
+def _read_keras(path, model):
+    # The archive has a check sum for each of its files, which `read` verifies.
+    with zipfile.ZipFile(path) as archive:
+        return _read_h5(io.BytesIO(archive.read("model.weights.h5")), model)
+
+
+def _read_h5(file, model):
+    import h5py
+
+    names = {}
+    for name in variables_by_name(model):
+        layer, _, _ = name.rpartition("/")
+        names.setdefault(layer, []).append(name)
+    with h5py.File(file, "r") as archive:
+        tensors = {}
+        for layer, number, dataset in _datasets(archive["layers"], ()):
+            known = dict(enumerate(names.get(layer, ())))
+            name = known.get(number, f"{layer}/variable {number}")
+            if name in tensors:
+                raise ValueError(f"two values for {name}")
+            tensors[name] = dataset[()]
+        return tensors
+
+
+def _datasets(group, layers):
+    """Yields `(path of the layer's name, number of the variable, dataset)` of all layers in a group."""
+    if len(layers) > DEEPEST:
+        raise ValueError(f"groups within groups, more than {DEEPEST} deep")
+    if "vars" in group:
+        variables = hdf5.member(group, "vars")
+        layers = (*layers, variables.attrs["name"])
+        for number in variables:
+            yield "/".join(layers), int(number), hdf5.member(variables, number)
+    for name in group:
+        if name != "vars":
+            yield from _datasets(hdf5.member(group, name), layers)
+
+
+def _read_checkpoint(prefix, model):
+    # Only for this format: the library runs on any backend.
+    import tensorflow as tf
+    from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
+
+    reader = tf.train.load_checkpoint(str(prefix))
+    graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+    # A checkpoint holds counters, metrics and the state of an optimizer too. Layers call their variables otherwise.
+    kinds = {name.rpartition("/")[2] for name in variables_by_name(model)}
+    return {
+        attribute.full_name: reader.get_tensor(attribute.checkpoint_key)
+        for node in graph.nodes
+        for attribute in node.attributes
+        if attribute.full_name.rpartition("/")[2] in kinds
+    }

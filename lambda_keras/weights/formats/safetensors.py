@@ -1,0 +1,28 @@
+"""Reading and writing `.safetensors` files, which hold tensors and nothing that could run."""
+
+import numpy as np
+import safetensors.numpy
+
+from lambda_keras.atomic import replacing
+
+
+def read_safetensors(path):
+    """The tensors of a file by their names there.
+
+    Raises:
+        safetensors.SafetensorError: The file is damaged.
+    """
+    return safetensors.numpy.load_file(path)
+
+
+def write_safetensors(tensors, path, metadata=None):
+    """Writes tensors to a file, which is there whole or not at all.
+
+    Args:
+        tensors: A dict from names to arrays.
+        path: The file.
+        metadata: A dict of strings.
+    """
+    with replacing(path) as partial:
+        tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
+        safetensors.numpy.save_file(tensors, partial, metadata)

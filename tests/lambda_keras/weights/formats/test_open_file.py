@@ -1,0 +1,170 @@
+"""Weight files of every format: all give the same tensors, and damaged or foreign ones an error."""
+
+import json
+import shutil
+import zipfile
+
+import h5py
+import numpy as np
+import pytest
+import safetensors.numpy
+import tensorflow as tf
+
+import lambda_keras as lk
+from lambda_keras.weights import WeightsError
+from lambda_keras.weights.formats import open_file
+from lambda_keras.weights.formats.safetensors import write_safetensors
+from tests.lambda_keras.weights.conftest import TINY, values
+
+ENDINGS = ("safetensors", "weights.h5", "keras", "checkpoint")
+
+
+@pytest.fixture(scope="module")
+def folder(author, tmp_path_factory):
+    """The author's weights in every format."""
+    folder = tmp_path_factory.mktemp("weights")
+    write_safetensors(values(author), folder / "author.safetensors")
+    author.save_weights(folder / "author.weights.h5")
+    author.save(folder / "author.keras")
+    tf.train.Checkpoint(model=author).write(str(folder / "author.checkpoint"))
+    return folder
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_format_gives_the_same_tensors(folder, model, author, ending):
+    tensors = open_file.read_tensors(folder / f"author.{ending}", model)
+    expected = values(author)
+    assert tensors.keys() == expected.keys()
+    for name, tensor in tensors.items():
+        np.testing.assert_array_equal(tensor, expected[name])
+
+
+def test_what_training_keeps_beside_the_weights_is_left_out(tmp_path, author):
+    author = lk.create_model(TINY, dropout_rate=0.5, stochastic_depth_rate=0.1, squeeze_excitation_stages=("c2",))
+    author.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
+    author.fit(np.zeros((4, 32, 32, 3)), np.arange(4), verbose=0)
+    author.save(tmp_path / "author.keras")
+    author.save_weights(tmp_path / "author.weights.h5")
+    tf.train.Checkpoint(model=author, optimizer=author.optimizer, step=tf.Variable(3)).write(str(tmp_path / "author"))
+    for name in ("author.keras", "author.weights.h5", "author", "author.index"):
+        tensors = open_file.read_tensors(tmp_path / name, author)
+        assert tensors.keys() == values(author).keys()
+
+
+@pytest.mark.parametrize("name", ["nowhere.safetensors", "nowhere.weights.h5", "no/where", "nowhere.keras"])
+def test_a_missing_file(model, tmp_path, name):
+    with pytest.raises(FileNotFoundError, match=r"nowhere|where.*safetensors"):
+        open_file.read_tensors(tmp_path / name, model)
+
+
+@pytest.mark.parametrize("name", ["model.pth", "pytorch_model.bin", "model.pkl"])
+def test_pickles_are_refused_with_the_way_out(model, tmp_path, name):
+    (tmp_path / name).write_bytes(b"\x80\x04K\x03.")
+    with pytest.raises(WeightsError, match="weights_only=True"):
+        open_file.read_tensors(tmp_path / name, model)
+
+
+@pytest.mark.parametrize(("name", "advice"), [("resnet.h5", "warm_start"), ("model.onnx", "safetensors")])
+def test_other_formats_are_refused(model, tmp_path, name, advice):
+    (tmp_path / name).write_bytes(b"something")
+    with pytest.raises(WeightsError, match=advice):
+        open_file.read_tensors(tmp_path / name, model)
+
+
+def cuts_and_flips(path):
+    """Yields the path of copies that are cut off, or with a byte of their first kilobyte changed."""
+    content = path.read_bytes()
+    copy = path.with_name(f"damaged.{path.name}")
+    rng = np.random.default_rng(0)
+    for length in (0, 1, 7, 8, 9, 100, len(content) // 2, len(content) - 1):
+        copy.write_bytes(content[:length])
+        yield f"cut at {length}", copy
+    for position in sorted({*range(64), *rng.integers(64, 4096, 64)}):
+        damaged = bytearray(content)
+        damaged[position] ^= 1 << int(rng.integers(8))
+        copy.write_bytes(damaged)
+        yield f"flip at {position}", copy
+
+
+@pytest.mark.parametrize("ending", ENDINGS[:3])
+def test_damage_without_a_record_is_an_error_or_loads_the_whole(folder, tmp_path, author, ending):
+    # Where no hash is known, a changed value goes unnoticed; a changed name, shape or structure does not.
+    shutil.copy(folder / f"author.{ending}", tmp_path)
+    model = lk.create_model(TINY)
+    before, expected = values(model), values(author)
+    for what, path in cuts_and_flips(tmp_path / f"author.{ending}"):
+        try:
+            lk.load_weights(model, path)
+        except WeightsError:
+            after = values(model)
+            assert all(np.array_equal(after[name], before[name]) for name in before), what
+        else:
+            assert not what.startswith("cut"), what
+            after = values(model)
+            wrong = [name for name in expected if not np.array_equal(after[name], expected[name])]
+            assert len(wrong) <= 1, (what, wrong)
+            for variable in model.weights:
+                variable.assign(before[variable.path])
+
+
+def test_a_damaged_checkpoint_is_an_error(folder, tmp_path, model):
+    for entry in folder.glob("author.checkpoint*"):
+        shutil.copy(entry, tmp_path)
+    data = next(tmp_path.glob("*.data*"))
+    content = bytearray(data.read_bytes())
+    content[len(content) // 2] ^= 1
+    data.write_bytes(content)
+    with pytest.raises(WeightsError, match="damaged"):
+        open_file.read_tensors(tmp_path / "author.checkpoint", model)
+    data.unlink()
+    with pytest.raises(WeightsError, match="damaged"):
+        open_file.read_tensors(tmp_path / "author.checkpoint", model)
+
+
+def test_values_of_other_files_are_not_read(folder, tmp_path, model):
+    secret = tmp_path / "secret.bin"
+    secret.write_bytes(bytes(64))
+    for kind in ("external values", "external link", "soft link"):
+        path = tmp_path / f"{kind}.weights.h5"
+        shutil.copy(folder / "author.weights.h5", path)
+        with h5py.File(path, "r+") as archive:
+            variables = archive["layers/batch_normalization/vars"]
+            del variables["0"]
+            if kind == "external values":
+                variables.create_dataset("0", (16,), "float32", external=[(str(secret), 0, 64)])
+            elif kind == "external link":
+                variables["0"] = h5py.ExternalLink(str(folder / "author.weights.h5"), "/layers/conv2d/vars/0")
+            else:
+                variables["0"] = h5py.SoftLink("/layers/conv2d/vars/0")
+        with pytest.raises(WeightsError, match=r"not in the file|link out of its place"):
+            open_file.read_tensors(path, model)
+
+
+def test_a_group_within_itself_and_two_values_for_one_name_are_errors(folder, tmp_path, model):
+    path = tmp_path / "author.weights.h5"
+    shutil.copy(folder / "author.weights.h5", path)
+    with h5py.File(path, "r+") as archive:
+        archive["layers/conv2d/inner"] = archive["layers"]
+    with pytest.raises(WeightsError, match="damaged"):
+        open_file.read_tensors(path, model)
+    shutil.copy(folder / "author.weights.h5", path)
+    with h5py.File(path, "r+") as archive:
+        archive.copy("layers/conv2d", archive["layers"], "again")
+    with pytest.raises(WeightsError, match="two values for"):
+        open_file.read_tensors(path, model)
+
+
+def test_a_keras_file_is_read_without_running_its_config(folder, tmp_path, author):
+    path = tmp_path / "author.keras"
+    with zipfile.ZipFile(folder / "author.keras") as source, zipfile.ZipFile(path, "w") as target:
+        target.writestr("config.json", json.dumps({"class_name": "Lambda", "module": "os", "config": "system"}))
+        target.writestr("model.weights.h5", source.read("model.weights.h5"))
+    model = lk.create_model(TINY)
+    assert lk.load_weights(model, path).is_exact
+    np.testing.assert_array_equal(values(model)["stem_conv/kernel"], values(author)["stem_conv/kernel"])
+
+
+def test_another_librarys_safetensors(tmp_path, model):
+    safetensors.numpy.save_file({"conv1.weight": np.zeros((2, 2), "float32")}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="of another library"):
+        lk.load_weights(model, tmp_path / "other.safetensors")

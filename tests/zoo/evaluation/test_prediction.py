@@ -1,0 +1,131 @@
+import json
+import shutil
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from lambda_keras.zoo.cli import main
+from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.evaluation.prediction import BATCH_SIZE, predict
+
+RED, BLUE = (255, 0, 0), (0, 0, 255)
+
+
+def write(path, colour=RED, size=(20, 30)):
+    """Writes an image of one colour, in the format of the file's ending."""
+    Image.fromarray(np.full((*size, 3), colour, "uint8")).save(path)
+    return path
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "gif"])
+def test_all_kinds_of_files(colour_run, tmp_path, ending):
+    files = [write(tmp_path / f"{name}.{ending}", colour) for name, colour in (("red", RED), ("blue", BLUE))]
+    red, blue = predict(colour_run, files)
+    assert red["image"] == str(files[0])
+    assert [row["class"] for row in red["predictions"]] == ["red", "blue"]
+    assert [row["class"] for row in blue["predictions"]] == ["blue", "red"]
+    # Both channels are 2 standard deviations from the mean: a difference of 8 between the logits.
+    assert red["predictions"][0]["probability"] == pytest.approx(1 / (1 + np.exp(-8)), abs=1e-3)
+
+
+@pytest.mark.parametrize("ending", ["jpg", "png", "bmp", "gif"])
+def test_colour_images_for_a_grey_model(saved_run, tmp_path, ending):
+    (prediction,) = predict(saved_run, [write(tmp_path / f"image.{ending}")])
+    assert len(prediction["predictions"]) == 5
+
+
+def test_probabilities_are_those_of_the_model(saved_run, model, tmp_path):
+    image = digits.load_arrays()[0][0]
+    (tmp_path / "zero.png").write_bytes(tf.io.encode_png(image).numpy())
+    ((prediction),) = predict(saved_run, [tmp_path / "zero.png"], top=10)
+    resized = np.clip(np.round(tf.image.resize(image, (32, 32), "bicubic", antialias=True)), 0, 255)
+    (expected,) = model.predict((resized[None] / 255 - 0.305) / 0.376, verbose=0)
+    rows = prediction["predictions"]
+    assert [row["class"] for row in rows] == [str(label) for label in np.argsort(-expected)]
+    np.testing.assert_allclose([row["probability"] for row in rows], np.sort(expected)[::-1], atol=1e-4)
+
+
+def test_the_crop_is_the_records(colour_run, colour_record, tmp_path):
+    run = shutil.copytree(colour_run, tmp_path / "run")
+    framed = np.full((40, 60, 3), BLUE, "uint8")
+    framed[10:30, 20:40] = RED
+    Image.fromarray(framed).save(tmp_path / "framed.png")
+    for crop, expected in ((1.0, "blue"), (0.5, "red")):
+        colour_record.model_copy(update={"evaluation_crop": crop}).write(run / "record.json")
+        ((prediction),) = predict(run, [tmp_path / "framed.png"])
+        assert prediction["predictions"][0]["class"] == expected
+
+
+def test_many_images_keep_their_order(colour_run, tmp_path):
+    colours = [RED if number % 3 else BLUE for number in range(BATCH_SIZE + 5)]
+    files = [write(tmp_path / f"{number}.png", colour) for number, colour in enumerate(colours)]
+    predictions = predict(colour_run, files, top=1)
+    assert [row["image"] for row in predictions] == [str(file) for file in files]
+    found = [row["predictions"][0]["class"] for row in predictions]
+    assert found == ["red" if colour == RED else "blue" for colour in colours]
+
+
+def test_no_more_classes_than_there_are(colour_run, tmp_path):
+    (prediction,) = predict(colour_run, [write(tmp_path / "red.png")], top=7)
+    assert len(prediction["predictions"]) == 2
+
+
+def test_top_must_be_positive(colour_run, tmp_path):
+    with pytest.raises(UserError, match="--top must be at least 1, got 0"):
+        predict(colour_run, [write(tmp_path / "red.png")], top=0)
+
+
+def test_the_table(colour_run, tmp_path, capsys):
+    files = [write(tmp_path / "red.png", RED), write(tmp_path / "blue.png", BLUE)]
+    assert main(["predict", str(colour_run), *map(str, files)]) == 0
+    header, _, *rows = [line.split() for line in capsys.readouterr().out.splitlines()]
+    assert header == ["image", "class", "probability"]
+    assert rows == [
+        [str(files[0]), "red", "99.97%"],
+        ["blue", "0.03%"],
+        [str(files[1]), "blue", "99.97%"],
+        ["red", "0.03%"],
+    ]
+
+
+def test_json(colour_run, tmp_path, capsys):
+    file = write(tmp_path / "red.png")
+    assert main(["predict", str(colour_run), str(file), "--json", "--top", "1"]) == 0
+    (prediction,) = json.loads(capsys.readouterr().out)
+    assert set(prediction) == {"image", "predictions"}
+    assert prediction["image"] == str(file)
+    ((row),) = prediction["predictions"]
+    assert set(row) == {"class", "probability"}
+    assert row["class"] == "red"
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (None, "cannot read {}: No such file or directory"),
+        (b"", "cannot decode {}: it is damaged, or not a JPEG, PNG, BMP or GIF file"),
+        (b"hello", "cannot decode {}: it is damaged"),
+        ("truncated", "cannot decode {}: it is damaged"),
+    ],
+)
+def test_one_bad_image_is_one_line_and_nothing_is_printed_for_the_others(
+    colour_run, tmp_path, capsys, content, expected
+):
+    good, bad = write(tmp_path / "good.jpg"), tmp_path / "bad.jpg"
+    if content == "truncated":
+        content = good.read_bytes()[:-200]
+    if content is not None:
+        bad.write_bytes(content)
+    assert main(["predict", str(colour_run), str(good), str(bad)]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("lambda-zoo: " + expected.format(bad))
+    assert err.count("\n") == 1
+
+
+def test_a_folder_is_no_image(colour_run, tmp_path):
+    with pytest.raises(UserError, match=r"cannot read .*: Is a directory"):
+        predict(colour_run, [tmp_path])

@@ -1,0 +1,41 @@
+import keras
+import numpy as np
+import pytest
+
+import lambda_keras as lk
+from lambda_keras.weights.transfer import resize_table
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.image_size import with_image_size
+
+
+def test_a_local_scope_keeps_all_weights(capsys):
+    model = lk.create_model("lambda_resnet_tiny", input_shape=(32, 32, 3))
+    resized = with_image_size(model, 48, "tiny")
+    # The same layers, made for any size from the start.
+    free = lk.create_model("lambda_resnet_tiny", input_shape=(None, None, 3))
+    free.set_weights(model.get_weights())
+    images = np.random.default_rng(0).normal(size=(2, 48, 48, 3)).astype("float32")
+    np.testing.assert_allclose(resized.predict(images, verbose=0), free.predict(images, verbose=0), atol=1e-6)
+    assert capsys.readouterr().err == ""
+
+
+def test_tables_of_a_global_scope_are_resized_and_it_is_said(capsys):
+    model = lk.create_model("lambda_resnet_tiny", input_shape=(32, 32, 3), scope_size=None)
+    resized = with_image_size(model, 48, "tiny")
+    name = "c4_block2_lambda/position_embedding/table"
+    before, after = (next(v.numpy() for v in m.weights if v.path == name) for m in (model, resized))
+    np.testing.assert_array_equal(after, resize_table(before, (23, 23)))
+    assert f"{name}: resized from 15×15 offsets to 23×23" in capsys.readouterr().err
+
+
+def test_a_model_that_takes_the_size_stays_itself(model):
+    assert with_image_size(model, 32, "tiny") is model
+    free = lk.create_model("lambda_resnet_tiny", input_shape=(None, None, 3))
+    assert with_image_size(free, 48, "tiny") is free
+
+
+def test_layers_that_fit_one_size_are_refused():
+    inputs = keras.Input((4, 4, 3))
+    model = keras.Model(inputs, keras.layers.Dense(2, activation="softmax")(keras.layers.Flatten()(inputs)))
+    with pytest.raises(UserError, match=r"flat takes images of 4x4 only, got 8x8: .*\[192, 2\]"):
+        with_image_size(model, 8, "flat")

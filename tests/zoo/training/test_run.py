@@ -1,0 +1,192 @@
+import csv
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+import yaml
+
+import lambda_keras as lk
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog, input_pipeline
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.training.run import train
+
+QUICK = [
+    "training.epochs=2",
+    "training.warmup_epochs=0.5",
+    "training.batch_size=64",
+    "training.ema_decay=0.5",
+    "data.image_size=16",
+    "data.validation_fraction=0.5",
+]
+
+
+@pytest.fixture(scope="module")
+def recipe():
+    return recipe_file.load("digits", QUICK)
+
+
+@pytest.fixture(scope="module")
+def run(recipe, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("runs") / "quick"
+    accuracy = train(recipe, folder, verbose=False)
+    return folder, accuracy
+
+
+@pytest.fixture(scope="module")
+def reloaded(run):
+    return keras.models.load_model(run[0] / "model.keras", safe_mode=True)
+
+
+def test_the_run_folder_is_complete_and_has_nothing_else(run):
+    names = {file.name for file in run[0].iterdir()}
+    files = {"recipe.yaml", "metrics.csv", "model.keras", "record.json", "test.npz", "curves.png", "predictions.png"}
+    assert names == files | {"checkpoints", "tensorboard"}
+
+
+def test_only_a_new_run_needs_the_weights_to_start_from(tmp_path, capsys):
+    start = tmp_path / "start.weights.h5"
+    lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1)).save_weights(start)
+    recipe = recipe_file.load("digits", [*QUICK, "training.epochs=1", f"model.weights={start}"])
+    accuracy = train(recipe, tmp_path / "run", verbose=False)
+    start.unlink()
+    assert train(recipe, tmp_path / "run", verbose=False) == accuracy
+    with pytest.raises(UserError, match="No weights file at"):
+        train(recipe, tmp_path / "run", overwrite=True, verbose=False)
+    assert (tmp_path / "run" / "model.keras").exists(), "nothing is removed for a run that cannot start"
+
+
+def test_the_recipe_is_the_resolved_one(run, recipe):
+    assert yaml.safe_load((run[0] / "recipe.yaml").read_text()) == recipe.model_dump()
+
+
+def test_the_exported_weights_are_the_averaged_ones(run, reloaded):
+    step = 2 * (674 // 64)
+    reader = tf.train.load_checkpoint(run[0] / "checkpoints" / f"ckpt-{step}")
+    shapes = reader.get_variable_to_shape_map()
+    stored = [reader.get_tensor(name) for name in shapes if name.startswith("optimizer/")]
+    raw = [reader.get_tensor(name) for name in shapes if name.startswith("weights/")]
+
+    def among(value, tensors):
+        return any(np.array_equal(value, tensor) for tensor in tensors)
+
+    for variable in reloaded.trainable_variables:
+        value = variable.numpy()
+        assert among(value, stored), variable.path
+        # A position table or gamma may not have moved at all.
+        assert not among(value, raw) or among(value, raw) == among(value, stored), variable.path
+    assert not among(reloaded.get_layer("predictions").kernel.numpy(), raw)
+
+
+def test_the_last_row_of_the_metrics_is_what_the_saved_model_reaches(run, recipe, reloaded):
+    rows = list(csv.DictReader((run[0] / "metrics.csv").open()))
+    assert [row["epoch"] for row in rows] == ["1", "2"]
+    assert float(rows[-1]["learning_rate"]) == pytest.approx(0, abs=1e-9)
+    dataset = catalog.load(recipe.data)
+    batch = input_pipeline.evaluation_batches(
+        dataset.validation, dataset, recipe.data, batch_size=dataset.validation.count
+    ).get_single_element()
+    images = lk.preprocess_input(batch["image"], mean=dataset.mean, std=dataset.std)
+    smoothing = recipe.training.label_smoothing
+    reloaded.compile(loss=keras.losses.CategoricalCrossentropy(label_smoothing=smoothing), metrics=["accuracy"])
+    loss, accuracy = reloaded.evaluate(images, tf.one_hot(batch["label"], 10), verbose=0)
+    assert float(rows[-1]["val_loss"]) == pytest.approx(loss, rel=1e-4)
+    assert float(rows[-1]["val_accuracy"]) == pytest.approx(accuracy, abs=1e-5)
+
+
+def test_the_accuracy_is_that_of_the_saved_model_on_the_saved_test_split(run, reloaded):
+    folder, accuracy = run
+    with np.load(folder / "test.npz", allow_pickle=False) as test:
+        assert test["images"].shape == (450, 16, 16, 1)
+        assert test["images"].dtype == np.uint8
+        assert test["labels"].dtype == np.int64
+        assert test["class_names"].tolist() == list("0123456789")
+        inputs = lk.preprocess_input(test["images"], mean=test["mean"], std=test["std"])
+        predictions = reloaded.predict(inputs, verbose=0).argmax(axis=-1)
+        assert (predictions == test["labels"]).mean() == pytest.approx(accuracy)
+
+
+def test_the_record_says_how_the_model_wants_its_images(run, recipe):
+    record = Record.read(run[0] / "record.json")
+    assert (record.image_size, record.channels, record.dataset) == (16, 1, "digits")
+
+
+def test_the_model_is_saved_without_the_state_of_the_training(run):
+    assert not keras.models.load_model(run[0] / "model.keras").compiled
+
+
+def test_tensorboard_gets_scalars_of_both_splits_and_images_of_the_position_tables(run):
+    def tags(name):
+        (file,) = (run[0] / "tensorboard" / name).iterdir()
+        events = tf.compat.v1.train.summary_iterator(str(file))
+        return {value.tag for event in events for value in event.summary.value}
+
+    assert {"loss", "accuracy", "learning_rate", "steps_per_second"} <= tags("training")
+    assert {"loss", "accuracy"} <= tags("validation")
+    assert len(tags("position_tables")) == 2
+
+
+def test_a_folder_with_another_recipe_is_refused_and_stays(run, tmp_path):
+    before = (run[0] / "metrics.csv").read_bytes()
+    with pytest.raises(UserError, match=r"other settings \(training.epochs 2 there, 3 here\).*--overwrite"):
+        train(recipe_file.load("digits", [*QUICK, "training.epochs=3"]), run[0], verbose=False)
+    assert (run[0] / "metrics.csv").read_bytes() == before
+
+
+def test_early_stopping_keeps_the_best_weights(tmp_path):
+    # A learning rate that grows until it spoils the model.
+    overrides = [*QUICK, "training.epochs=8", "training.warmup_epochs=7.9", "training.learning_rate=3"]
+    overrides += ["training.early_stopping_epochs=1", "training.optimizer=momentum", "training.weight_decay=0"]
+    recipe = recipe_file.load("digits", overrides)
+    train(recipe, tmp_path, verbose=False)
+    rows = list(csv.DictReader((tmp_path / "metrics.csv").open()))
+    accuracies = [float(row["val_accuracy"]) for row in rows]
+    assert len(rows) < 8
+    assert accuracies[-1] <= max(accuracies) == accuracies[-2]
+    model = keras.models.load_model(tmp_path / "model.keras")
+    dataset = catalog.load(recipe.data)
+    batch = input_pipeline.evaluation_batches(
+        dataset.validation, dataset, recipe.data, batch_size=dataset.validation.count
+    ).get_single_element()
+    images = lk.preprocess_input(batch["image"], mean=dataset.mean, std=dataset.std)
+    accuracy = (model.predict(images, verbose=0).argmax(-1) == batch["label"].numpy()).mean()
+    assert accuracy == pytest.approx(accuracies[-2], abs=1e-5)
+
+
+def test_a_loss_that_is_not_finite_names_step_rate_and_last_good_checkpoint(tmp_path):
+    overrides = [*QUICK, "training.optimizer=momentum", "training.learning_rate=100", "training.checkpoint_steps=1"]
+    overrides += ["training.weight_decay=1", "training.steps_per_loop=1"]
+    with pytest.raises(
+        UserError, match=r"not finite at step \d+ \(learning rate .*the last good checkpoint is .*ckpt-"
+    ):
+        train(recipe_file.load("digits", overrides), tmp_path, verbose=False)
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("model.name=lambda_resnet_tny", "lambda_resnet_tiny"),
+        ("model.overrides.key_dm=3", "key_dim"),
+        ("model.overrides.scope_size=4", "scope_size"),
+        ("training.batch_size=5000", "batch_size 5000 is more than the 1212 training images"),
+        ("training.gradient_accumulation=5", "batch_size 32 must be a multiple of 5"),
+    ],
+)
+def test_a_recipe_that_does_not_fit(override, expected, tmp_path):
+    with pytest.raises(UserError, match=expected):
+        train(recipe_file.load("digits", [override]), tmp_path / "run", verbose=False)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.slow
+def test_the_fashion_mnist_recipe_reaches_80_percent_in_an_epoch(tmp_path, fashion_mnist_folder):
+    shorter = ("epochs=1", "warmup_epochs=0.2", "batch_size=64", "learning_rate=0.003")
+    recipe = recipe_file.load("fashion_mnist", [f"training.{setting}" for setting in shorter])
+    assert train(recipe, tmp_path, fashion_mnist_folder) >= 0.8
+
+
+@pytest.mark.slow
+def test_the_digits_recipe_reaches_97_percent_on_the_test_split(tmp_path):
+    assert train(recipe_file.load("digits"), tmp_path) >= 0.97

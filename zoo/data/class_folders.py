@@ -1,0 +1,48 @@
+"""`lambda-zoo write-images`: a dataset as a folder of PNG files for each class."""
+
+from pathlib import Path
+
+import tensorflow as tf
+from tqdm import tqdm
+
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo.data import catalog, preprocessing
+from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.recipe import Data
+
+
+def write_images(name, out, data_dir=None):
+    """Writes the images of a dataset, of all its parts together, to `out/<class>/<number>.png`.
+
+    Args:
+        name: A name of `lambda_keras.zoo.data.catalog.load`.
+        out: The folder, which must not exist or be empty.
+        data_dir: As of `lambda_keras.zoo.data.catalog.load`.
+
+    Raises:
+        UserError: The data are missing, or the folder has files or cannot be written.
+
+    Example:
+        >>> write_images("digits", "digits")  # doctest: +SKIP
+        Wrote 1,797 images of 10 classes to digits
+    """
+    dataset = catalog.load(Data(name=name, image_size=32), data_dir)
+    out = Path(out)
+    # A slash in a name, as in Fashion-MNIST's T-shirt/top, would be a folder in a folder.
+    folders = [out / class_name.replace("/", "-") for class_name in dataset.class_names]
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if any(out.iterdir()):
+            raise UserError(f"{out} is not empty; give a new folder with --out")
+        for folder in folders:
+            folder.mkdir()
+        images = (image for part in PARTS for image in getattr(dataset, part).ordered().as_numpy_iterator())
+        total = sum(getattr(dataset, part).count for part in PARTS)
+        for number, (image, label) in enumerate(tqdm(images, total=total, unit="image", leave=False, disable=None)):
+            encoded = tf.io.encode_png(preprocessing.decode(image, dataset.channels)).numpy()
+            with replacing(folders[label] / f"{number:05}.png") as partial:
+                partial.write_bytes(encoded)
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
+    print(f"Wrote {total:,} images of {len(folders):,} classes to {out}")

@@ -1,0 +1,47 @@
+"""`lambda-zoo inspect-data`: what a recipe's data are, and how its training images look."""
+
+from pathlib import Path
+
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo import plots
+from lambda_keras.zoo.data import catalog, input_pipeline
+from lambda_keras.zoo.errors import UserError
+
+ROWS = 6
+COLUMNS = 8
+
+
+def inspect_data(recipe, out="data.png", data_dir=None):
+    """Prints the sizes of a recipe's dataset, and draws its first training images as the model gets to see them.
+
+    The images are those that a training with this recipe begins with, before mixup and CutMix, which mix batches.
+
+    Args:
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        out: The PNG file to write.
+        data_dir: As of `lambda_keras.zoo.data.catalog.load`.
+
+    Raises:
+        UserError: The data are missing or do not fit the recipe, or the file cannot be written.
+    """
+    out = Path(out)
+    if out.suffix.lower() != ".png" or not out.parent.is_dir():
+        raise UserError(f"--out takes a .png file in a folder that exists, got {out}")
+    data = recipe.data
+    dataset = catalog.load(data, data_dir)
+    for part in ("train", "validation", "test"):
+        print(f"{part}: {getattr(dataset, part).count:,} images")
+    print(f"classes: {len(dataset.class_names):,}")
+
+    batches = input_pipeline.training_batches(
+        dataset.train, dataset, data, batch_size=ROWS * COLUMNS, seed=recipe.training.seed
+    )
+    batch = next(batches.as_numpy_iterator())
+    names = [dataset.class_names[label] for label in batch["label"]]
+    try:
+        with replacing(out) as partial:
+            plots.contact_sheet(batch["image"], names, batch["valid"], COLUMNS, partial)
+    except OSError as error:
+        raise UserError(f"cannot write {out}: {error.strerror}") from error
+    print(f"could not be read: {(~batch['valid']).sum()} of the {ROWS * COLUMNS} images shown")
+    print(f"Wrote {out}")

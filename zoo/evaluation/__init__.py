@@ -1,0 +1,1 @@
+"""What a model can do on images: figures and reports; classes of image files."""

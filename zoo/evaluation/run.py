@@ -1,0 +1,200 @@
+"""`lambda-zoo evaluate`: a saved model and images with labels in; figures, a table of classes and a picture out."""
+
+import csv
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo import plots, run_folder
+from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.data import catalog, input_pipeline
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.evaluation.report import report
+from lambda_keras.zoo.models.classifier import Classifier
+
+FIGURES = "evaluation.json"
+CLASSES = "per_class.csv"
+CONFUSION = "confusion_matrix.png"
+# A table that is longer is not read: of more classes, only the worst are printed.
+LONGEST_TABLE = 50
+WORST_CLASSES = 20
+
+
+def evaluate(
+    source,
+    data_dir=None,
+    dataset=None,
+    split="test",
+    image_size=None,
+    evaluation_crop=None,
+    batch_size=64,
+    out=None,
+    weights=None,
+):
+    """Evaluates a saved model, prints the result and writes it to a folder.
+
+    The folder gets `evaluation.json` (what was evaluated, and the figures), `per_class.csv` (the table of classes) and
+    `confusion_matrix.png`. Images are cropped and resized as the model's record says, and never augmented.
+
+    Args:
+        source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
+        data_dir: Folder of the data, as of `lambda_keras.zoo.data.catalog.load`; of a table of images by default the
+            `images.csv` beside the model.
+        dataset: Name of a dataset with the same classes; by default the one that the model was trained on, which the
+            record of a shared model does not tell.
+        split: Which part of it: `train`, `validation` or `test`.
+        image_size: Side of the images in pixels, if not the record's.
+        evaluation_crop: Share of the side that the central crop keeps, if not the record's.
+        batch_size: Images that are classified at a time.
+        out: The folder to write; by default `evaluation` beside the model, or in `runs/<its name>`.
+        weights: For a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
+
+    Returns:
+        A `lambda_keras.zoo.evaluation.report.EvaluationReport`.
+
+    Raises:
+        UserError: The model, its record or the data are missing or do not fit each other, or the folder cannot be
+            written.
+    """
+    if batch_size < 1:
+        raise UserError(f"--batch-size must be at least 1, got {batch_size}")
+    classifier = Classifier(source, image_size, weights)
+    record = classifier.record
+    if (dataset or record.dataset) is None:
+        raise UserError(
+            f"it is not known on which images {classifier.name} was trained; give a dataset of the same classes with "
+            "--dataset"
+        )
+    changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
+    changes = {name: value for name, value in changes.items() if value is not None}
+    data = record.data(**changes, name=dataset or record.dataset)
+    if data.name == "image_table" and data_dir is None:
+        # Fine-tuning leaves the table of its images beside the model.
+        data_dir = classifier.folder / run_folder.IMAGES
+    images = catalog.load(data, data_dir)
+    _check_dataset(images, record)
+    part = getattr(images, split)
+    out = _make_folder(out or classifier.folder / run_folder.EVALUATION)
+
+    print(f"{classifier.name} ({record.model}) on {data.name}, {split}: {part.count} images")
+    for name, value in changes.items():
+        print(f"{name} {value} instead of the record's {getattr(record, name)}")
+    batches = input_pipeline.evaluation_batches(part, images, data, batch_size=batch_size)
+    probabilities, labels = _classify(classifier, tqdm(batches, unit="batch", leave=False, disable=None))
+    if len(labels) == 0:
+        raise UserError(f"none of the {part.count} images of {data.name}, {split}, could be read")
+    result = report(probabilities, labels, record.class_names)
+
+    evaluated = {
+        "source": classifier.name,
+        "model": record.model,
+        "dataset": data.name,
+        "split": split,
+        "split_expression": getattr(data, split),
+        "image_size": data.image_size,
+        "evaluation_crop": data.evaluation_crop,
+        "interpolation": data.interpolation,
+    }
+    figures = {
+        "images": result.images,
+        "unreadable_images": part.count - result.images,
+        "top_1": result.top_1,
+        "top_5": result.top_5,
+        "loss": result.loss,
+        "calibration_error": result.calibration_error,
+    }
+    _print_figures(figures, data)
+    _print_classes(result.classes)
+    _write(out, {**evaluated, **figures}, result, record.class_names)
+    print(f"Wrote {out}")
+    return result
+
+
+def _check_dataset(dataset, record):
+    """Refuses images whose labels mean other classes than the model's."""
+    if dataset.channels != record.channels:
+        raise UserError(
+            f"{record.model} takes images with {record.channels} channels, those of {dataset.name} have "
+            f"{dataset.channels}; give data with as many"
+        )
+    if dataset.class_names != record.class_names:
+        pairs = itertools.zip_longest(dataset.class_names, record.class_names)
+        label, (received, expected) = next((label, pair) for label, pair in enumerate(pairs) if pair[0] != pair[1])
+        raise UserError(
+            f"{dataset.name} has {len(dataset.class_names)} classes, the model {len(record.class_names)}; the first "
+            f"that differs is label {label}, expected {expected!r}, received {received!r}; give data with the classes "
+            "of the model"
+        )
+
+
+def _classify(classifier, batches):
+    """Returns the probabilities [n, classes] and the labels [n] of the images that could be read."""
+    probabilities, labels = [], []
+    for batch in batches:
+        valid = batch["valid"].numpy()
+        probabilities.append(classifier.probabilities(batch["image"], valid))
+        labels.append(batch["label"].numpy()[valid])
+    return np.concatenate(probabilities), np.concatenate(labels)
+
+
+def _make_folder(path):
+    folder = Path(path)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from error
+    return folder
+
+
+def _print_figures(figures, data):
+    rows = [
+        ("image size", str(data.image_size)),
+        ("central crop", f"{data.evaluation_crop:g}"),
+        ("images", str(figures["images"])),
+        ("images that could not be read", str(figures["unreadable_images"])),
+        ("top-1", f"{figures['top_1']:.2%}"),
+    ]
+    if figures["top_5"] is not None:
+        rows.append(("top-5", f"{figures['top_5']:.2%}"))
+    rows.append(("loss", f"{figures['loss']:.4f}"))
+    rows.append(("expected calibration error", f"{figures['calibration_error']:.4f}"))
+    print()
+    print_table(("figure", "value"), rows, right=(1,))
+
+
+def _print_classes(classes):
+    print()
+    if len(classes) > LONGEST_TABLE:
+        # A class of which there is no image, and that none is taken for, is neither good nor bad.
+        classes = sorted(classes, key=lambda row: math.inf if math.isnan(row.f1) else row.f1)[:WORST_CLASSES]
+        print(f"the {WORST_CLASSES} classes with the lowest F1 ({CLASSES} has all)")
+    rows = [
+        (row.name, str(row.images), _percent(row.recall), _percent(row.precision), _percent(row.f1)) for row in classes
+    ]
+    print_table(("class", "images", "recall", "precision", "F1"), rows, right=(1, 2, 3, 4))
+    print()
+
+
+def _percent(share):
+    return "-" if math.isnan(share) else f"{share:.2%}"
+
+
+def _write(folder, figures, result, class_names):
+    try:
+        with replacing(folder / FIGURES) as partial:
+            partial.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+        with replacing(folder / CLASSES) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("class", "images", "recall", "precision", "f1"))
+            for row in result.classes:
+                shares = ("" if math.isnan(x) else x for x in (row.recall, row.precision, row.f1))
+                writer.writerow((row.name, row.images, *shares))
+        with replacing(folder / CONFUSION) as partial:
+            plots.confusion_matrix(result.confusion, class_names, partial)
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from error

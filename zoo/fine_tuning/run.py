@@ -1,0 +1,210 @@
+"""`lambda-zoo fine-tune`: a folder of pictures in; a model, and a report on what it can, out."""
+
+import shlex
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
+from lambda_keras.zoo.fine_tuning import start as starts
+from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
+from lambda_keras.zoo.training.run import train
+
+# Of a time that is given, what training may take; a step is not always as fast as the few that are measured.
+SHARE_OF_BUDGET = 0.9
+# Keys of a recipe that options of the command decide.
+OPTIONS = {
+    "model.name": "--model",
+    "model.weights": "--weights",
+    "model.warm_start": "--warm-start",
+    "data.name": "--data",
+    "training.epochs": "--epochs",
+    "training.class_weights": "--class-weights",
+    "training.seed": "--seed",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a user asks for.
+
+    Attributes:
+        data: A folder of class folders, perhaps in `train`, `validation` and `test`; a CSV file with the columns `path`
+            and `label` and perhaps `split`; or a name of `lambda_keras.zoo.data.catalog.load`.
+        model: A name of `lambda_keras.list_models()`.
+        out: The folder to write.
+        weights: As of `lambda_keras.zoo.fine_tuning.start.find`.
+        warm_start: The same.
+        data_dir: For a name: as of `lambda_keras.zoo.data.catalog.load`.
+        class_weights: Whether all classes count alike in the loss.
+        head_epochs: Epochs of the first phase, 0 for none; by default they follow from those of the second.
+        epochs: Epochs of the second phase, at most; by default they follow from the number of images.
+        budget: Minutes to keep to, by fewer epochs than the default.
+        seed: Seed of the split and the training.
+        overrides: Strings `key=value` for the recipe of the second phase; only what is special to the first is not
+            changed by them, see `lambda_keras.zoo.fine_tuning.schedule.phases`.
+        overwrite: Whether to start anew where the folder holds a run.
+    """
+
+    data: str
+    model: str
+    out: str
+    weights: str | None = None
+    warm_start: str | None = None
+    data_dir: str | None = None
+    class_weights: bool = False
+    head_epochs: int | None = None
+    epochs: int | None = None
+    budget: float | None = None
+    seed: int = 0
+    overrides: tuple = ()
+    overwrite: bool = False
+
+    def __post_init__(self):
+        """Refuses what contradicts itself."""
+        # Not `<= 0`: what is no number is not above 0 either.
+        if self.budget is not None and not self.budget > 0:
+            raise UserError(f"--budget must be above 0 minutes, got {self.budget:g}")
+        if self.budget and self.epochs:
+            raise UserError("--budget and --epochs exclude each other: the budget decides the epochs")
+        for override in self.overrides:
+            key = override.partition("=")[0]
+            if key in OPTIONS:
+                raise UserError(f"give {OPTIONS[key]} instead of {key}, on which other settings depend")
+        if self.head_epochs is not None and self.head_epochs < 0:
+            raise UserError(f"--head-epochs must be at least 0, got {self.head_epochs}")
+
+    def command(self, epochs):
+        """The command that trains so many epochs in the second phase, as the budget allowed this time."""
+        words = ["lambda-zoo", "fine-tune"]
+        values = vars(self) | ({"epochs": epochs} if self.budget else {})
+        for name in ("data", "data_dir", "model", "weights", "warm_start", "head_epochs", "epochs", "seed", "out"):
+            if (value := values[name]) is not None:
+                words += [f"--{name.replace('_', '-')}", str(value)]
+        words += ["--class-weights"] if self.class_weights else []
+        return shlex.join([*words, *self.overrides])
+
+
+def fine_tune(settings):
+    """Fine-tunes a model on a user's images, and reports what became of it.
+
+    First the classifier alone is trained, then all layers, see `lambda_keras.zoo.fine_tuning.schedule`; each is a
+    training as of `lambda_keras.zoo.training.run.train`, the first in the folder `head`. A run that was stopped goes
+    on, and ends as if it had not been.
+
+    The folder gets what `lambda_keras.zoo.training.run.train` writes, and `report.html`, `labels.txt`,
+    `predictions.csv` (of the test split), `images.csv` (the images of each split) and `left_out.csv` (the others).
+
+    Args:
+        settings: A `Settings`.
+
+    Returns:
+        The `lambda_keras.zoo.evaluation.report.EvaluationReport` of the test split.
+
+    Raises:
+        UserError: The model, the weights, the data or a setting are wrong, or the folder cannot be written or holds
+            another run.
+        lambda_keras.zoo.errors.TryAgainError: A signal stopped it; the same call goes on.
+    """
+    begin = time.monotonic()
+    out = Path(settings.out)
+    start = starts.find(settings.model, settings.weights, settings.warm_start)
+    source = _find_source(settings, start)
+    epochs = _epochs_of_run(settings, out) if settings.budget else settings.epochs
+    plan = _plan(settings, start, source, epochs)
+    data_dir = _prepare_folder(settings, plan, source, out)
+
+    dataset = catalog.load(plan.whole.data, data_dir)
+    classes = data_summary.images_of_classes(dataset)
+    data_summary.print_classes(classes)
+    for line in source.remarks:
+        print(line, flush=True)
+    if settings.budget and epochs is None:
+        epochs = _epochs_within_budget(settings, start, plan, dataset, begin)
+        plan = _plan(settings, start, source, epochs)
+    print(f"start: {start.describe(plan.first.model.fresh_classifier)}")
+    for line in plan.describe(dataset.train.count):
+        print(line, flush=True)
+
+    # Before the first phase, so that who goes on finds the epochs that the budget allowed.
+    run_folder.start(out, plan.whole)
+    if plan.head:
+        _train_head(plan.head, out / schedule.HEAD, data_dir)
+    train(plan.whole, out, data_dir)
+    command = settings.command(plan.whole.training.epochs)
+    return results.write(out, dataset, source, start, plan, classes, command)
+
+
+def _find_source(settings, start):
+    path = Path(settings.data)
+    if path.is_dir() or path.suffix.lower() == ".csv":
+        if settings.data_dir is not None:
+            raise UserError(f"--data-dir is for a dataset by name, got the files {path}")
+        if path.is_dir() and Path(settings.out).resolve().is_relative_to(path.resolve()):
+            raise UserError(f"--out must not lie in --data, whose folders are classes, got {settings.out} in {path}")
+        return Files(path, start.preprocessor, settings.seed)
+    if len(path.parts) > 1 or path.is_file():
+        what = "no folder" if path.is_file() else "no such folder"
+        raise UserError(f"{what}: {path}; give a folder of class folders, a .csv file or a dataset's name")
+    size = start.preprocessor.image_size
+    # The number of images, which is not known yet, decides on nothing here.
+    data = schedule.whole_recipe(settings, start, {"name": settings.data, "image_size": size}, images=1).data
+    try:
+        return CatalogDataset(data, settings.data_dir, start.preprocessor, start.is_pretrained)
+    except UserError as error:
+        raise UserError(f"--data {path}: no such folder, and as a dataset: {error}") from error
+
+
+def _epochs_of_run(settings, out):
+    """The epochs that the budget allowed when the run in the folder was started; `None` where there is none."""
+    recipe = out / run_folder.RECIPE
+    if settings.overwrite or not recipe.is_file():
+        return None
+    return recipe_file.load(str(recipe)).training.epochs
+
+
+def _plan(settings, start, source, epochs):
+    fresh_classifier = start.is_pretrained and not start.classifies(source.class_names)
+    whole = schedule.whole_recipe(settings, start, source.data, source.train_images, epochs, fresh_classifier)
+    return schedule.phases(whole, start, settings.head_epochs, settings.out)
+
+
+def _prepare_folder(settings, plan, source, out):
+    """Makes the folder or checks whose it is; returns the `data_dir` of the catalog."""
+    head = out / schedule.HEAD
+    if not settings.overwrite:
+        run_folder.check(out, plan.whole)
+        if plan.head:
+            run_folder.check(head, plan.head)
+    # What an earlier command left behind that ended before it trained is in nobody's way.
+    has_begun = run_folder.has_begun(out) or run_folder.has_begun(head)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        if settings.overwrite:
+            run_folder.remove(head)
+            run_folder.remove(out)
+        return source.prepare(out, settings.overwrite or not has_begun)
+    except OSError as error:
+        raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
+
+
+def _epochs_within_budget(settings, start, plan, dataset, begin):
+    images_per_second, tracing = speed.measure(plan.whole, dataset)
+    seconds = SHARE_OF_BUDGET * settings.budget * 60 - (time.monotonic() - begin) - tracing * (2 if plan.head else 1)
+    counts = (dataset.train.count, dataset.validation.count, dataset.test.count)
+
+    def head(epochs):
+        return schedule.head_epochs(epochs, start, settings.head_epochs)
+
+    epochs = schedule.epochs_within(seconds, counts, images_per_second, plan.whole.training.epochs, head)
+    print(f"{images_per_second:.1f} images a second here; the budget is enough for {epochs} epochs")
+    return epochs
+
+
+def _train_head(recipe, folder, data_dir):
+    # The model is the last file of the phase.
+    if not (folder / run_folder.MODEL).exists():
+        train(recipe, folder, data_dir, is_last=False)

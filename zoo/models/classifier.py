@@ -1,0 +1,81 @@
+"""A model with the record that goes with it: what `evaluate` and `predict` share."""
+
+import numpy as np
+import tensorflow as tf
+
+import lambda_keras as lk
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models import source as model_source
+
+
+class Classifier:
+    """A classifier of uint8 images, loaded together with the record that says how it wants them.
+
+    Args:
+        source: What `lambda_keras.zoo.models.source.find` takes: a run folder, a file, a shared folder or a name.
+        image_size: Side of the images that it will be given, by default the record's.
+        weights: For a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
+
+    Attributes:
+        name: What the model is called in messages.
+        folder: Where what is measured of it goes, if not told otherwise.
+        record: Its `lambda_keras.zoo.models.record.Record`.
+        model: The `keras.Model`, which takes normalised images and returns probabilities.
+
+    Raises:
+        UserError: The model or its record is missing, damaged or not what it must be, they do not belong together, or
+            the model does not take images of this size.
+
+    Example:
+        >>> classifier = Classifier("runs/digits")  # doctest: +SKIP
+        >>> classifier.probabilities(np.zeros((2, 32, 32, 1), "uint8")).shape  # doctest: +SKIP
+        (2, 10)
+    """
+
+    def __init__(self, source, image_size=None, weights=None):
+        source = model_source.find(source, weights)
+        self.name, self.folder, self.record = source.name, source.folder, source.record()
+        if image_size is not None:
+            self.record.data(image_size=image_size)  # Checks the bounds.
+        self.model = source.load(image_size)
+        *sides, channels = self.model.input_shape[1:]
+        classes = self.model.output_shape[-1]
+        if (self.record.channels, len(self.record.class_names)) != (channels, classes):
+            raise UserError(
+                f"the record of {self.name} is of another model: it has {self.record.channels} channels and "
+                f"{len(self.record.class_names)} classes, the model has {channels} and {classes}; copy the record of "
+                "this model"
+            )
+        image_size = image_size or self.record.image_size
+        if any(side not in (None, image_size) for side in sides):
+            raise UserError(
+                f"the record of {self.name} is of another model: its images are {image_size}x{image_size}, the model "
+                f"takes {sides[0]}x{sides[1]}; copy the record of this model, or give its size with --image-size"
+            )
+
+        self._classify = tf.function(self._classify_images)
+
+    def probabilities(self, images, valid=slice(None)):
+        """Classifies a batch of images.
+
+        Args:
+            images: uint8 `[batch, image_size, image_size, channels]`, an array or a tensor.
+            valid: bool `[batch]`: which rows are images, all by default. The others only keep the batch's shape.
+
+        Returns:
+            float32 `[valid, classes]`, an array; each row sums to 1.
+
+        Raises:
+            UserError: A probability is not finite.
+        """
+        probabilities = self._classify(images).numpy()[valid]
+        if not np.isfinite(probabilities).all():
+            raise UserError(
+                f"{self.name} returns probabilities that are not finite: its training diverged, or it was not trained; "
+                "train it again"
+            )
+        return probabilities
+
+    def _classify_images(self, images):
+        images = lk.preprocess_input(images, mean=self.record.mean, std=self.record.std)
+        return tf.cast(self.model(images, training=False), tf.float32)

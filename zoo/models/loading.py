@@ -1,0 +1,103 @@
+"""Load an image classifier from a `.keras` file, with an error that a user understands where that fails."""
+
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import keras
+
+import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
+from lambda_keras.zoo.errors import UserError
+
+EXPECTED = "a model is a .keras file, written by model.save(...)"
+# Of Keras' message: it may hold the whole configuration.
+LONGEST_REASON = 200
+
+
+def load_classifier(path: Path) -> keras.Model:
+    """Loads an image classifier, in safe mode.
+
+    Args:
+        path: A file written by `model.save(path)`. Its layers are Keras' or lambda_keras'.
+
+    Returns:
+        A model that takes images [batch, height, width, channels] and returns probabilities [batch, classes].
+
+    Raises:
+        UserError: There is no such file, it is not a Keras model or damaged, it needs code that is not here, or it is
+            not an image classifier that ends in softmax.
+    """
+    check_backend()
+    _check_file(path)
+    try:
+        model = keras.models.load_model(path, compile=False, safe_mode=True)
+    except (OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
+        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}; save the model again") from error
+    # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file.
+    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise UserError(f"{path} {_unknown_code(str(error)) or _unreadable(error)}") from error
+    check_classifier(model, path)
+    return model
+
+
+def check_backend() -> None:
+    """Raises a `UserError` unless Keras runs on TensorFlow, whose functions evaluation and export make of a model."""
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"this command needs Keras on TensorFlow, received {keras.backend.backend()}; "
+            "set KERAS_BACKEND=tensorflow (it loads a .keras file of any backend)"
+        )
+
+
+def _check_file(path: Path) -> None:
+    if not path.exists():
+        raise UserError(f"no such file: {path}; {EXPECTED}")
+    if not (path.is_file() and path.suffix == ".keras" and zipfile.is_zipfile(path)):
+        raise UserError(f"{path} is not a Keras model file; {EXPECTED}")
+    with zipfile.ZipFile(path) as archive:
+        missing = {"config.json", "model.weights.h5"}.difference(archive.namelist())
+    if missing:
+        raise UserError(f"{path} is not a Keras model file, it lacks {', '.join(sorted(missing))}; {EXPECTED}")
+
+
+def _unknown_code(message: str) -> str | None:
+    """Says which code Keras misses or refuses to run; None if its message is about something else."""
+    if "deserialization of a `Lambda`" in message:
+        return "holds a keras.layers.Lambda, whose Python code is not run; use a registered layer instead"
+    unknown = re.search(r"Could not locate (?:class|function) '([^']+)'", message)
+    if unknown:
+        return f"uses {unknown[1]!r}; allowed are the layers of Keras and of lambda_keras, replace it with these"
+    return None
+
+
+def _unreadable(error: Exception) -> str:
+    """Says what Keras stumbled over, in its own first words."""
+    first_line = (str(error).strip().splitlines() or ["no message"])[0]
+    return f"cannot be loaded ({type(error).__name__}: {first_line[:LONGEST_REASON]}); {EXPECTED}, save the model again"
+
+
+def check_classifier(model: keras.Model, name: Path | str) -> None:
+    """Checks that a model classifies images.
+
+    Args:
+        model: The model.
+        name: What to call it in messages.
+
+    Raises:
+        UserError: It does not take one image tensor, or does not return probabilities.
+    """
+    inputs = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
+    outputs = [tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or []]
+    if [len(shape) for shape in inputs] != [4] or [len(shape) for shape in outputs] != [2]:
+        raise UserError(
+            f"{name} is not an image classifier: expected one input [batch, height, width, channels] and "
+            f"one output [batch, classes], received inputs {inputs} and outputs {outputs}"
+        )
+    top = model.layers[-1]
+    activation = getattr(top, "activation", None)
+    if activation is not keras.activations.softmax and not isinstance(top, keras.layers.Softmax):
+        raise UserError(
+            f"{name} does not end in softmax, its last layer {top.name!r} has activation "
+            f"{getattr(activation, '__name__', None)}; build it with classifier_activation='softmax'"
+        )

@@ -1,0 +1,105 @@
+"""`lambda-zoo train --dry-run`: what a training is, what it takes and how long it is, without an image read."""
+
+import dataclasses
+
+import tensorflow as tf
+
+import lambda_keras as lk
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog, idx_files, tfds
+from lambda_keras.zoo.data.known_sizes import add_known_splits
+from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.training import assemble, averages, memory
+from lambda_keras.zoo.training.trainer import images_per_pass
+
+GIGA = 1e9
+
+
+@dataclasses.dataclass(frozen=True)
+class _Part:
+    """A part of a dataset of which only the size matters."""
+
+    count: int
+
+
+def dry_run(recipe, data_dir=None, replicas=1):
+    """Tells the size, the steps and the memory of a training, before it is started and before its data are there.
+
+    The model is built and its training step traced; no image is read, nothing is downloaded or written.
+
+    Args:
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        data_dir: As for `lambda_keras.zoo.training.run.train`; the folder need not exist yet.
+        replicas: Devices that share a batch.
+
+    Returns:
+        The resolved recipe as YAML with the rest in comments below it, so that the whole is a recipe file.
+
+    Raises:
+        UserError: The recipe does not fit the model, the data or the number of replicas.
+
+    Example:
+        >>> print(dry_run(recipe_file.load("digits")))  # doctest: +SKIP
+    """
+    if replicas < 1:
+        raise UserError(f"--replicas must be at least 1, got {replicas}")
+    training = recipe.training
+    images = images_per_pass(training, replicas)
+    dataset, remark = _dataset(recipe.data, data_dir)
+    is_known = dataset.train is not None
+    if not is_known:
+        # One step an epoch, which only the schedule gets to see.
+        dataset = dataclasses.replace(dataset, train=_Part(training.batch_size))
+    steps_per_epoch = assemble.steps_per_epoch(recipe, dataset)
+    trainer = assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
+    for layer in averages.batch_norms(trainer.model):
+        # As with so many replicas: without the fused kernel it keeps more for the gradient.
+        layer.synchronized = training.synchronized_batch_norm and replicas > 1
+    parts = memory.estimate(trainer, images)
+    rows = {
+        "model": recipe.model.name,
+        "parameters": f"{_trainable(trainer.model) / 1e6:.2f} M (trainable)",
+        "multiply-adds": f"{lk.count_multiply_adds(trainer.model) / GIGA:.3g} G an image",
+        "classes": len(dataset.class_names),
+        "images": (_images(dataset) if is_known else "unknown") + remark,
+        "steps": _steps(training, steps_per_epoch) if is_known else f"unknown, in {training.epochs} epochs",
+        "learning rate": f"{training.peak_learning_rate:g} at its peak",
+        "each replica": f"{images} images at a time: batch {training.batch_size} / {replicas} replicas / "
+        f"{training.gradient_accumulation} passes",
+        "memory": f"{parts.total / GIGA:.3g} GB on each replica, of which",
+        **{f"  {name.replace('_', ' ')}": f"{size / GIGA:.3g} GB" for name, size in dataclasses.asdict(parts).items()},
+    }
+    return recipe_file.dump(recipe) + "\n".join(["#", *(f"# {name:<18}{text}" for name, text in rows.items())])
+
+
+def _trainable(model):
+    return sum(weight.shape.num_elements() for weight in model.trainable_weights)
+
+
+def _images(dataset):
+    return ", ".join(f"{getattr(dataset, name).count:,} {name}" for name in ("train", "validation", "test"))
+
+
+def _steps(training, steps_per_epoch):
+    steps = training.epochs * steps_per_epoch
+    return (
+        f"{steps_per_epoch:,} an epoch, {steps:,} in {training.epochs} epochs ({steps * training.batch_size:,} images)"
+    )
+
+
+def _dataset(data, data_dir):
+    """Returns what is known of a recipe's dataset without a download, and a remark on where that comes from.
+
+    Parts whose size is unknown are `None`.
+    """
+    if data.name in ("digits", "image_folder") or (data.name == "fashion_mnist" and idx_files.are_in(data_dir)):
+        return catalog.load(data, data_dir), ""
+    builder = tfds.find_builder(data.name, data_dir)
+    if builder.is_prepared():
+        return catalog.load(data, data_dir), ""
+    add_known_splits(builder)
+    parts = tfds.splits_of(builder, data) if builder.info.splits else (None, None, None)
+    # Mean and standard deviation do not matter here.
+    facts = Dataset(data.name, tfds.classes_of(builder), tfds.channels_of(builder), (), (), *parts)
+    return facts, f" ({data.name} is not prepared here)"

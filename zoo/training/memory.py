@@ -1,0 +1,117 @@
+"""The memory that a training needs on each replica, told before it is started."""
+
+import dataclasses
+
+import tensorflow as tf
+
+# Operations that hand on their input's memory under another shape.
+_VIEWS = ("ExpandDims", "Identity", "Reshape", "Squeeze")
+# Constants and weights are not made by the forward pass.
+_NOT_MADE = ("Const", "ReadVariableOp")
+
+
+@dataclasses.dataclass(frozen=True)
+class Memory:
+    """Bytes that a training needs on one replica at the end of a forward pass, when it needs the most.
+
+    Attributes:
+        weights: All variables of the model, float32 under every precision.
+        gradients: Those of the trainable weights; with gradient accumulation those of the pass and their sum.
+        optimizer: Momenta and the like: none, one or two numbers for each trainable weight.
+        moving_average: The averaged weights, with `ema_decay`.
+        activations: What the forward pass makes and the gradient reads.
+        input_batch: The batch in work, as uint8 and normalised to float32, and the next one, uint8.
+    """
+
+    weights: int
+    gradients: int
+    optimizer: int
+    moving_average: int
+    activations: int
+    input_batch: int
+
+    @property
+    def total(self):
+        """The sum of all parts.
+
+        Left out are TensorFlow itself (with CUDA about 1 GB), temporary memory of single operations and fragmentation.
+        """
+        return sum(dataclasses.astuple(self))
+
+
+def estimate(trainer, images):
+    """Tells the memory that a replica needs.
+
+    Args:
+        trainer: A `lambda_keras.zoo.training.trainer.Trainer`; what it was made with is all that counts, nothing is
+            run.
+        images: Images that a replica takes at a time.
+
+    Returns:
+        A `Memory`.
+
+    Example:
+        >>> f"{estimate(trainer, 128).total / 1e9:.1f} GB"  # doctest: +SKIP
+        '15.1 GB'
+    """
+    training = trainer.recipe.training
+    trainable = _bytes(trainer.model.trainable_variables)
+    moving_average = trainable if training.ema_decay else 0
+    pixels = images * tf.TensorShape(trainer.model.input_shape[1:]).num_elements()
+    return Memory(
+        weights=_bytes(trainer.model.variables),
+        gradients=trainable * (2 if training.gradient_accumulation > 1 else 1),
+        optimizer=_bytes(trainer.optimizer.variables) - moving_average,
+        moving_average=moving_average,
+        activations=activations(trainer.model, images),
+        input_batch=pixels * (1 + 4 + 1),
+    )
+
+
+def activations(model, images):
+    """Bytes of the tensors that a forward pass makes and the gradient reads, each counted once.
+
+    TensorFlow traces forward pass and gradient of one image and of two into graphs, from which this is read; nothing is
+    computed. XLA may keep less, since it computes cheap operations again, and a TPU may need more, since it pads
+    channels to multiples of 128. On a CPU a lambda layer works off large maps (28x28 and above) in chunks and computes
+    those again in the gradient; other devices keep them, and so need more than is told here.
+
+    Args:
+        model: A functional `keras.Model` whose input has a known size, batch aside.
+        images: Images in the batch.
+    """
+    one, two = (_kept_for_gradient(model, count) for count in (1, 2))
+    return one + (images - 1) * (two - one)
+
+
+def _kept_for_gradient(model, images):
+    made = set()
+
+    @tf.function
+    def gradient(batch):
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(tf.nn.log_softmax(model(batch, training=True)))
+        made.update(operation.name for operation in tf.compat.v1.get_default_graph().get_operations())
+        return tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+
+    batch = tf.TensorSpec((images, *model.input_shape[1:]), tf.float32)
+    operations = gradient.get_concrete_function(batch).graph.get_operations()
+    tensors = (_owner(tensor) for operation in operations if operation.name not in made for tensor in operation.inputs)
+    read = {tensor.name: tensor for tensor in tensors if tensor.op.name in made and tensor.op.type not in _NOT_MADE}
+    # Of unknown shape are only buffers that GPUs alone fill.
+    return sum(_size(tensor) for tensor in read.values() if tensor.shape.is_fully_defined())
+
+
+def _owner(tensor):
+    """The tensor whose memory this one shares."""
+    while tensor.op.type in _VIEWS:
+        tensor = tensor.op.inputs[0]
+    return tensor
+
+
+def _size(tensor):
+    return tensor.shape.num_elements() * tensor.dtype.size
+
+
+def _bytes(variables):
+    return sum(_size(tf.TensorSpec(variable.shape, variable.dtype)) for variable in variables)
