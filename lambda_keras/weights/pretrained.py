@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import pathlib
+from collections.abc import Sequence
 
 import keras
 
@@ -23,7 +25,14 @@ CARD = "README.md"
 FORMAT = 1
 
 
-def save_pretrained(model, folder, preprocessor=None, class_names=None, description="", license=None):
+def save_pretrained(
+    model: keras.Model,
+    folder: str | os.PathLike,
+    preprocessor: Preprocessor | None = None,
+    class_names: Sequence[str] | None = None,
+    description: str = "",
+    license: str | None = None,
+) -> None:
     """Writes a model to a folder that can be shared as it is, such as by `hf upload`.
 
     The folder gets `config.json` (the model's layers, the names of its classes and the hashes of the other files),
@@ -76,7 +85,7 @@ def save_pretrained(model, folder, preprocessor=None, class_names=None, descript
     _write(folder / CONFIG, json.dumps(config, indent=1) + "\n")
 
 
-def from_pretrained(source):
+def from_pretrained(source: str | os.PathLike) -> keras.Model:
     """Makes the model that `save_pretrained` wrote, compiled for nothing.
 
     Args:

@@ -64,7 +64,7 @@ class Start:
         return "random weights"
 
 
-def find(model, weights, warm_start):
+def find(model: str, weights: str | None, warm_start: str | None) -> Start:
     """Finds the start; nothing is loaded.
 
     Args:

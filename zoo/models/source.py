@@ -9,7 +9,10 @@ import dataclasses
 import functools
 import re
 import warnings
+from collections.abc import Sequence
 from pathlib import Path
+
+import keras
 
 import lambda_keras as lk
 from lambda_keras.applications import imagenet
@@ -52,7 +55,7 @@ class ModelSource(abc.ABC):
     published: WeightsRecord | None = None
 
     @abc.abstractmethod
-    def record(self):
+    def record(self) -> Record:
         """Returns the `lambda_keras.zoo.models.record.Record`.
 
         Raises:
@@ -60,7 +63,7 @@ class ModelSource(abc.ABC):
         """
 
     @abc.abstractmethod
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Returns the `lambda_keras.weights.Preprocessor` and the names of the classes, or `None` for these.
 
         Raises:
@@ -68,7 +71,7 @@ class ModelSource(abc.ABC):
         """
 
     @abc.abstractmethod
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """Returns the `keras.Model`: images [batch, height, width, channels] in, probabilities [batch, classes] out.
 
         Args:
@@ -90,17 +93,17 @@ class KerasFile(ModelSource):
         self._record = self._file.with_name(run_folder.RECORD)
         self.has_record = self._record.exists()
 
-    def record(self):
+    def record(self) -> Record:
         """The record; see `ModelSource.record`."""
         return Record.read(self._record)
 
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Both, from the record; see `ModelSource.preprocessing`."""
         record = self.record()
         fields = (field.name for field in dataclasses.fields(Preprocessor))
         return Preprocessor(**{field: getattr(record, field) for field in fields}), record.class_names
 
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
         return _resized(load_classifier(self._file), image_size, self.name)
 
@@ -112,19 +115,19 @@ class SharedModel(ModelSource):
         self._place, self.name = place, str(place)
         self.folder = _run_folder(self.name) if isinstance(place, Hub) else place.path
 
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Both; see `ModelSource.preprocessing`."""
         with errors_of_weights():
             return pretrained.read_preprocessor(self._place)
 
-    def record(self):
+    def record(self) -> Record:
         """The record; see `ModelSource.record`."""
         preprocessor, class_names = self.preprocessing()
         if class_names is None:
             class_names = _numbers(self._model.output_shape[-1])
         return Record.of_preprocessor(preprocessor, self.name, class_names)
 
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
         return _resized(self._model, image_size, self.name)
 
@@ -156,7 +159,7 @@ class RegisteredModel(ModelSource):
         self.published = row if isinstance(weights, Tag) else None
         self.name, self.folder = name, _run_folder(name)
 
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Both; see `ModelSource.preprocessing`."""
         if self._origin:
             return self._origin.preprocessing()
@@ -167,7 +170,7 @@ class RegisteredModel(ModelSource):
         with errors_of_weights():
             return self._preprocessor(), tuple(identifier for identifier, _ in imagenet.class_names())
 
-    def record(self):
+    def record(self) -> Record:
         """The record; see `ModelSource.record`."""
         preprocessor, class_names = self.preprocessing()
         if self._row is None and self._origin is None:
@@ -191,7 +194,7 @@ class RegisteredModel(ModelSource):
     def _preprocessor(self):
         return self._row.preprocessor if self._row else lk.applications.preprocessor_of(self._architecture)
 
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
         check_backend()
         # Once: an origin on the Hub is asked each time.
@@ -207,7 +210,7 @@ class RegisteredModel(ModelSource):
         return model
 
 
-def find(source, weights=None):
+def find(source: str | Path, weights: str | None = None) -> ModelSource:
     """Finds a model; nothing is loaded or downloaded.
 
     Args:
@@ -237,7 +240,7 @@ def find(source, weights=None):
     return _published(found) if isinstance(found, Tag) else _at(found)
 
 
-def parse(source):
+def parse(source: str | Path) -> Tag | Hub | Folder | File | Checkpoint:
     """Says what the argument of a command means that names a model: beside files, a path that exists wins over a name.
 
     Args:
@@ -256,7 +259,7 @@ def parse(source):
     return found
 
 
-def origin(found):
+def origin(found: Tag | Hub | Folder | File | Checkpoint) -> ModelSource | None:
     """Finds the model that weights are from, which knows how its images were and what its classes are.
 
     Args:
@@ -278,7 +281,7 @@ def origin(found):
     return None
 
 
-def _published(found: Tag):
+def _published(found: Tag) -> ModelSource:
     """The model of published weights; without a tag, of the first."""
     tags = catalog.tags(found.model)
     if not (found.tag or tags):
@@ -291,7 +294,7 @@ def _published(found: Tag):
     return RegisteredModel(row.model, Tag(row.model, row.tag), row, row.name)
 
 
-def _at(found: Hub | Folder | File | Checkpoint):
+def _at(found: Hub | Folder | File | Checkpoint) -> ModelSource:
     """The model in a repository of the Hub, in a folder or in a file."""
     match found:
         case Hub():
@@ -302,7 +305,7 @@ def _at(found: Hub | Folder | File | Checkpoint):
             return KerasFile(found.path)
 
 
-def _of_hub(found: Hub):
+def _of_hub(found: Hub) -> ModelSource:
     row = next((row for row in catalog.records() if row.repository == found.repository), None)
     if row is None:
         return SharedModel(found)

@@ -9,12 +9,17 @@ Keras 2 reads such files by the order of the layers, and so does this module: st
 import collections
 import contextlib
 import itertools
+import os
 import re
+
+import keras
+import numpy as np
 
 from lambda_keras.weights import catalog, fetch, transfer
 from lambda_keras.weights.assignment import assign, variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats import hdf5
+from lambda_keras.weights.report import LoadReport
 
 STAGES = ("c2", "c3", "c4", "c5")
 CONVOLUTION = ("kernel",)
@@ -41,7 +46,7 @@ PROJECTION = (("shortcut_conv", CONVOLUTION), ("shortcut_bn", BATCH_NORM))
 CLASSIFIER = ("predictions", DENSE)
 
 
-def warm_start(model, weights="resnet_rs", path=None):
+def warm_start(model: keras.Model, weights: str = "resnet_rs", path: str | os.PathLike | None = None) -> LoadReport:
     """Fills all of a LambdaResNet that a ResNet-RS of the same depth has, too; its lambda layers stay random.
 
     That is a place to start training from, not a pretrained model: no weights of the paper's models were published.
@@ -85,7 +90,7 @@ def warm_start(model, weights="resnet_rs", path=None):
     )
 
 
-def warm_start_tensors(model, path):
+def warm_start_tensors(model: keras.Model, path: str | os.PathLike) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Reads what a model has variables for from a ResNet-RS file.
 
     Args:
