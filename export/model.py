@@ -32,7 +32,7 @@ def load(
     """
     source = model_source.find(name, weights)
     if source.has_record:
-        classifier = Classifier(name, image_size, weights)
+        classifier = Classifier(source, image_size)
         model, record = classifier.model, classifier.record
         record = record.model_copy(update={"image_size": image_size or record.image_size})
     else:

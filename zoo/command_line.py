@@ -1,10 +1,13 @@
 """What the commands of this project share: how they parse, and how they end on a user's error."""
 
 import argparse
+import contextlib
 import os
 import signal
 import sys
+import warnings
 
+from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.zoo.errors import TryAgainError, UserError
 
 
@@ -30,7 +33,8 @@ def run(program, command):
         its traceback.
     """
     try:
-        status = command() or 0
+        with _warnings_of_weights_as_text():
+            status = command() or 0
         sys.stdout.flush()
         return status
     except BrokenPipeError:
@@ -43,6 +47,23 @@ def run(program, command):
     except (UserError, TryAgainError) as error:
         print(f"{program}:", " ".join(str(error).split()), file=sys.stderr)
         return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2
+
+
+@contextlib.contextmanager
+def _warnings_of_weights_as_text():
+    """Prints what the library warns of weights on stderr, without the line of code that the user did not write."""
+    with warnings.catch_warnings():
+        show_others = warnings.showwarning
+
+        def show(message, category, *place):
+            if issubclass(category, WeightsWarning):
+                print(message, file=sys.stderr)
+            else:
+                show_others(message, category, *place)
+
+        warnings.simplefilter("always", WeightsWarning)
+        warnings.showwarning = show
+        yield
 
 
 def print_table(header, rows, right=()):

@@ -145,7 +145,11 @@ def _weights(models):
         yield _metrics(records)
     for record in records:
         yield from _weights_card(record)
-    starts = [(f"`{model}`", _code(record.file for record in catalog.warm_starts(model))) for model in models]
+    sources = {model: lk.applications.get_config(model).warm_start for model in models}
+    starts = [
+        (f"`{model}`", _code(record.file for record in catalog.warm_starts(source)))
+        for model, source in sources.items()
+    ]
     if any(files for _, files in starts):
         yield (
             '`warm_start="resnet_rs"` fills what these models have in common with a ResNet-RS of the same depth, all '
@@ -206,7 +210,7 @@ def _weights_card(record):
     code = (
         "import lambda_keras as lk",
         f'model = lk.create_model("{record.model}", weights="{record.tag}")',
-        f'preprocessor = lk.weights.preprocessor_of("{record.name}")',
+        f'preprocessor = lk.applications.preprocessor_of("{record.name}")',
     )
     yield "\n".join((f"```{kind}", *(prompt + line for line in code), "```"))
 

@@ -1,9 +1,11 @@
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 
+from lambda_keras.weights import WeightsWarning
 from lambda_keras.zoo.command_line import Parser, print_table, run
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
 
@@ -29,6 +31,21 @@ def test_what_is_not_a_bug_becomes_one_line_and_a_status(error, status, line, ca
 
     assert run("lambda-zoo", command) == status
     assert capsys.readouterr() == ("", line)
+
+
+def test_warnings_of_weights_are_their_text_each_time(capsys):
+    def command():
+        for _ in range(2):
+            warnings.warn("two tables\nwere resized", WeightsWarning, stacklevel=1)
+
+    assert run("lambda-zoo", command) == 0
+    assert capsys.readouterr() == ("", "two tables\nwere resized\n" * 2)
+
+
+def test_other_warnings_stay_warnings(capsys):
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        run("lambda-zoo", lambda: warnings.warn("overflow", RuntimeWarning, stacklevel=1))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_bug_keeps_its_traceback():

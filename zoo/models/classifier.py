@@ -12,9 +12,10 @@ class Classifier:
     """A classifier of uint8 images, loaded together with the record that says how it wants them.
 
     Args:
-        source: What `lambda_keras.zoo.models.source.find` takes: a run folder, a file, a shared folder or a name.
+        source: A `lambda_keras.zoo.models.source.ModelSource`, or what `find` there takes: a run folder, a file, a
+            shared folder or a name.
         image_size: Side of the images that it will be given, by default the record's.
-        weights: For a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
+        weights: For the name of a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
 
     Attributes:
         name: What the model is called in messages.
@@ -33,7 +34,8 @@ class Classifier:
     """
 
     def __init__(self, source, image_size=None, weights=None):
-        source = model_source.find(source, weights)
+        if not isinstance(source, model_source.ModelSource):
+            source = model_source.find(source, weights)
         self.name, self.folder, self.record = source.name, source.folder, source.record()
         if image_size is not None:
             self.record.data(image_size=image_size)  # Checks the bounds.
