@@ -73,9 +73,9 @@ def evaluate(
     changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in changes.items() if value is not None}
     data = record.data(**changes, name=dataset or record.dataset)
-    if data.name == "image_table" and data_dir is None:
-        # Fine-tuning leaves the table of its images beside the model.
-        data_dir = classifier.folder / run_folder.IMAGES
+    table = catalog.source_of(data.name).table_in_run
+    if table and data_dir is None:
+        data_dir = classifier.folder / table
     images = catalog.load(data, data_dir)
     _check_dataset(images, record)
     part = getattr(images, split)

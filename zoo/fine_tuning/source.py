@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.data import catalog, image_table
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.errors import UserError
@@ -84,11 +83,11 @@ class Files(Source):
 
     def prepare(self, out, overwrite):
         """Writes the tables of images and of what is left out; see `Source.prepare`."""
-        table = out / run_folder.IMAGES
+        table = out / image_table.FILE_IN_RUN
         if table.exists() and not overwrite and image_table.read(table) != self._rows:
             raise UserError(
-                f"{out} holds a run on other images (its {run_folder.IMAGES} is not what was found now); give another "
-                "folder with --out, or --overwrite to remove that run"
+                f"{out} holds a run on other images (its {image_table.FILE_IN_RUN} is not what was found now); give "
+                "another folder with --out, or --overwrite to remove that run"
             )
         image_table.write(self._rows, table)
         data_summary.write_left_out(self._check, out / LEFT_OUT)

@@ -6,8 +6,9 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from lambda_keras.atomic import replacing
+from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.recipe import FILES_OF_USERS, Data
+from lambda_keras.zoo.recipe import Data
 
 
 class Record(BaseModel):
@@ -137,7 +138,7 @@ class Record(BaseModel):
             "image_size": self.image_size,
             "evaluation_crop": self.evaluation_crop,
             "interpolation": self.interpolation,
-            "channels": self.channels if name in FILES_OF_USERS else None,
+            "channels": self.channels if name and catalog.source_of(name).takes_channels else None,
         }
         try:
             return Data(**{**values, **changes})

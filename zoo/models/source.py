@@ -17,6 +17,7 @@ from lambda_keras.weights import Preprocessor, catalog, loader, pretrained
 from lambda_keras.weights.hub_name import PREFIX, is_hub_name, split_hub_name
 from lambda_keras.weights.row import WeightsRecord
 from lambda_keras.zoo import run_folder
+from lambda_keras.zoo.data.catalog import of_published
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models.image_size import with_image_size
 from lambda_keras.zoo.models.loading import check_backend, check_classifier, load_classifier
@@ -26,13 +27,6 @@ EXPECTED = (
     "a model is a .keras file, a folder of a run or of save_pretrained, hf://owner/repository[@revision], or a name of "
     "`lambda-zoo models`, such as lambda_resnet50ts"
 )
-# The datasets of the catalog of weights, as `lambda_keras.zoo.data.catalog` calls them, and the split with the
-# published accuracy where it is not the default one.
-DATASETS = {
-    "imagenet": ("imagenet2012", "validation"),
-    "fashion_mnist": ("fashion_mnist",),
-    "digits": ("digits",),
-}
 
 
 class ModelSource(abc.ABC):
@@ -177,7 +171,7 @@ class RegisteredModel(ModelSource):
                 file=sys.stderr,
             )
         class_names = class_names or _numbers(lk.applications.get_config(self._architecture).classes)
-        dataset = DATASETS.get(self._row.dataset, ()) if self._row else ()
+        dataset = of_published(self._row.dataset) if self._row else ()
         return Record.of_preprocessor(preprocessor, self._architecture, class_names, *dataset)
 
     def _preprocessor(self):
