@@ -2,6 +2,7 @@
 
 import difflib
 
+from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 
@@ -182,7 +183,7 @@ def _unknown(name, other_names):
 def _download(builder):
     import tensorflow_datasets as tfds
 
-    print(f"Downloading {builder.name} to {builder.data_dir}", flush=True)
+    narrate(f"Downloading {builder.name} to {builder.data_dir}")
     try:
         builder.download_and_prepare()
     except (AssertionError, OSError, tfds.download.DownloadError) as error:  # AssertionError: a manual download.

@@ -8,6 +8,7 @@ import numpy as np
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.explain import InteractionMap, interaction_map, lambda_layers, map_size
+from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.prediction import named_classes, title
 from lambda_keras.zoo.explaining import plots
@@ -114,8 +115,8 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
             plots.grid(rows).savefig(partial)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
-    print(f"layer: {layer}, whose map is {size[0]}x{size[1]} (of {', '.join(_names(classifier.model))})")
-    print(f"Wrote {out}")
+    narrate(f"layer: {layer}, whose map is {size[0]}x{size[1]} (of {', '.join(_names(classifier.model))})")
+    narrate(f"Wrote {out}")
 
 
 def _names(model):

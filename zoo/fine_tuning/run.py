@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.command_line import is_quiet, narrate
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
@@ -119,21 +120,22 @@ def fine_tune(settings):
 
     dataset = catalog.load(plan.whole.data, data_dir)
     classes = data_summary.images_of_classes(dataset)
-    data_summary.print_classes(classes)
+    if not is_quiet():
+        data_summary.print_classes(classes)
     for line in source.remarks:
-        print(line, flush=True)
+        narrate(line)
     if settings.budget and epochs is None:
         epochs = _epochs_within_budget(settings, start, plan, dataset, begin)
         plan = _plan(settings, start, source, epochs)
-    print(f"start: {start.describe(plan.first.model.fresh_classifier)}")
+    narrate(f"start: {start.describe(plan.first.model.fresh_classifier)}")
     for line in plan.describe(dataset.train.count):
-        print(line, flush=True)
+        narrate(line)
 
     # Before the first phase, so that who goes on finds the epochs that the budget allowed.
     run_folder.start(out, plan.whole)
     if plan.head:
         _train_head(plan.head, out / schedule.HEAD, data_dir)
-    train(plan.whole, out, data_dir)
+    train(plan.whole, out, data_dir, verbose=not is_quiet())
     command = settings.command(plan.whole.training.epochs)
     return results.write(out, dataset, source, start, plan, classes, command)
 
@@ -200,11 +202,11 @@ def _epochs_within_budget(settings, start, plan, dataset, begin):
         return schedule.head_epochs(epochs, start, settings.head_epochs)
 
     epochs = schedule.epochs_within(seconds, counts, images_per_second, plan.whole.training.epochs, head)
-    print(f"{images_per_second:.1f} images a second here; the budget is enough for {epochs} epochs")
+    narrate(f"{images_per_second:.1f} images a second here; the budget is enough for {epochs} epochs")
     return epochs
 
 
 def _train_head(recipe, folder, data_dir):
     # The model is the last file of the phase.
     if not (folder / run_folder.MODEL).exists():
-        train(recipe, folder, data_dir, is_last=False)
+        train(recipe, folder, data_dir, is_last=False, verbose=not is_quiet())

@@ -196,7 +196,7 @@ def untrained(monkeypatch):
     """Runs without training: what would be trained, in order."""
     trained = []
 
-    def train(recipe, out, data_dir, is_last=True):
+    def train(recipe, out, data_dir, verbose, is_last=True):
         trained.append((recipe, pathlib.Path(out)))
         raise StoppedError(0)
 
