@@ -71,7 +71,7 @@ def evaluate(
         )
     changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in changes.items() if value is not None}
-    data = record.data(**changes, name=dataset or record.dataset)
+    data = record.with_preprocessing(**changes).data(dataset)
     table = catalog.source_of(data.name).table_in_run
     if table and data_dir is None:
         data_dir = classifier.folder / table
@@ -82,7 +82,7 @@ def evaluate(
 
     narrate(f"{classifier.name} ({record.model}) on {data.name}, {split}: {part.count} images")
     for name, value in changes.items():
-        narrate(f"{name} {value} instead of the record's {getattr(record, name)}")
+        narrate(f"{name} {value} instead of the record's {getattr(record.preprocessor, name)}")
     batches = input_pipeline.evaluation_batches(part, images, data, batch_size=batch_size)
     probabilities, labels = _classify(classifier, progress_bar(batches, unit="batch"))
     if len(labels) == 0:
@@ -116,9 +116,9 @@ def evaluate(
 
 def _check_dataset(dataset, record):
     """Refuses images whose labels mean other classes than the model's."""
-    if dataset.channels != record.channels:
+    if dataset.channels != record.preprocessor.channels:
         raise UserError(
-            f"{record.model} takes images with {record.channels} channels, those of {dataset.name} have "
+            f"{record.model} takes images with {record.preprocessor.channels} channels, those of {dataset.name} have "
             f"{dataset.channels}; give data with as many"
         )
     if dataset.class_names != record.class_names:

@@ -68,7 +68,8 @@ def explain_image(classifier, image, layer=None, queries=None, class_name=None):
     (probabilities,) = classifier.probabilities(image[None])
     predicted = int(probabilities.argmax())
     label = predicted if class_name is None else _find_label(record.class_names, class_name)
-    normalised = np.asarray(lk.preprocess_input(image, mean=record.mean, std=record.std))
+    preprocessor = record.preprocessor
+    normalised = np.asarray(lk.preprocess_input(image, mean=preprocessor.mean, std=preprocessor.std))
     names = [title(named) for named in named_classes(record.class_names)]
     cam = grad_cam(classifier.model, normalised, label)
     queries = _places(map_size(classifier.model, normalised, layer)) if queries is None else queries
@@ -102,7 +103,7 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
     layer = _find_layer(classifier, layer)
     queries = None if query is None else [query]
     # All files are read before the first is explained.
-    pixels = [read_image(path, classifier.record) for path in images]
+    pixels = [read_image(path, classifier.record.preprocessor) for path in images]
     rows = []
     for path, image in zip(images, pixels, strict=True):
         rows += explain_image(classifier, image, layer, queries, class_name)

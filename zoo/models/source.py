@@ -5,7 +5,6 @@ repository of the Hugging Face Hub, or a registered architecture with weights.
 """
 
 import abc
-import dataclasses
 import functools
 import re
 import sys
@@ -13,7 +12,7 @@ from pathlib import Path
 
 import lambda_keras as lk
 from lambda_keras.applications import imagenet
-from lambda_keras.weights import Preprocessor, catalog, loader, pretrained
+from lambda_keras.weights import catalog, loader, pretrained
 from lambda_keras.weights.hub_name import PREFIX, is_hub_name, split_hub_name
 from lambda_keras.weights.row import WeightsRecord
 from lambda_keras.zoo import run_folder
@@ -21,7 +20,7 @@ from lambda_keras.zoo.data.catalog import of_published
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models.image_size import with_image_size
 from lambda_keras.zoo.models.loading import check_backend, check_classifier, load_classifier
-from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.models.record import Record, TrainedOn
 
 EXPECTED = (
     "a model is a .keras file, a folder of a run or of save_pretrained, hf://owner/repository[@revision], or a name of "
@@ -90,8 +89,7 @@ class SavedModel(ModelSource):
     def preprocessing(self):
         """Both, from the record; see `ModelSource.preprocessing`."""
         record = self.record()
-        fields = (field.name for field in dataclasses.fields(Preprocessor))
-        return Preprocessor(**{field: getattr(record, field) for field in fields}), record.class_names
+        return record.preprocessor, record.class_names
 
     def load(self, image_size=None):
         """The model; see `ModelSource.load`."""
@@ -115,7 +113,7 @@ class SharedModel(ModelSource):
         preprocessor, class_names = self.preprocessing()
         if class_names is None:
             class_names = _numbers(self._model.output_shape[-1])
-        return Record.of_preprocessor(preprocessor, self.name, class_names)
+        return Record(self.name, preprocessor, class_names)
 
     def load(self, image_size=None):
         """The model; see `ModelSource.load`."""
@@ -171,8 +169,9 @@ class RegisteredModel(ModelSource):
                 file=sys.stderr,
             )
         class_names = class_names or _numbers(lk.applications.get_config(self._architecture).classes)
-        dataset = of_published(self._row.dataset) if self._row else ()
-        return Record.of_preprocessor(preprocessor, self._architecture, class_names, *dataset)
+        dataset, test = of_published(self._row.dataset) if self._row else (None, None)
+        trained_on = TrainedOn(dataset, test=test) if dataset else None
+        return Record(self._architecture, preprocessor, class_names, trained_on)
 
     def _preprocessor(self):
         return self._row.preprocessor if self._row else loader.preprocessor_of(self._architecture)

@@ -88,7 +88,12 @@ def test_every_image_is_in_one_part(run, pictures):
 
 def test_images_are_read_and_normalised_as_the_start_wants_them(run):
     record = Record.read(run[0] / "record.json")
-    assert (record.channels, record.mean, record.std, record.image_size) == (1, (0.305,), (0.376,), 16)
+    assert (
+        record.preprocessor.channels,
+        record.preprocessor.mean,
+        record.preprocessor.std,
+        record.preprocessor.image_size,
+    ) == (1, (0.305,), (0.376,), 16)
 
 
 def test_the_first_phase_moves_the_classifier_alone(run, model):
