@@ -134,7 +134,22 @@ def load(data, data_dir=None):
         >>> dataset.test.count
         450
     """
-    dataset = _load(data, data_dir)
+    return normalised(_load(data, data_dir), data)
+
+
+def normalised(dataset, data):
+    """Makes a dataset that is loaded already the one that a recipe asks for, which differs in normalisation alone.
+
+    Args:
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
+        data: A `lambda_keras.zoo.recipe.Data` of the same images.
+
+    Returns:
+        A `lambda_keras.zoo.data.splits.Dataset`.
+
+    Raises:
+        UserError: A part has no images, the recipe's mean is of other channels, or RandAugment cannot work on them.
+    """
     for part in ("train", "validation", "test"):
         if getattr(dataset, part).count == 0:
             raise UserError(f"dataset {data.name!r} has no images for {part}")

@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
-from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning import start as starts
@@ -116,9 +115,9 @@ def fine_tune(settings):
     source = _find_source(settings, start)
     epochs = _epochs_of_run(settings, out) if settings.budget else settings.epochs
     plan = _plan(settings, start, source, epochs)
-    data_dir = _prepare_folder(settings, plan, source, out)
+    _prepare_folder(settings, plan, source, out)
 
-    dataset = catalog.load(plan.whole.data, data_dir)
+    dataset = source.load(plan.whole.data, out)
     classes = data_summary.images_of_classes(dataset)
     if not is_quiet():
         data_summary.print_classes(classes)
@@ -134,8 +133,8 @@ def fine_tune(settings):
     # Before the first phase, so that who goes on finds the epochs that the budget allowed.
     run_folder.start(out, plan.whole)
     if plan.head:
-        _train_head(plan.head, out / schedule.HEAD, data_dir)
-    train(plan.whole, out, data_dir, verbose=not is_quiet())
+        _train_head(plan.head, out / schedule.HEAD, dataset)
+    train(plan.whole, out, dataset=dataset, verbose=not is_quiet())
     command = settings.command(plan.whole.training.epochs)
     return results.write(out, dataset, source, start, plan, classes, command)
 
@@ -151,9 +150,7 @@ def _find_source(settings, start):
     if len(path.parts) > 1 or path.is_file():
         what = "no folder" if path.is_file() else "no such folder"
         raise UserError(f"{what}: {path}; give a folder of class folders, a .csv file or a dataset's name")
-    size = start.preprocessor.image_size
-    # The number of images, which is not known yet, decides on nothing here.
-    data = schedule.whole_recipe(settings, start, {"name": settings.data, "image_size": size}, images=1).data
+    data = schedule.data_without_number(settings, start.preprocessor)
     try:
         return CatalogDataset(data, settings.data_dir, start.preprocessor, start.is_pretrained)
     except UserError as error:
@@ -175,7 +172,7 @@ def _plan(settings, start, source, epochs):
 
 
 def _prepare_folder(settings, plan, source, out):
-    """Makes the folder or checks whose it is; returns the `data_dir` of the catalog."""
+    """Makes the folder or checks whose it is, and writes what there is to know of the images."""
     head = out / schedule.HEAD
     if not settings.overwrite:
         run_folder.check(out, plan.whole)
@@ -188,7 +185,7 @@ def _prepare_folder(settings, plan, source, out):
         if settings.overwrite:
             run_folder.remove(head)
             run_folder.remove(out)
-        return source.prepare(out, settings.overwrite or not has_begun)
+        source.prepare(out, settings.overwrite or not has_begun)
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
 
@@ -206,7 +203,7 @@ def _epochs_within_budget(settings, start, plan, dataset, begin):
     return epochs
 
 
-def _train_head(recipe, folder, data_dir):
+def _train_head(recipe, folder, dataset):
     # The model is the last file of the phase.
     if not (folder / run_folder.MODEL).exists():
-        train(recipe, folder, data_dir, is_last=False, verbose=not is_quiet())
+        train(recipe, folder, dataset=dataset, is_last=False, verbose=not is_quiet())
