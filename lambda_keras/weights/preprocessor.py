@@ -53,6 +53,11 @@ class Preprocessor:
         yield "mean", bool(self.mean) and all(map(_is_number, self.mean))
         yield "std", len(self.std) == len(self.mean) and all(_is_number(x) and x > 0 for x in self.std)
 
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        return len(self.mean)
+
     def to_json(self) -> str:
         """The preprocessor as the text of a `preprocessor.json`."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"

@@ -5,7 +5,6 @@ repository of the Hugging Face Hub, or a registered architecture with weights.
 """
 
 import abc
-import dataclasses
 import functools
 import re
 import warnings
@@ -21,22 +20,16 @@ from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.weights.reference import Checkpoint, File, Folder, Hub, Tag
 from lambda_keras.weights.row import WeightsRecord
 from lambda_keras.zoo import run_folder
+from lambda_keras.zoo.data.catalog import of_published
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models.image_size import with_image_size
 from lambda_keras.zoo.models.loading import check_backend, check_classifier, load_classifier
-from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.models.record import Record, TrainedOn
 
 EXPECTED = (
     "a model is a .keras file, a folder of a run or of save_pretrained, hf://owner/repository[@revision], or a name of "
     "`lambda-zoo models`, such as lambda_resnet50ts"
 )
-# The datasets of the catalog of weights, as `lambda_keras.zoo.data.catalog` calls them, and the split with the
-# published accuracy where it is not the default one.
-DATASETS = {
-    "imagenet": ("imagenet2012", "validation"),
-    "fashion_mnist": ("fashion_mnist",),
-    "digits": ("digits",),
-}
 
 
 class ModelSource(abc.ABC):
@@ -100,8 +93,7 @@ class KerasFile(ModelSource):
     def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Both, from the record; see `ModelSource.preprocessing`."""
         record = self.record()
-        fields = (field.name for field in dataclasses.fields(Preprocessor))
-        return Preprocessor(**{field: getattr(record, field) for field in fields}), record.class_names
+        return record.preprocessor, record.class_names
 
     def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
@@ -125,7 +117,7 @@ class SharedModel(ModelSource):
         preprocessor, class_names = self.preprocessing()
         if class_names is None:
             class_names = _numbers(self._model.output_shape[-1])
-        return Record.of_preprocessor(preprocessor, self.name, class_names)
+        return Record(self.name, preprocessor, class_names)
 
     def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
@@ -182,8 +174,9 @@ class RegisteredModel(ModelSource):
                 stacklevel=2,
             )
         class_names = class_names or _numbers(lk.applications.get_config(self._architecture).classes)
-        dataset = DATASETS.get(self._row.dataset, ()) if self._row else ()
-        return Record.of_preprocessor(preprocessor, self._architecture, class_names, *dataset)
+        dataset, test = of_published(self._row.dataset) if self._row else (None, None)
+        trained_on = TrainedOn(dataset, test=test) if dataset else None
+        return Record(self._architecture, preprocessor, class_names, trained_on)
 
     def _is_of_imagenet(self):
         """Whether the classes are ImageNet's: by the row, or else because the architecture has as many by default."""

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -27,7 +28,7 @@ def test_a_shared_folder(shared, model, record):
     assert (source.name, source.folder) == (str(shared), shared)
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 1)).astype("float32")
     np.testing.assert_allclose(source.load().predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
-    assert source.record() == record.model_copy(update={"model": str(shared), "dataset": None})
+    assert source.record() == dataclasses.replace(record, model=str(shared), trained_on=None)
 
 
 def test_classes_without_names_have_numbers(model, shared, tmp_path):
@@ -70,8 +71,12 @@ def test_published_weights(hub, class_index, name, expected):
     bias = model.get_layer("predictions").bias.numpy()
     assert bias.argmax() == 207
     record = source.record()
-    assert (record.model, record.image_size, record.evaluation_crop) == ("lambda_resnet26t", 256, 0.94)
-    assert (record.dataset, record.test_split) == ("imagenet2012", "validation")
+    assert (record.model, record.preprocessor.image_size, record.preprocessor.evaluation_crop) == (
+        "lambda_resnet26t",
+        256,
+        0.94,
+    )
+    assert (record.dataset, record.trained_on.test) == ("imagenet2012", "validation")
     assert record.class_names[:2] == ("n00000000", "n00000001")
 
 
@@ -94,7 +99,7 @@ def test_weights_of_ones_own(class_index, tmp_path):
     np.testing.assert_allclose(source.load(64).predict(images, verbose=0), own.predict(images, verbose=0), atol=1e-6)
     with pytest.warns(WeightsWarning, match="own.weights.h5 does not tell how its images were: they are taken as"):
         record = source.record()
-    assert (record.dataset, record.image_size, record.class_names) == (None, 32, tuple("0123456789"))
+    assert (record.dataset, record.preprocessor.image_size, record.class_names) == (None, 32, tuple("0123456789"))
 
 
 @pytest.mark.parametrize("kind", ["shared", "run"])
@@ -190,7 +195,7 @@ def test_a_run_on_imagenet_predicts_ids_without_the_class_names(
     colour_run, colour_record, class_index, tmp_path, capsys
 ):
     run = shutil.copytree(colour_run, tmp_path / "run")
-    colour_record.model_copy(update={"class_names": ("n02123045", "n02123159")}).write(run / "record.json")
+    dataclasses.replace(colour_record, class_names=("n02123045", "n02123159")).write(run / "record.json")
     shutil.rmtree(class_index)
     Image.fromarray(np.full((9, 9, 3), (255, 0, 0), "uint8")).save(tmp_path / "red.png")
     assert main(["predict", str(run), str(tmp_path / "red.png"), "--json", "--top", "1"]) == 0

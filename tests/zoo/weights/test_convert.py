@@ -1,3 +1,5 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -35,7 +37,7 @@ def test_a_folder_keeps_preprocessing_and_class_names(shared, tmp_path):
 def test_a_run_becomes_a_folder_with_its_record(saved_run, record, tmp_path):
     assert main([*DIGITS, str(saved_run / "model.keras"), str(tmp_path / "new" / "folder")]) == 0
     shared = model_source.find(tmp_path / "new" / "folder").record()
-    assert shared == record.model_copy(update={"model": str(tmp_path / "new" / "folder"), "dataset": None})
+    assert shared == dataclasses.replace(record, model=str(tmp_path / "new" / "folder"), trained_on=None)
 
 
 def test_a_plain_file_does_not_say_how_grey_images_are_normalised(shared, tmp_path, capsys):
