@@ -79,7 +79,7 @@ def test_make_has_the_targets():
 
 def can_run(name, words):
     if "--dry-run" in words:
-        return name == "README.md"  # Of a large network, half a minute each: once is enough.
+        return words[-2:] == ["--replicas", "8"]  # Of a large network, half a minute each: once is enough.
     line = " ".join(words)
     return not any(need in (line if " " in need or "/" in need else words) for need in NEEDS)
 
