@@ -111,8 +111,8 @@ TABLES = {
 def render(text):
     """The text with its tables made anew."""
     for name, table in TABLES.items():
-        pattern = rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)"
-        text = re.sub(pattern, lambda match, table=table: match[1] + table() + match[2], text, flags=re.DOTALL)
+        pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.DOTALL)
     return text
 
 

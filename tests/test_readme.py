@@ -40,7 +40,8 @@ def test_tables_are_made_from_the_csv_files(page):
 
 def test_each_table_is_on_a_page():
     pages = "".join(page.read_text(encoding="utf-8") for page in tables.PAGES)
-    assert all(f"<!-- table: {name} -->" in pages for name in tables.TABLES)
+    for name, table in tables.TABLES.items():
+        assert f"<!-- table: {name} -->\n{table()}\n<!-- end -->" in pages, name
 
 
 def test_each_chosen_model_has_a_row():
@@ -118,6 +119,11 @@ def says(comment, printed):
     if re.fullmatch(output, printed, re.DOTALL):
         return True
     return comment.startswith(f"{printed}: ") or comment.endswith(f": {printed}")
+
+
+def test_python_blocks_import_only_the_library():
+    for name, block in {**PYTHON, **SESSIONS}.items():
+        assert not re.search(r"lambda_keras(\.| import )(zoo|export)", block), f"{name}: type a command instead"
 
 
 def test_what_comments_say():

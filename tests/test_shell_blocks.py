@@ -14,7 +14,7 @@ from lambda_keras.zoo import cli as zoo_cli
 from lambda_keras.zoo.data import digits
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MAINS = {"lambda-zoo": zoo_cli.main, "lambda-export": export_cli.main}
 # Pages whose commands run one after the other in one folder, as a reader would type them, and what he typed before.
 RUN = {

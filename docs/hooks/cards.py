@@ -1,6 +1,6 @@
 """A hook of MkDocs: the model cards, a page for each family, made of the catalog and the tables of results.
 
-Nothing on them is written by hand but what a family is: parameters and multiply-adds come from
+Nothing on them is written by hand except what a family is: parameters and multiply-adds come from
 `benchmarks/results/models.csv`, the paper's figures from `zoo/results.csv`, weights from
 `lambda_keras/weights/catalog.json`, recipes from `zoo/recipes`.
 """
