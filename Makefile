@@ -3,7 +3,7 @@
 #   make test                lint and every test that needs neither jax nor torch
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
 #   make lint                ruff alone
-#   make tables              measure the models again and write README's tables
+#   make tables              measure the models again and write the tables of README and docs
 #   make docs                write the documentation's site to site/; a warning fails it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -65,7 +65,7 @@ test: $(TEST_EXTRAS) lint
 
 tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
-	$(BIN)/python -m benchmarks.readme
+	$(BIN)/python -m benchmarks.tables
 
 docs: .venv/.docs
 	$(BIN)/python -m mkdocs build --strict

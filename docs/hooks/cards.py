@@ -1,6 +1,6 @@
 """A hook of MkDocs: the model cards, a page for each family, made of the catalog and the tables of results.
 
-Nothing on them is written by hand but what a family is: parameters and multiply-adds come from
+Nothing on them is written by hand except what a family is: parameters and multiply-adds come from
 `benchmarks/results/models.csv`, the paper's figures from `zoo/results.csv`, weights from
 `lambda_keras/weights/catalog.json`, recipes from `zoo/recipes`.
 """
@@ -10,7 +10,7 @@ import re
 from mkdocs.structure.files import File
 
 import lambda_keras as lk
-from benchmarks.readme import ROOT, read
+from benchmarks.tables import ROOT, read
 from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
 from lambda_keras.zoo import recipe_file
