@@ -6,12 +6,15 @@ import os
 import pathlib
 import subprocess
 import sys
+import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent
+TESTS = pathlib.Path(__file__).parent
+ROOT = TESTS.parent
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +44,37 @@ def class_index(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def run_python():
-    """Runs a script in a process of its own and returns what it printed; a failure shows its traceback."""
+def warm_python():
+    """Words that stand for the interpreter in a command; the process has imported TensorFlow and zoo already.
 
-    def run(script, *arguments, **environment):
+    It is forked by a server, `tests/fork_server.py`, which starts with the first test that asks for it.
+    """
+    with tempfile.TemporaryDirectory(prefix="fork-") as folder, open(f"{folder}/log", "w") as log:
+        address = pathlib.Path(folder, "socket")
+        server = subprocess.Popen(
+            [sys.executable, TESTS / "fork_server.py", address], cwd=ROOT, stdin=subprocess.PIPE, stderr=log
+        )
+        while not address.exists():
+            assert server.poll() is None, pathlib.Path(log.name).read_text()
+            time.sleep(0.1)
+        yield [sys.executable, "-IS", str(TESTS / "forked_python.py"), str(address)]
+        server.stdin.close()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def run_python(request):
+    """Runs a script in a process of its own and returns what it printed; a failure shows its traceback.
+
+    The process is a warm one (see `warm_python`), unless it is for another backend of Keras or the test is of what a
+    fresh interpreter does: `cold=True`.
+    """
+
+    def run(script, *arguments, cold=False, **environment):
+        is_cold = cold or environment.get("KERAS_BACKEND", "tensorflow") != "tensorflow"
+        python = [sys.executable] if is_cold else request.getfixturevalue("warm_python")
         process = subprocess.run(
-            [sys.executable, "-c", script, *map(str, arguments)],
+            [*python, "-c", script, *map(str, arguments)],
             env={**os.environ, **environment},
             cwd=ROOT,
             capture_output=True,

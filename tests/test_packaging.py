@@ -115,6 +115,7 @@ print(lambda_keras.create_model("lambda_resnet_tiny").count_params())
 def test_commands_are_installed(run_python):
     printed = run_python(
         "from importlib.metadata import entry_points\n"
-        "print(sorted(e.name for e in entry_points(group='console_scripts') if e.name.startswith('lambda-')))"
+        "print(sorted(e.name for e in entry_points(group='console_scripts') if e.name.startswith('lambda-')))",
+        cold=True,
     )
     assert printed.strip() == "['lambda-export', 'lambda-zoo']"
