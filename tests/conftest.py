@@ -1,5 +1,6 @@
-"""What all tests share: a quiet TensorFlow, a seed, ImageNet's class names, and `run_python`, a process of its own."""
+"""What all tests share: their order, a quiet TensorFlow, a seed, ImageNet's class names, and processes of their own."""
 
+import gc
 import hashlib
 import json
 import os
@@ -15,6 +16,48 @@ import pytest
 
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parent
+# The files that take longest, the longest first. Two processes work through the files in this order (see the Makefile),
+# and end together if the last files are short.
+HEAVY = (
+    "test_shell_blocks.py",
+    "export/test_round_trips.py",
+    "zoo/training/test_run.py",
+    "zoo/fine_tuning/test_run.py",
+    "zoo/training/test_worker_faults.py",
+    "zoo/training/test_trainer.py",
+    "export/test_cli.py",
+    "zoo/training/test_faults.py",
+    "notebooks/test_notebooks.py",
+    "export/checks/test_verification.py",
+    "export/checks/test_runner.py",
+    "lambda_keras/applications/test_lambda_resnet.py",
+    "lambda_keras/weights/formats/test_timm.py",
+    "lambda_keras/weights/formats/test_resnet_rs.py",
+    "lambda_keras/test_inference.py",
+    "lambda_keras/test_backends.py",
+    "export/tflite/test_writer.py",
+    "export/saved_model/test_signatures.py",
+    "zoo/test_shipped_weights.py",
+    "zoo/training/test_dry_run.py",
+    "export/web/test_page.py",
+    "test_docs.py",
+    "test_packaging.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Puts the heavy files first, and marks tests that ask for a process before `-m` selects by marks."""
+    places = {TESTS / name: place for place, name in enumerate(HEAVY)}
+    items.sort(key=lambda item: places.get(item.path, len(HEAVY)))
+    for item in items:
+        if {"run_python", "warm_python"} & {*item.fixturenames}:
+            item.add_marker("process")
+
+
+def pytest_collection_finish():
+    # What the imports have made stays; to look through it at each collection of garbage takes a third of a second.
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 
+pytestmark = pytest.mark.process
 ROOT = pathlib.Path(__file__).parent.parent
 # The folders at the top of the repository, and under which name each is installed.
 INSTALLED = {

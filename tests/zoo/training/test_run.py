@@ -185,8 +185,3 @@ def test_the_fashion_mnist_recipe_reaches_80_percent_in_an_epoch(tmp_path, fashi
     shorter = ("epochs=1", "warmup_epochs=0.2", "batch_size=64", "learning_rate=0.003")
     recipe = recipe_file.load("fashion_mnist", [f"training.{setting}" for setting in shorter])
     assert train(recipe, tmp_path, fashion_mnist_folder) >= 0.8
-
-
-@pytest.mark.slow
-def test_the_digits_recipe_reaches_97_percent_on_the_test_split(tmp_path):
-    assert train(recipe_file.load("digits"), tmp_path) >= 0.97
