@@ -1,17 +1,63 @@
-"""What all tests share: a quiet TensorFlow, a seed, ImageNet's class names, and `run_python`, a process of its own."""
+"""What all tests share: their order, a quiet TensorFlow, a seed, ImageNet's class names, and processes of their own."""
 
+import gc
 import hashlib
 import json
 import os
 import pathlib
 import subprocess
 import sys
+import tempfile
+import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import pytest
 
-ROOT = pathlib.Path(__file__).parent.parent
+TESTS = pathlib.Path(__file__).parent
+ROOT = TESTS.parent
+# The files that take longest, the longest first. Two processes work through the files in this order (see the Makefile),
+# and end together if the last files are short.
+HEAVY = (
+    "test_shell_blocks.py",
+    "export/test_round_trips.py",
+    "zoo/training/test_run.py",
+    "zoo/fine_tuning/test_run.py",
+    "zoo/training/test_worker_faults.py",
+    "zoo/training/test_trainer.py",
+    "export/test_cli.py",
+    "zoo/training/test_faults.py",
+    "notebooks/test_notebooks.py",
+    "export/checks/test_verification.py",
+    "export/checks/test_runner.py",
+    "lambda_keras/applications/test_lambda_resnet.py",
+    "lambda_keras/weights/formats/test_timm.py",
+    "lambda_keras/weights/formats/test_resnet_rs.py",
+    "lambda_keras/test_inference.py",
+    "lambda_keras/test_backends.py",
+    "export/tflite/test_writer.py",
+    "export/saved_model/test_signatures.py",
+    "zoo/test_shipped_weights.py",
+    "zoo/training/test_dry_run.py",
+    "export/web/test_page.py",
+    "test_docs.py",
+    "test_packaging.py",
+)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items):
+    """Puts the heavy files first, and marks tests that ask for a process before `-m` selects by marks."""
+    places = {TESTS / name: place for place, name in enumerate(HEAVY)}
+    items.sort(key=lambda item: places.get(item.path, len(HEAVY)))
+    for item in items:
+        if {"run_python", "warm_python"} & {*item.fixturenames}:
+            item.add_marker("process")
+
+
+def pytest_collection_finish():
+    # What the imports have made stays; to look through it at each collection of garbage takes a third of a second.
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)
@@ -41,12 +87,37 @@ def class_index(tmp_path, monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def run_python():
-    """Runs a script in a process of its own and returns what it printed; a failure shows its traceback."""
+def warm_python():
+    """Words that stand for the interpreter in a command; the process has imported TensorFlow and zoo already.
 
-    def run(script, *arguments, **environment):
+    It is forked by a server, `tests/fork_server.py`, which starts with the first test that asks for it.
+    """
+    with tempfile.TemporaryDirectory(prefix="fork-") as folder, open(f"{folder}/log", "w") as log:
+        address = pathlib.Path(folder, "socket")
+        server = subprocess.Popen(
+            [sys.executable, TESTS / "fork_server.py", address], cwd=ROOT, stdin=subprocess.PIPE, stderr=log
+        )
+        while not address.exists():
+            assert server.poll() is None, pathlib.Path(log.name).read_text()
+            time.sleep(0.1)
+        yield [sys.executable, "-IS", str(TESTS / "forked_python.py"), str(address)]
+        server.stdin.close()
+        server.wait()
+
+
+@pytest.fixture(scope="session")
+def run_python(request):
+    """Runs a script in a process of its own and returns what it printed; a failure shows its traceback.
+
+    The process is a warm one (see `warm_python`), unless it is for another backend of Keras or the test is of what a
+    fresh interpreter does: `cold=True`.
+    """
+
+    def run(script, *arguments, cold=False, **environment):
+        is_cold = cold or environment.get("KERAS_BACKEND", "tensorflow") != "tensorflow"
+        python = [sys.executable] if is_cold else request.getfixturevalue("warm_python")
         process = subprocess.run(
-            [sys.executable, "-c", script, *map(str, arguments)],
+            [*python, "-c", script, *map(str, arguments)],
             env={**os.environ, **environment},
             cwd=ROOT,
             capture_output=True,

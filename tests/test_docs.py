@@ -9,6 +9,7 @@ import xml.etree.ElementTree
 
 import pytest
 
+pytestmark = pytest.mark.process
 ROOT = pathlib.Path(__file__).parent.parent
 ROOMS = ("lambda_keras", "zoo", "export")
 

@@ -11,6 +11,7 @@ import zipfile
 
 import pytest
 
+pytestmark = pytest.mark.process
 ROOT = pathlib.Path(__file__).parent.parent
 # The folders at the top of the repository, and under which name each is installed.
 INSTALLED = {
@@ -115,6 +116,7 @@ print(lambda_keras.create_model("lambda_resnet_tiny").count_params())
 def test_commands_are_installed(run_python):
     printed = run_python(
         "from importlib.metadata import entry_points\n"
-        "print(sorted(e.name for e in entry_points(group='console_scripts') if e.name.startswith('lambda-')))"
+        "print(sorted(e.name for e in entry_points(group='console_scripts') if e.name.startswith('lambda-')))",
+        cold=True,
     )
     assert printed.strip() == "['lambda-export', 'lambda-zoo']"

@@ -17,4 +17,4 @@ def test_an_unknown_name_is_an_attribute_error():
 def test_the_import_alone_lets_keras_read_a_model(tmp_path, run_python):
     lk.create_model("lambda_resnet_tiny").save(tmp_path / "model.keras")
     script = "import sys, lambda_keras, keras; print(keras.models.load_model(sys.argv[1]).count_params())"
-    assert int(run_python(script, tmp_path / "model.keras")) == 101_098
+    assert int(run_python(script, tmp_path / "model.keras", cold=True)) == 101_098

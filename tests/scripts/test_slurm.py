@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.process
 SCRIPT = pathlib.Path(__file__).parents[2] / "scripts" / "slurm.sh"
 COMMANDS = {
     "scontrol": 'if [ "$1" = requeue ]; then touch requeued; else printf "node-1\\nnode-2\\n"; fi',

@@ -10,6 +10,7 @@ import time
 
 import pytest
 
+pytestmark = pytest.mark.process
 SUPERVISE = pathlib.Path(__file__).parents[2] / "scripts" / "supervise.py"
 HOSTS = "127.0.0.1:20001,localhost:20002"
 # Each of the two workers knows its number, and `attempt` is 1 at its first start, 2 at its second, … They wait for each

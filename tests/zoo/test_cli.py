@@ -72,6 +72,7 @@ def test_recipes_lists_the_packaged_ones(capsys):
     )
 
 
+@pytest.mark.process
 def test_in_a_process_of_its_own_stderr_is_the_one_line(tmp_path):
     result = zoo("train", "--recipe", "digits", "model.overrides.key_dm=3", cwd=tmp_path)
     assert result.returncode == 2
@@ -80,6 +81,7 @@ def test_in_a_process_of_its_own_stderr_is_the_one_line(tmp_path):
     assert result.stdout == ""
 
 
+@pytest.mark.process
 @pytest.mark.parametrize(
     ("arguments", "printed"),
     [

@@ -86,6 +86,7 @@ def test_a_table(capsys):
     ]
 
 
+@pytest.mark.process
 def test_a_reader_that_has_gone_is_no_traceback():
     code = "from lambda_keras.zoo.command_line import run; exit(run('x', lambda: print('row\\n' * 99999)))"
     process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
@@ -95,6 +96,7 @@ def test_a_reader_that_has_gone_is_no_traceback():
     assert process.wait() == 141
 
 
+@pytest.mark.process
 def test_ctrl_c_is_one_line():
     """A real signal, in a process of its own."""
     wait = "lambda: (print('up', flush=True), time.sleep(60))"

@@ -15,6 +15,7 @@ def test_accuracy_on_digits(tmp_path):
     check_accuracy(catalog.find("lambda_resnet_tiny", "digits"), None, tmp_path)
 
 
+@pytest.mark.slow
 def test_accuracy_on_fashion_mnist(tmp_path, fashion_mnist_folder):
     check_accuracy(catalog.find("lambda_resnet_tiny", "fashion_mnist"), fashion_mnist_folder, tmp_path)
 

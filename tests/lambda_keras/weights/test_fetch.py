@@ -14,6 +14,7 @@ from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.fetch import fetch, fetch_from_hub, sha256_of
 from tests.lambda_keras.weights.hub_server import COMMIT, HubServer
 
+pytestmark = pytest.mark.network
 REPOSITORY, FILE = "someone/network", "model.safetensors"
 CONTENT = np.random.default_rng(0).bytes(1000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()

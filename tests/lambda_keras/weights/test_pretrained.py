@@ -1,8 +1,6 @@
 """Models to share: they come back whole, in a process that knows nothing of their author, or not at all."""
 
 import json
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -21,7 +19,7 @@ def folder(author, tmp_path):
     return tmp_path / "shared"
 
 
-def test_comes_back_in_a_fresh_process(folder, author, tmp_path):
+def test_comes_back_in_another_process(folder, author, tmp_path, run_python):
     np.save(tmp_path / "images.npy", IMAGES)
     code = (
         "import numpy as np, lambda_keras as lk\n"
@@ -29,7 +27,7 @@ def test_comes_back_in_a_fresh_process(folder, author, tmp_path):
         f"images = np.load({str(tmp_path / 'images.npy')!r})\n"
         f"np.save({str(tmp_path / 'out.npy')!r}, np.asarray(model(images)))\n"
     )
-    subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, timeout=300)
+    run_python(code)
     np.testing.assert_allclose(np.load(tmp_path / "out.npy"), np.asarray(author(IMAGES)), atol=1e-6)
 
 

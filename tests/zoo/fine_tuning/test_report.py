@@ -112,6 +112,7 @@ def test_a_model_without_mistakes(page):
     assert "What the model looked at" not in text
 
 
+@pytest.mark.browser
 def test_it_renders_in_a_browser_without_an_error(page, tmp_path):
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:

@@ -1,6 +1,5 @@
 import pathlib
 import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -34,24 +33,24 @@ def flat(tensors):
 
 
 @pytest.fixture(scope="module")
-def one_device(tmp_path_factory):
-    return run_steps("default", tmp_path_factory)
+def one_device(warm_python, tmp_path_factory):
+    return run_steps(warm_python, "default", tmp_path_factory)
 
 
-def run_steps(strategy, tmp_path_factory):
+def run_steps(python, strategy, tmp_path_factory):
     out = tmp_path_factory.mktemp(strategy) / "worker0.npz"
     if strategy == "multi_worker":
-        run_workers(SCRIPT, strategy, out.with_name("worker{index}.npz"))
+        run_workers(python, SCRIPT, strategy, out.with_name("worker{index}.npz"))
     else:
-        subprocess.run([sys.executable, SCRIPT, strategy, out], check=True)
+        subprocess.run([*python, SCRIPT, strategy, out], check=True)
     with np.load(out) as arrays:
         return dict(arrays)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["mirrored", "multi_worker"])
-def test_two_replicas_equal_one_device_loss_by_loss(strategy, one_device, tmp_path_factory):
-    two = run_steps(strategy, tmp_path_factory)
+def test_two_replicas_equal_one_device_loss_by_loss(strategy, one_device, warm_python, tmp_path_factory):
+    two = run_steps(warm_python, strategy, tmp_path_factory)
     for setting in SETTINGS:
         assert two[f"{setting}/step"] == one_device[f"{setting}/step"] == STEPS
         # Half precision rounds the activations, and each replica's gradient before the sum.

@@ -1,9 +1,9 @@
-"""`lambda-zoo`, which gets a signal once, at a given step of a training; run by test_faults.py and test_fine_tune.py.
+"""`lambda-zoo`, which gets signals at given steps of a training; run by test_faults.py and other tests like it.
 
-    python train_and_die.py STEP SIGNAL MARK ARGUMENTS…
+    python train_and_die.py STEP=SIGNAL[,…] MARK ARGUMENTS…
 
-STEP 0 is never. MARK is a file that is made before the signal; where it exists there is none. Of several workers only
-number 1 gets it.
+Each signal comes once: `MARK.STEP` is a file that is made before it, and where that exists there is none. Of several
+workers only number 1 gets them.
 """
 
 import json
@@ -16,14 +16,17 @@ import lambda_keras.zoo.cli
 from lambda_keras.zoo.training.trainer import Trainer
 
 
-def main(step, name, mark, *arguments):
+def main(faults, mark, *arguments):
     survive = Trainer.train_loop_end
     worker = json.loads(os.environ["TF_CONFIG"])["task"]["index"] if "TF_CONFIG" in os.environ else 1
 
     def die(self):
-        if self.step.numpy() >= int(step) > 0 and worker == 1 and not pathlib.Path(mark).exists():
-            pathlib.Path(mark).touch()
-            os.kill(os.getpid(), getattr(signal, name))
+        for fault in filter(None, faults.split(",")):
+            step, name = fault.split("=")
+            done = pathlib.Path(f"{mark}.{step}")
+            if self.step.numpy() >= int(step) and worker == 1 and not done.exists():
+                done.touch()
+                os.kill(os.getpid(), getattr(signal, name))
         return survive(self)
 
     Trainer.train_loop_end = die

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import subprocess
-import sys
 
 SECONDS = 600
 
@@ -18,16 +17,16 @@ def free_ports(count):
     return ports
 
 
-def run_workers(*arguments, count=2):
+def run_workers(python, *arguments, count=2):
     """Runs `python arguments` once for each worker and waits; raises with the output where one fails.
 
-    An argument `{index}` becomes the worker's number.
+    `python` are the words that stand for the interpreter. An argument `{index}` becomes the worker's number.
     """
     addresses = [f"127.0.0.1:{port}" for port in free_ports(count)]
     processes = []
     for index in range(count):
         config = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-        command = [sys.executable, *(str(argument).replace("{index}", str(index)) for argument in arguments)]
+        command = [*python, *(str(argument).replace("{index}", str(index)) for argument in arguments)]
         environment = {**os.environ, "TF_CONFIG": json.dumps(config)}
         processes.append(
             subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)

@@ -1,0 +1,37 @@
+"""Two workers under the supervisor, of which one is killed and then stopped: the run ends as one without faults."""
+
+import re
+import sys
+
+import numpy as np
+import pytest
+
+from tests.conftest import ROOT
+from tests.zoo.training.faults import state, train
+from tests.zoo.training.workers import free_ports
+
+
+def supervised(python):
+    """The words that start `python` as two workers, and start them again."""
+    hosts = ",".join(f"127.0.0.1:{port}" for port in free_ports(2))
+    supervisor = [sys.executable, ROOT / "scripts" / "supervise.py", "--hosts", hosts, "--restarts", 2, "--pause", 1]
+    return [*supervisor, "--", *python]
+
+
+@pytest.mark.slow
+def test_a_worker_of_two_is_killed_and_stopped_and_the_supervisor_starts_both_again(warm_python, tmp_path):
+    undisturbed, run = tmp_path / "undisturbed", tmp_path / "interrupted"
+    result = train(supervised(warm_python), undisturbed, strategy="multi_worker")
+    assert result.returncode == 0, result.stderr
+
+    result = train(supervised(warm_python), run, "5=SIGKILL,11=SIGTERM", strategy="multi_worker")
+    assert result.returncode == 0, result.stderr
+    first, second = result.stderr.split("restart 1 of 2")
+    assert "another worker is gone" in first
+    # The workers agree to stop after the step in work; on a busy machine the next one has begun by then.
+    assert re.search("stopped by a signal after step 1[23]", second)
+    assert "restart 2 of 2" in second
+    expected, got = state(undisturbed), state(run)
+    for key in expected:
+        # The sums over workers may be in another order.
+        np.testing.assert_allclose(got[key], expected[key], rtol=1e-5, atol=1e-6, err_msg=key)
