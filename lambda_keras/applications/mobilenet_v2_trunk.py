@@ -1,10 +1,14 @@
 """The layers of MobileNetV2, as its configuration describes them."""
 
+import typing
+
 import keras
 
 from lambda_keras.applications.building import Blocks
-from lambda_keras.applications.mobilenet_v2 import MobileNetV2Config
 from lambda_keras.layers import LambdaLayer
+
+if typing.TYPE_CHECKING:
+    from lambda_keras.applications.mobilenet_v2 import MobileNetV2Config
 
 # Expansion, channels, blocks and stride of the first block.
 STAGES = (
@@ -21,7 +25,7 @@ FEATURES = {3: "c2", 6: "c3", 13: "c4", 17: "c5"}
 
 
 def trunk(
-    config: MobileNetV2Config, inputs: keras.KerasTensor
+    config: "MobileNetV2Config", inputs: keras.KerasTensor
 ) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
     """The maps of the network that a configuration describes: the last one, and a dict of the stages'."""
     blocks = Blocks(config)
