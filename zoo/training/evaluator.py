@@ -2,14 +2,13 @@
 
 import contextlib
 
+import numpy as np
 import orbit
 import tensorflow as tf
 
 from lambda_keras.zoo.data import input_pipeline
 from lambda_keras.zoo.errors import StoppedError, UserError
-
-# What a batch counts, in this order, as sums.
-LOSS, CORRECT, IMAGES, STOPPING = range(4)
+from lambda_keras.zoo.training.sums import Sums
 
 
 class Evaluator(orbit.AbstractEvaluator):
@@ -42,18 +41,19 @@ class Evaluator(orbit.AbstractEvaluator):
         replicas = strategy.num_replicas_in_sync
         batches = -(-self.split.count // (replicas * trainer.images_per_pass))
         iterator = iter(strategy.distribute_datasets_from_function(self._batches_of_worker(batches)))
-        sums = 0.0
+        total = np.zeros(len(Sums._fields))
         trainer.averages.share_statistics()
         with trainer.averages.in_place_of_weights() if self.averaged else contextlib.nullcontext():
             for _ in range(batches):
-                sums += self._step(iterator).numpy().astype("float64")
-                if sums[STOPPING] > 0:
+                total += self._step(iterator).numpy().astype("float64")
+                if Sums.of(total).stopping > 0:
                     break
-        if sums[STOPPING] > 0:
+        sums = Sums.of(total)
+        if sums.stopping > 0:
             raise StoppedError(int(trainer.step.numpy()))
-        if not sums[IMAGES]:
+        if not sums.images:
             raise UserError(f"none of {self.split.count} images of {trainer.dataset.name} to evaluate could be read")
-        return {"loss": sums[LOSS] / sums[IMAGES], "accuracy": sums[CORRECT] / sums[IMAGES], "images": sums[IMAGES]}
+        return {"loss": sums.mean_loss, "accuracy": sums.accuracy, "images": sums.images}
 
     def _batches_of_worker(self, batches):
         def build(context):
@@ -82,5 +82,5 @@ class Evaluator(orbit.AbstractEvaluator):
         valid = tf.cast(batch["valid"], tf.float32)
         # An untrained model may overflow on the black rows that fill the last batch.
         losses = tf.where(batch["valid"], losses, 0.0)
-        counts = [losses, tf.cast(correct, tf.float32) * valid, valid]
-        return tf.stack([*(tf.reduce_sum(count) for count in counts), stopping])
+        counts = (losses, tf.cast(correct, tf.float32) * valid, valid)
+        return tf.stack(Sums(*(tf.reduce_sum(count) for count in counts), stopping=stopping))

@@ -21,7 +21,7 @@ from lambda_keras.zoo.training.position_images import position_table_images
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.progress import Progress
 from lambda_keras.zoo.training.strategy import is_chief
-from lambda_keras.zoo.training.trainer import CORRECT, IMAGES, LOSS, UNREADABLE
+from lambda_keras.zoo.training.sums import Sums
 
 # What collectives end in when a worker of the training is gone.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
@@ -203,17 +203,17 @@ class _Run:
         """Evaluates after an epoch and writes its row."""
         with _orbit_quiet():
             validation = self.controller.evaluate()
-        sums = self.trainer.sums.numpy()
+        sums = Sums.of(self.trainer.sums.numpy())
         self.log.add(
             epoch=epoch,
-            loss=sums[LOSS] / sums[IMAGES],
-            accuracy=sums[CORRECT] / sums[IMAGES],
+            loss=sums.mean_loss,
+            accuracy=sums.accuracy,
             val_loss=validation["loss"],
             val_accuracy=validation["accuracy"],
             learning_rate=self.trainer.learning_rate,
             seconds=seconds if images else None,
             images_per_second=images / seconds if images else None,
-            unreadable_images=sums[UNREADABLE],
+            unreadable_images=sums.unreadable,
         )
         if self.keeps_best and self.log.epochs_without_progress() == 0:
             self._export_weights()

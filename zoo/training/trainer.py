@@ -17,9 +17,8 @@ from lambda_keras.zoo.data import mixing
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError
 from lambda_keras.zoo.training import optimizers, randomness
 from lambda_keras.zoo.training.averages import Averages, batch_norms, statistics_of
+from lambda_keras.zoo.training.sums import Sums
 
-# What a pass counts, in this order, as sums.
-LOSS, CORRECT, IMAGES, UNREADABLE, STOPPING = range(5)
 # The place of mixup's random choices among those of a pass; dropout layers have those from 1 on.
 MIXING = 0
 
@@ -44,7 +43,7 @@ class Trainer(orbit.StandardTrainer):
         averages: Its `lambda_keras.zoo.training.averages.Averages`.
         weights: The variables that are trained.
         frozen_weights: Those of frozen layers, but for BatchNorm's statistics.
-        sums: float64 variable of the sums `LOSS` … `STOPPING` since `start_epoch`.
+        sums: float64 variable of the `lambda_keras.zoo.training.sums.Sums` since `start_epoch`.
         images_per_pass: Images that a replica takes at a time.
 
     Raises:
@@ -65,7 +64,7 @@ class Trainer(orbit.StandardTrainer):
             self.step = orbit.utils.create_global_step()
             self.passes = orbit.utils.create_global_step()
         with tf.device("CPU:0"):
-            self.sums = tf.Variable(tf.zeros(5, tf.float64), trainable=False)
+            self.sums = tf.Variable(tf.zeros(len(Sums._fields), tf.float64), trainable=False)
             self._interrupted = tf.Variable(False, trainable=False)
         self.averages = Averages(model, optimizer, strategy)
         self.weights = [variable.value for variable in model.trainable_variables]
@@ -111,14 +110,15 @@ class Trainer(orbit.StandardTrainer):
             sums = self._run(self._train_on_replica, next(iterator))
             self.passes.assign_add(1)
         else:
-            sums = tf.zeros(5)
+            sums = tf.zeros(len(Sums._fields))
             for _ in tf.range(passes):
                 sums += self._run(self._accumulate_on_replica, next(iterator))
                 self.passes.assign_add(1)
             self.strategy.run(self._apply_accumulated)
         self.step.assign_add(1)
         self.sums.assign_add(tf.cast(sums, tf.float64))
-        self._interrupted.assign(tf.logical_or(sums[STOPPING] > 0, ~tf.math.is_finite(sums[LOSS])))
+        sums = Sums.of(sums)
+        self._interrupted.assign(tf.logical_or(sums.stopping > 0, ~tf.math.is_finite(sums.loss)))
 
     def train_loop_end(self):
         """Returns the loop's means, or ends the training.
@@ -128,22 +128,22 @@ class Trainer(orbit.StandardTrainer):
             NonFiniteLossError: The loss is infinite or not a number.
             UserError: No image of the loop could be read.
         """
-        sums = self.sums.numpy() - self._sums_before
-        if not math.isfinite(sums[LOSS]):
+        sums = Sums.of(self.sums.numpy() - self._sums_before)
+        if not math.isfinite(sums.loss):
             raise NonFiniteLossError(
                 f"the loss is not finite at step {self.step.numpy()} (learning rate {self.learning_rate:.3g}); "
                 "lower training.learning_rate or raise training.warmup_epochs"
             )
-        if sums[STOPPING] > 0:
+        if sums.stopping > 0:
             raise StoppedError(int(self.step.numpy()))
-        if sums[UNREADABLE] == sums[IMAGES]:
+        if sums.unreadable == sums.images:
             raise UserError(
-                f"none of the {sums[IMAGES]:.0f} training images up to step {self.step.numpy()} could be read; "
+                f"none of the {sums.images:.0f} training images up to step {self.step.numpy()} could be read; "
                 "look at them with lambda-zoo inspect-data"
             )
         return {
-            "loss": sums[LOSS] / sums[IMAGES],
-            "accuracy": sums[CORRECT] / sums[IMAGES],
+            "loss": sums.mean_loss,
+            "accuracy": sums.accuracy,
             "learning_rate": self.learning_rate,
         }
 
@@ -157,25 +157,18 @@ class Trainer(orbit.StandardTrainer):
         smoothing = self.recipe.training.label_smoothing
         return keras.losses.categorical_crossentropy(labels, logits, from_logits=True, label_smoothing=smoothing)
 
-    def train_on_replica(self, batch, stopping):
-        """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole."""
-        gradients, sums = self._gradients(batch, stopping)
-        self._apply(gradients)
-        return sums
+    def gradients(self, batch):
+        """The gradients of one pass of a replica, and what it counts: what a task of another kind overrides.
 
-    def _accumulate_on_replica(self, batch, stopping):
-        gradients, sums = self._gradients(batch, stopping)
-        for accumulator, gradient in zip(self._accumulators, gradients, strict=True):
-            accumulator.assign_add(gradient)
-        return sums
+        It is called in a graph, in the replica's context, and must compile with XLA where the recipe asks for that.
 
-    def _apply_accumulated(self):
-        self._apply([tf.identity(accumulator) for accumulator in self._accumulators])
-        for accumulator in self._accumulators:
-            accumulator.assign(tf.zeros_like(accumulator))
+        Args:
+            batch: `images_per_pass` images, see `lambda_keras.zoo.data.input_pipeline`.
 
-    def _gradients(self, batch, stopping):
-        """The gradients of a replica's pass, times the loss scale if there is one, and what it counts."""
+        Returns:
+            A dense gradient for each of `weights`, of the sum of the losses divided by the size of the whole batch and
+            times the optimizer's loss scale if there is one; and the `lambda_keras.zoo.training.sums.Sums` of the pass.
+        """
         training, data = self.recipe.training, self.recipe.data
         images, labels = self.normalised(batch)
         if data.mixup or data.cutmix:
@@ -191,9 +184,25 @@ class Trainer(orbit.StandardTrainer):
         # Position tables are gathered, which makes their gradients sparse.
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)]
         correct = tf.argmax(logits, -1) == tf.argmax(labels, -1)
-        counts = [correct, tf.ones_like(correct), ~batch["valid"]]
-        sums = [tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts), stopping]
-        return gradients, tf.stack(sums)
+        counts = (correct, tf.ones_like(correct), ~batch["valid"])
+        return gradients, Sums(tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts))
+
+    def train_on_replica(self, batch, stopping):
+        """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole."""
+        gradients, sums = self.gradients(batch)
+        self._apply(gradients)
+        return tf.stack(sums._replace(stopping=stopping))
+
+    def _accumulate_on_replica(self, batch, stopping):
+        gradients, sums = self.gradients(batch)
+        for accumulator, gradient in zip(self._accumulators, gradients, strict=True):
+            accumulator.assign_add(gradient)
+        return tf.stack(sums._replace(stopping=stopping))
+
+    def _apply_accumulated(self):
+        self._apply([tf.identity(accumulator) for accumulator in self._accumulators])
+        for accumulator in self._accumulators:
+            accumulator.assign(tf.zeros_like(accumulator))
 
     def _apply(self, gradients):
         """Adds the weight decay, clips the whole batch's gradient and updates the weights, on one replica."""
