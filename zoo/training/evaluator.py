@@ -75,10 +75,9 @@ class Evaluator(orbit.AbstractEvaluator):
         return self.trainer.strategy.reduce("SUM", per_replica, axis=None)
 
     def _on_replica(self, batch, stopping):
-        images, labels = self.trainer.normalised(batch)
-        logits = self.trainer.model(images, training=False)
-        losses = self.trainer.losses(labels, logits)
-        correct = tf.argmax(logits, -1, tf.int32) == batch["label"]
+        logits = self.trainer.model(self.trainer.normalised(batch["image"]), training=False)
+        losses = self.trainer.losses(batch["target"], logits)
+        correct = tf.argmax(logits, -1, tf.int32) == input_pipeline.labels(batch["target"])
         valid = tf.cast(batch["valid"], tf.float32)
         # An untrained model may overflow on the black rows that fill the last batch.
         losses = tf.where(batch["valid"], losses, 0.0)

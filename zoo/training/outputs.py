@@ -91,5 +91,5 @@ def _sample(dataset, recipe):
     images, labels = [], []
     for batch in batches.as_numpy_iterator():
         images.append(batch["image"][batch["valid"]])
-        labels.append(batch["label"][batch["valid"]])
+        labels.append(input_pipeline.labels(batch["target"][batch["valid"]]))
     return np.concatenate(images), np.concatenate(labels).astype("int64")

@@ -13,7 +13,7 @@ import orbit
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.zoo.data import mixing
+from lambda_keras.zoo.data import input_pipeline, mixing
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError
 from lambda_keras.zoo.training import optimizers, randomness
 from lambda_keras.zoo.training.averages import Averages, batch_norms, statistics_of
@@ -147,15 +147,29 @@ class Trainer(orbit.StandardTrainer):
             "learning_rate": self.learning_rate,
         }
 
-    def normalised(self, batch):
-        """The images of a batch as the model takes them, and their labels one-hot."""
-        images = lk.preprocess_input(batch["image"], mean=self.dataset.mean, std=self.dataset.std)
-        return images, tf.one_hot(batch["label"], len(self.dataset.class_names))
+    def normalised(self, images: tf.Tensor) -> tf.Tensor:
+        """The images of a batch as the model takes them.
 
-    def losses(self, labels, logits):
-        """The loss of each image, with the recipe's label smoothing."""
+        Args:
+            images: uint8 `[batch, height, width, channels]`.
+
+        Returns:
+            float32 of the same shape.
+        """
+        return lk.preprocess_input(images, mean=self.dataset.mean, std=self.dataset.std)
+
+    def losses(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """The loss of each image, with the recipe's label smoothing.
+
+        Args:
+            targets: The shares of the classes, float32 `[batch, classes]`.
+            logits: `[batch, classes]`.
+
+        Returns:
+            float32 `[batch]`.
+        """
         smoothing = self.recipe.training.label_smoothing
-        return keras.losses.categorical_crossentropy(labels, logits, from_logits=True, label_smoothing=smoothing)
+        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
 
     def gradients(self, batch):
         """The gradients of one pass of a replica, and what it counts: what a task of another kind overrides.
@@ -170,20 +184,19 @@ class Trainer(orbit.StandardTrainer):
             times the optimizer's loss scale if there is one; and the `lambda_keras.zoo.training.sums.Sums` of the pass.
         """
         training, data = self.recipe.training, self.recipe.data
-        images, labels = self.normalised(batch)
+        images, targets = self.normalised(batch["image"]), batch["target"]
         if data.mixup or data.cutmix:
             seed = randomness.pass_seed(training.seed, MIXING, self.passes)
-            images, labels = mixing.mix(images, labels, data, seed)
+            images, targets = mixing.mix(images, targets, data, seed)
         with tf.GradientTape() as tape:
             logits = self.model(images, training=True)
-            losses = self.losses(labels, logits)
-            # The labels of mixed images are shares of classes.
-            weights = 1.0 if self._class_weights is None else tf.linalg.matvec(labels, self._class_weights)
+            losses = self.losses(targets, logits)
+            weights = 1.0 if self._class_weights is None else tf.linalg.matvec(targets, self._class_weights)
             loss = tf.reduce_sum(losses * weights) / training.batch_size
             loss = self.optimizer.scale_loss(loss)
         # Position tables are gathered, which makes their gradients sparse.
         gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)]
-        correct = tf.argmax(logits, -1) == tf.argmax(labels, -1)
+        correct = tf.argmax(logits, -1, tf.int32) == input_pipeline.labels(targets)
         counts = (correct, tf.ones_like(correct), ~batch["valid"])
         return gradients, Sums(tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts))
 

@@ -74,7 +74,11 @@ def test_class_weights_make_all_classes_count_alike():
     np.testing.assert_allclose(weights * counts, counts.sum() / 10, rtol=1e-6)
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
     # The gradient of a batch of one class is that without weights, times the weight.
-    batch = {"image": np.zeros((16, 16, 16, 1), "uint8"), "label": np.full(16, 3), "valid": np.ones(16, bool)}
+    batch = {
+        "image": np.zeros((16, 16, 16, 1), "uint8"),
+        "target": np.eye(10, dtype="float32")[[3] * 16],
+        "valid": np.ones(16, bool),
+    }
     weighted, sums = trainer.gradients(batch)
     trainer._class_weights = None
     plain, plain_sums = trainer.gradients(batch)
