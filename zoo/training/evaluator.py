@@ -7,8 +7,10 @@ import orbit
 import tensorflow as tf
 
 from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data.splits import Split
 from lambda_keras.zoo.errors import StoppedError, UserError
 from lambda_keras.zoo.training.sums import Sums
+from lambda_keras.zoo.training.trainer import Trainer
 
 
 class Evaluator(orbit.AbstractEvaluator):
@@ -20,13 +22,13 @@ class Evaluator(orbit.AbstractEvaluator):
         averaged: Whether to take the moving average of the weights where there is one.
     """
 
-    def __init__(self, trainer, split, averaged=True):
+    def __init__(self, trainer: Trainer, split: Split, averaged: bool = True):
         self.trainer = trainer
         self.split = split
         self.averaged = averaged
         self._step = tf.function(self._eval_step)
 
-    def evaluate(self, num_steps=-1):
+    def evaluate(self, num_steps: int = -1) -> dict[str, float]:
         """Returns `loss`, with the label smoothing of the training, `accuracy` and the `images` that could be read.
 
         Args:

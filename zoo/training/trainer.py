@@ -1,11 +1,12 @@
 """The training step, the same under every strategy, in the loop of Orbit.
 
-A batch is shared out among the replicas, and a replica works its share off in `gradient_accumulation` passes. All
+A batch is shared out among the replicas, and a replica processes its share in `gradient_accumulation` passes. All
 gradients are of the sum of the losses divided by the size of the whole batch, so their sum over passes and replicas is
 the gradient of the mean, whatever the number of either.
 """
 
 import math
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -14,7 +15,9 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.data import input_pipeline, mixing
+from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError
+from lambda_keras.zoo.recipe import Recipe, Training
 from lambda_keras.zoo.training import optimizers, randomness
 from lambda_keras.zoo.training.averages import Averages, batch_norms, statistics_of
 from lambda_keras.zoo.training.sums import Sums
@@ -50,7 +53,16 @@ class Trainer(orbit.StandardTrainer):
         UserError: The batch cannot be shared out equally.
     """
 
-    def __init__(self, model, optimizer, dataset, recipe, strategy, stopping, start=None):
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        dataset: Dataset,
+        recipe: Recipe,
+        strategy: tf.distribute.Strategy,
+        stopping: tf.Variable,
+        start: lk.weights.LoadReport | None = None,
+    ):
         super().__init__(train_dataset=None)
         self.model = model
         self.optimizer = optimizer
@@ -80,15 +92,15 @@ class Trainer(orbit.StandardTrainer):
             self._train_on_replica = tf.function(self.train_on_replica, jit_compile=True)
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The learning rate of the next step."""
         return float(optimizers.inner_optimizer(self.optimizer).learning_rate)
 
-    def start_epoch(self):
+    def start_epoch(self) -> None:
         """Sets the sums to zero."""
         self.sums.assign(tf.zeros_like(self.sums))
 
-    def create_train_loop_fn(self):
+    def create_train_loop_fn(self) -> Callable[[Iterator, tf.Tensor], None]:
         """Orbit's loop of steps, which also ends when a signal came or the loss is not finite."""
 
         @tf.function
@@ -99,12 +111,16 @@ class Trainer(orbit.StandardTrainer):
 
         return loop
 
-    def train_loop_begin(self):
+    def train_loop_begin(self) -> None:
         """Remembers the sums, for the means of the loop."""
         self._sums_before = self.sums.numpy()
 
-    def train_step(self, iterator):
-        """One step on all replicas; called in a graph."""
+    def train_step(self, iterator: Iterator) -> None:
+        """One step on all replicas; called in a graph.
+
+        Args:
+            iterator: Of `train_dataset`; a step takes `gradient_accumulation` of its elements.
+        """
         passes = self.recipe.training.gradient_accumulation
         if passes == 1:
             sums = self._run(self._train_on_replica, next(iterator))
@@ -120,8 +136,11 @@ class Trainer(orbit.StandardTrainer):
         sums = Sums.of(sums)
         self._interrupted.assign(tf.logical_or(sums.stopping > 0, ~tf.math.is_finite(sums.loss)))
 
-    def train_loop_end(self):
-        """Returns the loop's means, or ends the training.
+    def train_loop_end(self) -> dict[str, float]:
+        """Ends Orbit's loop of steps, or the whole training.
+
+        Returns:
+            `loss` and `accuracy`, means over the loop's images, and the `learning_rate` of the next step.
 
         Raises:
             StoppedError: A signal asked for it; all workers get here after the same step.
@@ -171,7 +190,7 @@ class Trainer(orbit.StandardTrainer):
         smoothing = self.recipe.training.label_smoothing
         return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
 
-    def gradients(self, batch):
+    def gradients(self, batch: dict[str, tf.Tensor]) -> tuple[list[tf.Tensor], Sums]:
         """The gradients of one pass of a replica, and what it counts: what a task of another kind overrides.
 
         It is called in a graph, in the replica's context, and must compile with XLA where the recipe asks for that.
@@ -200,8 +219,16 @@ class Trainer(orbit.StandardTrainer):
         counts = (correct, tf.ones_like(correct), ~batch["valid"])
         return gradients, Sums(tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts))
 
-    def train_on_replica(self, batch, stopping):
-        """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole."""
+    def train_on_replica(self, batch: dict[str, tf.Tensor], stopping: tf.Tensor) -> tf.Tensor:
+        """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole.
+
+        Args:
+            batch: `images_per_pass` images, see `lambda_keras.zoo.data.input_pipeline`.
+            stopping: The value of the stop flag.
+
+        Returns:
+            The `lambda_keras.zoo.training.sums.Sums` of the pass as a vector `[5]`.
+        """
         gradients, sums = self.gradients(batch)
         self._apply(gradients)
         return tf.stack(sums._replace(stopping=stopping))
@@ -260,7 +287,7 @@ class Trainer(orbit.StandardTrainer):
         )
 
 
-def class_weights(dataset):
+def class_weights(dataset: Dataset) -> tf.Tensor:
     """The weight of each class, inverse to its share of the training images; their mean over these images is 1.
 
     Args:
@@ -281,7 +308,7 @@ def _frozen_weights(model):
     return [variable.value for variable in model.weights if variable.path not in paths]
 
 
-def images_per_pass(training, replicas):
+def images_per_pass(training: Training, replicas: int) -> int:
     """Images that a replica takes at a time.
 
     Args:
