@@ -87,7 +87,7 @@ def bare_steps(recipe, dataset, steps):
     def step(batch):
         images = lk.preprocess_input(batch["image"], mean=dataset.mean, std=dataset.std)
         with tf.GradientTape() as tape:
-            value = loss(tf.one_hot(batch["label"], len(dataset.class_names)), model(images, training=True))
+            value = loss(batch["target"], model(images, training=True))
         optimizer.apply(tape.gradient(value, weights), model.trainable_variables)
         return value
 

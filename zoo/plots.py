@@ -1,5 +1,9 @@
 """The pictures of a run."""
 
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO
+
 import matplotlib
 import numpy as np
 from matplotlib.colors import LogNorm
@@ -18,11 +22,11 @@ READABLE_CLASSES = 25
 LONGEST_NAME = 20
 
 
-def curves(rows, path, head_epochs=0):
+def curves(rows: Sequence[dict[str, float | None]], path: str | Path | BinaryIO, head_epochs: int = 0) -> None:
     """Draws loss, accuracy and learning rate by epoch.
 
     Args:
-        rows: One dictionary an epoch, as of `lambda_keras.zoo.training.metrics_log.MetricsLog`.
+        rows: One dictionary an epoch, as in `lambda_keras.zoo.training.metrics_log.MetricsLog`.
         path: The PNG file, or a binary stream.
         head_epochs: The first epochs of them, in which the classifier alone was trained; a line ends them.
     """
@@ -52,12 +56,14 @@ def curves(rows, path, head_epochs=0):
     figure.savefig(path)
 
 
-def short(name):
+def short(name: str) -> str:
     """The name of a class, with an ellipsis where it would push a picture aside."""
     return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}…"
 
 
-def predictions(images, labels, probabilities, class_names, path):
+def predictions(
+    images: np.ndarray, labels: np.ndarray, probabilities: np.ndarray, class_names: Sequence[str], path: str | Path
+) -> None:
     """Draws a grid of test images with the predicted classes: mistakes first, two rows at most, then others.
 
     Args:
@@ -96,7 +102,7 @@ def predictions(images, labels, probabilities, class_names, path):
     figure.savefig(path)
 
 
-def confusion_matrix(matrix, class_names, path):
+def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], path: str | Path | BinaryIO) -> None:
     """Draws which classes are taken for which.
 
     Up to `READABLE_CLASSES` classes each cell has its number, and its colour is the share of the row's images. With
@@ -124,7 +130,9 @@ def confusion_matrix(matrix, class_names, path):
     figure.savefig(path)
 
 
-def contact_sheet(images, names, valid, columns, path):
+def contact_sheet(
+    images: Sequence[np.ndarray], names: Iterable[str], valid: Iterable[bool], columns: int, path: str | Path
+) -> None:
     """Draws images in a grid, each below the name of its class.
 
     Args:

@@ -6,6 +6,7 @@ from pathlib import Path
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.recipe import Recipe
 
 RECIPE = "recipe.yaml"
 METRICS = "metrics.csv"
@@ -22,12 +23,16 @@ TENSORBOARD = "tensorboard"
 EVALUATION = "evaluation"
 
 
-def has_begun(path):
-    """Whether something was trained in a folder; a run that ended before has only said what it was to be."""
+def has_begun(path: str | Path) -> bool:
+    """Whether something was trained in a folder; a run that ended before that has left its recipe at most.
+
+    Args:
+        path: The folder, which need not exist.
+    """
     return any(Path(path, name).exists() for name in (CHECKPOINTS, METRICS, MODEL))
 
 
-def check(path, recipe):
+def check(path: str | Path, recipe: Recipe) -> None:
     """Refuses a folder that holds the run of another recipe, unless nothing was trained there yet.
 
     A folder holds one run: its checkpoints go on only with the settings they were made with.
@@ -60,7 +65,7 @@ def check(path, recipe):
         )
 
 
-def start(path, recipe, overwrite=False):
+def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
     """Makes the folder of a run, or goes on with the run that it holds.
 
     Args:
@@ -86,8 +91,12 @@ def start(path, recipe, overwrite=False):
     return folder
 
 
-def remove(folder):
-    """Removes the run that a folder holds; files in it that are not a run's own stay."""
+def remove(folder: Path) -> None:
+    """Removes the run that a folder holds; files in it that are not a run's own stay.
+
+    Args:
+        folder: The folder.
+    """
     # The recipe last: while checkpoints are left, `check` must see whose they are.
     for name in (CHECKPOINTS, TENSORBOARD, EVALUATION):
         if (folder / name).is_dir():

@@ -93,7 +93,8 @@ def _read_test_part(name, record, data_dir):
     for batch in input_pipeline.evaluation_batches(dataset.test, dataset, data, batch_size=BATCH_SIZE):
         valid = batch["valid"].numpy()
         stop = read + valid.sum()
-        images[read:stop], labels[read:stop] = batch["image"].numpy()[valid], batch["label"].numpy()[valid]
+        images[read:stop] = batch["image"].numpy()[valid]
+        labels[read:stop] = input_pipeline.labels(batch["target"]).numpy()[valid]
         read = stop
     if read < count:
         print(f"{count - read} of the {count} test images of {name} cannot be read and are left out", file=sys.stderr)

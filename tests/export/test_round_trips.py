@@ -124,8 +124,10 @@ def shipped(request):
     dataset = catalog.load(record.data(), data_dir)
     batches = input_pipeline.evaluation_batches(dataset.test, dataset, record.data(), batch_size=BATCH_SIZE)
     batches = list(batches.as_numpy_iterator())
-    images, labels, valid = (np.concatenate([batch[name] for batch in batches]) for name in ("image", "label", "valid"))
-    return model, record, data_dir, images[valid], labels[valid]
+    images, targets, valid = (
+        np.concatenate([batch[name] for batch in batches]) for name in ("image", "target", "valid")
+    )
+    return model, record, data_dir, images[valid], input_pipeline.labels(targets[valid]).numpy()
 
 
 def in_batches(classify, images):

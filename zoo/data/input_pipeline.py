@@ -3,16 +3,29 @@
 Images stay uint8 up to the device, which moves a quarter of the bytes. A batch is a dictionary:
 
 * `image`: uint8 `[batch_size, image_size, image_size, channels]`,
-* `label`: int32 `[batch_size]`,
+* `target`: float32 `[batch_size, classes]`, the share of each class in the image: 1 for its label, 0 for others,
 * `valid`: bool `[batch_size]`, false where an image could not be read, or where a row fills up the last batch.
 """
 
+import numpy as np
 import tensorflow as tf
 
 from lambda_keras.zoo.data import augmentation, preprocessing
+from lambda_keras.zoo.data.splits import Dataset, Split
+from lambda_keras.zoo.recipe import Data
 
 
-def training_batches(split, dataset, data, *, batch_size, seed, start=0, shard=0, num_shards=1):
+def training_batches(
+    split: Split,
+    dataset: Dataset,
+    data: Data,
+    *,
+    batch_size: int,
+    seed: int,
+    start: int = 0,
+    shard: int = 0,
+    num_shards: int = 1,
+) -> tf.data.Dataset:
     """Endless shuffled, augmented, full batches.
 
     Every random choice is a function of `seed` and the image's position in the stream. So a stream taken up at any
@@ -43,10 +56,19 @@ def training_batches(split, dataset, data, *, batch_size, seed, start=0, shard=0
     stream = split.shuffled(seed, start, shard, num_shards).map(with_seeds, tf.data.AUTOTUNE)
     stream = _read(stream, augmentation.readers(dataset.channels, data), dataset.channels).map(vary, tf.data.AUTOTUNE)
     stream = stream.batch(batch_size, drop_remainder=True).map(_replace_invalid, tf.data.AUTOTUNE)
-    return stream.map(_as_dictionary).prefetch(tf.data.AUTOTUNE)
+    return stream.map(_as_dictionary(dataset)).prefetch(tf.data.AUTOTUNE)
 
 
-def evaluation_batches(split, dataset, data, *, batch_size, num_batches=None, shard=0, num_shards=1):
+def evaluation_batches(
+    split: Split,
+    dataset: Dataset,
+    data: Data,
+    *,
+    batch_size: int,
+    num_batches: int | None = None,
+    shard: int = 0,
+    num_shards: int = 1,
+) -> tf.data.Dataset:
     """Every image once, in order, never augmented.
 
     Args:
@@ -61,6 +83,9 @@ def evaluation_batches(split, dataset, data, *, batch_size, num_batches=None, sh
 
     Returns:
         A finite `tf.data.Dataset` of dictionaries, see the module. The rows that fill up are black with label 0.
+
+    Raises:
+        ValueError: `num_batches` is less than the images need.
     """
     count = len(range(shard, split.count, num_shards))
     needed = -(-count // batch_size)
@@ -80,8 +105,24 @@ def evaluation_batches(split, dataset, data, *, batch_size, num_batches=None, sh
     stream = _read(stream, [read], dataset.channels).map(crop, tf.data.AUTOTUNE)
     fill = tf.data.Dataset.from_tensors(tuple(tf.zeros(spec.shape, spec.dtype) for spec in stream.element_spec))
     stream = stream.concatenate(fill.repeat(num_batches * batch_size - count)).batch(batch_size, drop_remainder=True)
-    stream = stream.map(_as_dictionary).prefetch(tf.data.AUTOTUNE)
+    stream = stream.map(_as_dictionary(dataset)).prefetch(tf.data.AUTOTUNE)
     return stream.apply(tf.data.experimental.assert_cardinality(num_batches))
+
+
+def labels(target: tf.Tensor | np.ndarray) -> tf.Tensor:
+    """The label of each image of a batch: the class that has the largest share in it.
+
+    Args:
+        target: `[batch_size, classes]`.
+
+    Returns:
+        int32 `[batch_size]`.
+
+    Example:
+        >>> labels(np.float32([[0, 1, 0], [1, 0, 0]])).numpy()
+        array([1, 0], dtype=int32)
+    """
+    return tf.argmax(target, -1, tf.int32)
 
 
 def _read(stream, readers, channels):
@@ -123,5 +164,6 @@ def _replace_invalid(images, labels, valid):
     return images, tf.gather(labels, row), valid
 
 
-def _as_dictionary(images, labels, valid):
-    return {"image": images, "label": tf.cast(labels, tf.int32), "valid": valid}
+def _as_dictionary(dataset):
+    classes = len(dataset.class_names)
+    return lambda image, label, valid: {"image": image, "target": tf.one_hot(label, classes), "valid": valid}

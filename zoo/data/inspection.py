@@ -38,7 +38,7 @@ def inspect_data(recipe, out="data.png", data_dir=None):
         dataset.train, dataset, data, batch_size=ROWS * COLUMNS, seed=recipe.training.seed
     )
     batch = next(batches.as_numpy_iterator())
-    names = [dataset.class_names[label] for label in batch["label"]]
+    names = [dataset.class_names[label] for label in input_pipeline.labels(batch["target"]).numpy()]
     try:
         with replacing(out) as partial:
             plots.contact_sheet(batch["image"], names, batch["valid"], COLUMNS, partial)

@@ -8,24 +8,26 @@ import numpy as np
 import tensorflow as tf
 from scipy.stats import beta
 
+from lambda_keras.zoo.recipe import Data
+
 _TABLE_SIZE = 4096
 
 
-def mix(images, labels, data, seed):
+def mix(images: tf.Tensor, targets: tf.Tensor, data: Data, seed: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Mixes a batch, if the recipe asks for it. With mixup and CutMix both, each batch takes one of them at random.
 
     Args:
         images: Floats `[batch, height, width, channels]`, normalised; height and width are known.
-        labels: Floats `[batch, classes]`, one-hot.
+        targets: Floats `[batch, classes]`, the shares of the classes in each image.
         data: The recipe's `lambda_keras.zoo.recipe.Data`.
         seed: Integers `[2]`; the same seed mixes in the same way.
 
     Returns:
-        Images and labels of the same shapes and types. A label is the mean of two labels, weighted by the share that
-        each of the two images has in the mixture.
+        Images and targets of the same shapes and types. A target is the mean of two targets, weighted by the share
+        that each of the two images has in the mixture.
     """
     if not data.mixup and not data.cutmix:
-        return images, labels
+        return images, targets
     choice, share, row, column = tf.unstack(tf.random.stateless_uniform([4], seed))
     _, height, width, _ = images.shape
     weights = []
@@ -34,7 +36,7 @@ def mix(images, labels, data, seed):
     if data.cutmix:
         weights.append(_outside_of_rectangle(height, width, row, column, _beta_quantile(share, data.cutmix)))
     weight = tf.where(choice < 0.5, weights[0], weights[-1])
-    return _mixture(images, weight[:, :, tf.newaxis]), _mixture(labels, tf.reduce_mean(weight))
+    return _mixture(images, weight[:, :, tf.newaxis]), _mixture(targets, tf.reduce_mean(weight))
 
 
 def _mixture(batch, weight):

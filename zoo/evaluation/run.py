@@ -137,7 +137,7 @@ def _classify(classifier, batches):
     for batch in batches:
         valid = batch["valid"].numpy()
         probabilities.append(classifier.probabilities(batch["image"], valid))
-        labels.append(batch["label"].numpy()[valid])
+        labels.append(input_pipeline.labels(batch["target"]).numpy()[valid])
     return np.concatenate(probabilities), np.concatenate(labels)
 
 

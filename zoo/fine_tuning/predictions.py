@@ -58,8 +58,9 @@ def predict(classifier, split, dataset, names, batch_size=32):
     batches = input_pipeline.evaluation_batches(split, dataset, data, batch_size=batch_size)
     for number, batch in enumerate(batches.as_numpy_iterator()):
         valid = np.flatnonzero(batch["valid"])
+        labels_of_batch = input_pipeline.labels(batch["target"]).numpy()
         for row, shares in zip(valid, classifier.probabilities(batch["image"], batch["valid"]), strict=True):
-            index, label = len(labels), int(batch["label"][row])
+            index, label = len(labels), int(labels_of_batch[row])
             kept_names.append(names[number * batch_size + row])
             labels.append(label)
             probabilities.append(shares)

@@ -1,12 +1,16 @@
 """From a recipe to a model, a trainer and its stream of images."""
 
 import contextlib
+import dataclasses
 
 import keras
+import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training import averages
 from lambda_keras.zoo.training.freezing import freeze
 from lambda_keras.zoo.training.layer_rates import shares_of_rate
@@ -14,7 +18,49 @@ from lambda_keras.zoo.training.optimizers import build_optimizer
 from lambda_keras.zoo.training.trainer import Trainer
 
 
-def build_model(recipe, dataset, classifier_activation="softmax"):
+@dataclasses.dataclass(frozen=True)
+class Assembly:
+    """All parts of one training.
+
+    Attributes:
+        trainer: A `lambda_keras.zoo.training.trainer.Trainer` without its `train_dataset`.
+        model: The model to export, with softmax and in float32; its weights are random until the trainer's are copied.
+        steps_per_epoch: Steps in an epoch.
+    """
+
+    trainer: Trainer
+    model: keras.Model
+    steps_per_epoch: int
+
+    def stream(self, start_step: int) -> tf.distribute.DistributedDataset:
+        """The trainer's stream of images from a step on.
+
+        Args:
+            start_step: Steps that are done already.
+        """
+        return training_dataset(self.trainer, start_step)
+
+
+def assemble(
+    recipe: Recipe, dataset: Dataset, distribution: tf.distribute.Strategy, stopping: tf.Variable, is_new: bool
+) -> Assembly:
+    """Builds all parts of a training.
+
+    Args:
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
+        distribution: A `tf.distribute.Strategy`.
+        stopping: The variable of a `lambda_keras.zoo.training.preemption.StopFlag`.
+        is_new: As for `build_trainer`.
+
+    Raises:
+        UserError: The recipe does not fit the model, the data or the devices, or its weights cannot be loaded.
+    """
+    trainer = build_trainer(recipe, dataset, distribution, stopping, is_new)
+    return Assembly(trainer, build_model(recipe, dataset), steps_per_epoch(recipe, dataset))
+
+
+def build_model(recipe: Recipe, dataset: Dataset, classifier_activation: str | None = "softmax") -> keras.Model:
     """Builds the recipe's model for the dataset's images and classes.
 
     Args:
@@ -38,7 +84,7 @@ def build_model(recipe, dataset, classifier_activation="softmax"):
         raise UserError(f"model {recipe.model.name!r}: {error}") from error
 
 
-def load_start(model, recipe):
+def load_start(model: keras.Model, recipe: Recipe) -> lk.weights.LoadReport | None:
     """Gives a model the weights that the recipe starts from, if any, and prints what became of each.
 
     Args:
@@ -68,7 +114,9 @@ def load_start(model, recipe):
     return report
 
 
-def build_trainer(recipe, dataset, distribution, stopping, is_new=False):
+def build_trainer(
+    recipe: Recipe, dataset: Dataset, distribution: tf.distribute.Strategy, stopping: tf.Variable, is_new: bool = False
+) -> Trainer:
     """Builds model, optimizer and trainer in the strategy's scope.
 
     Args:
@@ -81,6 +129,9 @@ def build_trainer(recipe, dataset, distribution, stopping, is_new=False):
 
     Returns:
         A `lambda_keras.zoo.training.trainer.Trainer` without its `train_dataset`.
+
+    Raises:
+        UserError: The recipe does not fit the model, the data or the devices, or its weights cannot be loaded.
     """
     training = recipe.training
     keras.utils.set_random_seed(training.seed)
@@ -96,7 +147,7 @@ def build_trainer(recipe, dataset, distribution, stopping, is_new=False):
     return Trainer(model, optimizer, dataset, recipe, distribution, stopping, start)
 
 
-def training_dataset(trainer, start_step):
+def training_dataset(trainer: Trainer, start_step: int) -> tf.distribute.DistributedDataset:
     """The training stream from a step on, for all replicas.
 
     Args:
@@ -123,8 +174,12 @@ def training_dataset(trainer, start_step):
     return trainer.strategy.distribute_datasets_from_function(batches_of_worker)
 
 
-def steps_per_epoch(recipe, dataset):
+def steps_per_epoch(recipe: Recipe, dataset: Dataset) -> int:
     """Steps in an epoch; the images of an incomplete batch begin the next one.
+
+    Args:
+        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
 
     Raises:
         UserError: A batch is larger than the training part.

@@ -1,7 +1,9 @@
 """What is averaged before a model is evaluated, saved or exported: weights over time, statistics over replicas."""
 
 import contextlib
+from collections.abc import Iterator
 
+import keras
 import tensorflow as tf
 
 import lambda_keras as lk
@@ -20,7 +22,7 @@ class Averages:
         statistics: The variables of all BatchNorm layers' moving means and variances.
     """
 
-    def __init__(self, model, optimizer, strategy):
+    def __init__(self, model: keras.Model, optimizer: keras.optimizers.Optimizer, strategy: tf.distribute.Strategy):
         layers = batch_norms(model)
         self.statistics = [value.value for layer in layers for value in statistics_of(layer)]
         self._strategy = strategy
@@ -34,7 +36,7 @@ class Averages:
         self._share = tf.function(lambda: strategy.run(self._share_on_replica))
 
     @contextlib.contextmanager
-    def in_place_of_weights(self):
+    def in_place_of_weights(self) -> Iterator[None]:
         """Gives the model its averaged weights for the length of a block, and its own ones back after it.
 
         The exchange copies bits, so that training goes on as if nothing had happened. Without a moving average the
@@ -49,7 +51,7 @@ class Averages:
         finally:
             self._exchange()
 
-    def share_statistics(self):
+    def share_statistics(self) -> None:
         """Gives every replica the mean over the replicas of BatchNorm's moving statistics.
 
         Each replica gathers those of its own images, unless they are synchronised. They do not act on the training and
@@ -71,11 +73,11 @@ class Averages:
             value.assign(mean)
 
 
-def statistics_of(layer):
+def statistics_of(layer: lk.layers.BatchNormalization) -> tuple[keras.Variable, keras.Variable]:
     """The two variables of a BatchNorm layer's moving statistics."""
     return layer.moving_mean, layer.moving_variance
 
 
-def batch_norms(model):
+def batch_norms(model: keras.Model) -> list[lk.layers.BatchNormalization]:
     """All BatchNorm layers of a model, those inside other layers too."""
     return [layer for layer in model._flatten_layers() if isinstance(layer, lk.layers.BatchNormalization)]

@@ -6,10 +6,12 @@ The position in the data needs no place in them, because it follows from the ste
 import shutil
 import sys
 import tempfile
+from pathlib import Path
 
 import tensorflow as tf
 
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.training.trainer import Trainer
 
 KEEP = 3
 # What TensorFlow raises on files that are cut off, changed or gone.
@@ -27,13 +29,13 @@ class Checkpoints(tf.train.CheckpointManager):
             to a folder of their own that is removed.
     """
 
-    def __init__(self, trainer, folder, interval, is_chief=True):
+    def __init__(self, trainer: Trainer, folder: str | Path, interval: int, is_chief: bool = True):
         state = tf.train.Checkpoint(
             step=trainer.step,
             passes=trainer.passes,
             sums=trainer.sums,
             weights=trainer.weights,
-            # They do not change, but who goes on does not load the weights of the start again.
+            # They do not change, but a resumed run does not load the weights of the start again.
             frozen_weights=trainer.frozen_weights,
             statistics=trainer.averages.statistics,
             optimizer=[variable.value for variable in trainer.optimizer.variables],
@@ -50,8 +52,21 @@ class Checkpoints(tf.train.CheckpointManager):
             checkpoint_interval=interval,
         )
 
-    def save(self, checkpoint_number=None, check_interval=True, options=None):
+    def save(
+        self,
+        checkpoint_number: int | None = None,
+        check_interval: bool = True,
+        options: tf.train.CheckpointOptions | None = None,
+    ) -> str | None:
         """Writes a checkpoint, by default at multiples of the interval only.
+
+        Args:
+            checkpoint_number: The step, for its name.
+            check_interval: Whether to write nothing at other steps than multiples of the interval.
+            options: TensorFlow's.
+
+        Returns:
+            The path of the checkpoint, or `None` if none was written.
 
         Raises:
             UserError: It cannot be written. What was written of it is removed; all earlier ones stay.
@@ -68,7 +83,7 @@ class Checkpoints(tf.train.CheckpointManager):
                 f"{self.describe_latest()}; make room and run the same command again"
             ) from error
 
-    def restore_or_initialize(self):
+    def restore_or_initialize(self) -> str | None:
         """Restores the newest checkpoint that can be read; a damaged one is reported and the one before it taken.
 
         Returns:
@@ -92,7 +107,7 @@ class Checkpoints(tf.train.CheckpointManager):
             raise UserError(f"no checkpoint in {self._folder} can be read; start anew with --overwrite")
         return None
 
-    def describe_latest(self):
+    def describe_latest(self) -> str:
         """Says in words which checkpoint is the newest."""
         paths = self._paths()
         return f"the last good checkpoint is {paths[0]}" if paths else "there is no checkpoint yet"

@@ -2,14 +2,15 @@
 
 import contextlib
 
+import numpy as np
 import orbit
 import tensorflow as tf
 
 from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data.splits import Split
 from lambda_keras.zoo.errors import StoppedError, UserError
-
-# What a batch counts, in this order, as sums.
-LOSS, CORRECT, IMAGES, STOPPING = range(4)
+from lambda_keras.zoo.training.sums import Sums
+from lambda_keras.zoo.training.trainer import Trainer
 
 
 class Evaluator(orbit.AbstractEvaluator):
@@ -21,13 +22,13 @@ class Evaluator(orbit.AbstractEvaluator):
         averaged: Whether to take the moving average of the weights where there is one.
     """
 
-    def __init__(self, trainer, split, averaged=True):
+    def __init__(self, trainer: Trainer, split: Split, averaged: bool = True):
         self.trainer = trainer
         self.split = split
         self.averaged = averaged
         self._step = tf.function(self._eval_step)
 
-    def evaluate(self, num_steps=-1):
+    def evaluate(self, num_steps: int = -1) -> dict[str, float]:
         """Returns `loss`, with the label smoothing of the training, `accuracy` and the `images` that could be read.
 
         Args:
@@ -42,18 +43,19 @@ class Evaluator(orbit.AbstractEvaluator):
         replicas = strategy.num_replicas_in_sync
         batches = -(-self.split.count // (replicas * trainer.images_per_pass))
         iterator = iter(strategy.distribute_datasets_from_function(self._batches_of_worker(batches)))
-        sums = 0.0
+        total = np.zeros(len(Sums._fields))
         trainer.averages.share_statistics()
         with trainer.averages.in_place_of_weights() if self.averaged else contextlib.nullcontext():
             for _ in range(batches):
-                sums += self._step(iterator).numpy().astype("float64")
-                if sums[STOPPING] > 0:
+                total += self._step(iterator).numpy().astype("float64")
+                if Sums.of(total).stopping > 0:
                     break
-        if sums[STOPPING] > 0:
+        sums = Sums.of(total)
+        if sums.stopping > 0:
             raise StoppedError(int(trainer.step.numpy()))
-        if not sums[IMAGES]:
+        if not sums.images:
             raise UserError(f"none of {self.split.count} images of {trainer.dataset.name} to evaluate could be read")
-        return {"loss": sums[LOSS] / sums[IMAGES], "accuracy": sums[CORRECT] / sums[IMAGES], "images": sums[IMAGES]}
+        return {"loss": sums.mean_loss, "accuracy": sums.accuracy, "images": sums.images}
 
     def _batches_of_worker(self, batches):
         def build(context):
@@ -75,12 +77,11 @@ class Evaluator(orbit.AbstractEvaluator):
         return self.trainer.strategy.reduce("SUM", per_replica, axis=None)
 
     def _on_replica(self, batch, stopping):
-        images, labels = self.trainer.normalised(batch)
-        logits = self.trainer.model(images, training=False)
-        losses = self.trainer.losses(labels, logits)
-        correct = tf.argmax(logits, -1, tf.int32) == batch["label"]
+        logits = self.trainer.model(self.trainer.normalised(batch["image"]), training=False)
+        losses = self.trainer.losses(batch["target"], logits)
+        correct = tf.argmax(logits, -1, tf.int32) == input_pipeline.labels(batch["target"])
         valid = tf.cast(batch["valid"], tf.float32)
         # An untrained model may overflow on the black rows that fill the last batch.
         losses = tf.where(batch["valid"], losses, 0.0)
-        counts = [losses, tf.cast(correct, tf.float32) * valid, valid]
-        return tf.stack([*(tf.reduce_sum(count) for count in counts), stopping])
+        counts = (losses, tf.cast(correct, tf.float32) * valid, valid)
+        return tf.stack(Sums(*(tf.reduce_sum(count) for count in counts), stopping=stopping))

@@ -1,9 +1,12 @@
 """Which layers a training leaves as they are."""
 
+import keras
+
+from lambda_keras.zoo.recipe import Training
 from lambda_keras.zoo.training.averages import batch_norms
 
 
-def freeze(model, training):
+def freeze(model: keras.Model, training: Training) -> None:
     """Freezes the layers that a recipe does not train.
 
     A frozen BatchNorm layer normalises by its moving statistics, which it keeps, in training too.

@@ -1,9 +1,12 @@
 """Learning rates by stage: the farther from the classifier, the less the weights move (ULMFiT, ELECTRA, BEiT)."""
 
 import math
+from collections.abc import Sequence
+
+import keras
 
 
-def shares_of_rate(model, stage_decay):
+def shares_of_rate(model: keras.Model, stage_decay: float) -> list[float]:
     """What the learning rate of each trainable variable is multiplied by.
 
     A stage is what works at one resolution. With s stages from a layer to the classifier, which is one itself, the
@@ -33,12 +36,17 @@ def shares_of_rate(model, stage_decay):
     return [shares[variable.path] for variable in model.trainable_variables]
 
 
-def with_shares(optimizer_class, shares):
+def with_shares(
+    optimizer_class: type[keras.optimizers.Optimizer], shares: Sequence[float]
+) -> type[keras.optimizers.Optimizer]:
     """An optimizer class whose learning rate, and decoupled weight decay with it, is a share for each variable.
 
     Args:
         optimizer_class: Of `keras.optimizers`.
         shares: For each variable that it will be built with, in order, what the learning rate is multiplied by.
+
+    Returns:
+        A subclass of the same name and arguments.
     """
 
     class WithShares(optimizer_class):

@@ -1,8 +1,11 @@
-"""The memory that a training needs on each replica, told before it is started."""
+"""The memory that a training needs on each replica, estimated before it is started."""
 
 import dataclasses
 
+import keras
 import tensorflow as tf
+
+from lambda_keras.zoo.training.trainer import Trainer
 
 # Operations that hand on their input's memory under another shape.
 _VIEWS = ("ExpandDims", "Identity", "Reshape", "Squeeze")
@@ -31,7 +34,7 @@ class Memory:
     input_batch: int
 
     @property
-    def total(self):
+    def total(self) -> int:
         """The sum of all parts.
 
         Left out are TensorFlow itself (with CUDA about 1 GB), temporary memory of single operations and fragmentation.
@@ -39,8 +42,8 @@ class Memory:
         return sum(dataclasses.astuple(self))
 
 
-def estimate(trainer, images):
-    """Tells the memory that a replica needs.
+def estimate(trainer: Trainer, images: int) -> Memory:
+    """Estimates the memory that a replica needs.
 
     Args:
         trainer: A `lambda_keras.zoo.training.trainer.Trainer`; what it was made with is all that counts, nothing is
@@ -68,13 +71,13 @@ def estimate(trainer, images):
     )
 
 
-def activations(model, images):
+def activations(model: keras.Model, images: int) -> int:
     """Bytes of the tensors that a forward pass makes and the gradient reads, each counted once.
 
     TensorFlow traces forward pass and gradient of one image and of two into graphs, from which this is read; nothing is
     computed. XLA may keep less, since it computes cheap operations again, and a TPU may need more, since it pads
-    channels to multiples of 128. On a CPU a lambda layer works off large maps (28x28 and above) in chunks and computes
-    those again in the gradient; other devices keep them, and so need more than is told here.
+    channels to multiples of 128. On a CPU a lambda layer processes large maps (28x28 and above) in chunks and computes
+    those again in the gradient; other devices keep them, and so need more than is estimated here.
 
     Args:
         model: A functional `keras.Model` whose input has a known size, batch aside.

@@ -1,6 +1,7 @@
 """`metrics.csv`: a row after every epoch, which outlives the process."""
 
 import csv
+from pathlib import Path
 
 from lambda_keras.atomic import replacing
 
@@ -35,11 +36,11 @@ class MetricsLog:
         rows: A dictionary with the keys `COLUMNS` for each epoch.
     """
 
-    def __init__(self, path, epochs=0):
+    def __init__(self, path: Path, epochs: int | None = 0):
         self.path = path
         self.rows = _read(path)[:epochs] if path.exists() else []
 
-    def add(self, epoch, **values):
+    def add(self, epoch: int, **values: float | None) -> None:
         """Adds a row.
 
         Args:
@@ -49,19 +50,19 @@ class MetricsLog:
         rounded = {name: None if value is None else float(f"{value:.6g}") for name, value in values.items()}
         self.rows.append({"epoch": epoch, **rounded})
 
-    def write(self):
+    def write(self) -> None:
         """Writes all rows to the file."""
         with replacing(self.path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
             writer = csv.DictWriter(file, COLUMNS)
             writer.writeheader()
             writer.writerows(self.rows)
 
-    def best_epoch(self):
+    def best_epoch(self) -> int:
         """The first epoch with the highest validation accuracy."""
         return max(self.rows, key=lambda row: (row["val_accuracy"], -row["epoch"]))["epoch"]
 
-    def epochs_without_progress(self):
-        """Epochs since the best one."""
+    def epochs_without_progress(self) -> int:
+        """Epochs since the best one; 0 while there is none."""
         return self.rows[-1]["epoch"] - self.best_epoch() if self.rows else 0
 
 

@@ -1,7 +1,10 @@
 """A recipe's optimizer, and the two kinds of weight decay."""
 
+from collections.abc import Sequence
+
 import keras
 
+from lambda_keras.zoo.recipe import Training
 from lambda_keras.zoo.training import schedules
 from lambda_keras.zoo.training.layer_rates import with_shares
 
@@ -17,7 +20,12 @@ _KINDS = {
 }
 
 
-def build_optimizer(training, steps_per_epoch, variables, shares=None):
+def build_optimizer(
+    training: Training,
+    steps_per_epoch: int,
+    variables: Sequence[keras.Variable],
+    shares: Sequence[float] | None = None,
+) -> keras.optimizers.Optimizer:
     """Builds the recipe's optimizer with its schedule, its moving average and its loss scale.
 
     Args:
@@ -48,14 +56,22 @@ def build_optimizer(training, steps_per_epoch, variables, shares=None):
     return optimizer
 
 
-def decays(variable, training):
+def decays(variable: keras.Variable, training: Training) -> bool:
     """Whether weight decay applies to a variable: if it is a kernel, or the recipe says all.
 
     Biases, BatchNorm's scales and offsets, and position tables are not kernels.
+
+    Args:
+        variable: A trainable variable.
+        training: A `lambda_keras.zoo.recipe.Training`.
     """
     return training.weight_decay_on == "all" or variable.name == "kernel"
 
 
-def inner_optimizer(optimizer):
-    """The optimizer inside a loss scale, or the optimizer itself."""
+def inner_optimizer(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer inside a loss scale, or the optimizer itself.
+
+    Args:
+        optimizer: From `build_optimizer`.
+    """
     return getattr(optimizer, "inner_optimizer", optimizer)

@@ -1,5 +1,8 @@
-"""What a training run tells at its beginning, and writes and tells at its end."""
+"""What a training run prints at its beginning, and writes and prints at its end."""
 
+from pathlib import Path
+
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -7,13 +10,16 @@ import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.recipe import Recipe
+from lambda_keras.zoo.training.trainer import Trainer
 
 # test.npz holds at most so many bytes of pixels: all of a small test split, an even sample of a large one.
 SAMPLE_BYTES = 64 * 2**20
 
 
-def introduce(trainer, step):
+def introduce(trainer: Trainer, step: int) -> None:
     """Prints what is about to be trained, on what, and where it starts.
 
     Args:
@@ -32,13 +38,19 @@ def introduce(trainer, step):
         print(f"Going on from the checkpoint of step {step} (epoch {epoch:.2f})")
 
 
-def report(accuracy, images, folder):
-    """Prints the end: the accuracy on the test split, 0..1, how many images it is of, and the folder."""
+def report(accuracy: float, images: float, folder: str | Path) -> None:
+    """Prints the end of a training.
+
+    Args:
+        accuracy: On the test split, 0..1.
+        images: How many images it is of.
+        folder: The run folder.
+    """
     print(f"Test accuracy {accuracy:.2%}: {accuracy * images:.0f} of {images:.0f} images that training never saw")
     print(f"Wrote {folder}", flush=True)
 
 
-def write_model(model, dataset, recipe, folder):
+def write_model(model: keras.Model, dataset: Dataset, recipe: Recipe, folder: Path) -> None:
     """Writes the model and its record.
 
     Args:
@@ -52,7 +64,7 @@ def write_model(model, dataset, recipe, folder):
         model.save(partial)
 
 
-def write(model, dataset, recipe, rows, folder):
+def write(model: keras.Model, dataset: Dataset, recipe: Recipe, rows: list[dict], folder: Path) -> None:
     """Writes the files of a finished run: those of `write_model`, a sample of the test split and the pictures.
 
     Args:
@@ -91,5 +103,5 @@ def _sample(dataset, recipe):
     images, labels = [], []
     for batch in batches.as_numpy_iterator():
         images.append(batch["image"][batch["valid"]])
-        labels.append(batch["label"][batch["valid"]])
+        labels.append(input_pipeline.labels(batch["target"][batch["valid"]]))
     return np.concatenate(images), np.concatenate(labels).astype("int64")

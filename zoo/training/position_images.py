@@ -10,7 +10,7 @@ import lambda_keras as lk
 COLOUR_MAP = "RdBu_r"
 
 
-def position_table_images(model):
+def position_table_images(model: keras.Model) -> dict[str, np.ndarray]:
     """Draws the position tables R of a model's first, middle and last lambda layer.
 
     Three, because a deep model has dozens of these layers and TensorBoard keeps every picture of every epoch. Each

@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+from typing import Self
 
 import tensorflow as tf
 
@@ -23,7 +24,7 @@ class StopFlag:
         with tf.device("CPU:0"):
             self.raised = tf.Variable(0.0, trainable=False)
 
-    def __enter__(self):
+    def __enter__(self) -> Self:
         """Takes the signals over."""
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
@@ -33,7 +34,7 @@ class StopFlag:
         self._thread.start()
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, *_: object) -> None:
         """Gives the signals back."""
         signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._handlers.items():

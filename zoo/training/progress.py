@@ -14,7 +14,7 @@ class Progress:
         show: Whether to show anything; only one of several workers does.
     """
 
-    def __init__(self, images, done=0, show=True):
+    def __init__(self, images: int, done: int = 0, show: bool = True):
         self._show = show
         self._bar = tqdm(
             total=images,
@@ -27,7 +27,7 @@ class Progress:
             disable=not (show and sys.stdout.isatty()),
         )
 
-    def update(self, images, output):
+    def update(self, images: int, output: dict[str, float]) -> None:
         """Moves the bar.
 
         Args:
@@ -37,8 +37,13 @@ class Progress:
         self._bar.set_postfix(loss=f"{output['loss']:.3f}", accuracy=f"{output['accuracy']:.2%}", refresh=False)
         self._bar.update(images - self._bar.n)
 
-    def epoch(self, row, epochs):
-        """Writes the line of an epoch, from a row of `lambda_keras.zoo.training.metrics_log.MetricsLog`."""
+    def epoch(self, row: dict[str, float | None], epochs: int) -> None:
+        """Writes the line of an epoch.
+
+        Args:
+            row: A row of `lambda_keras.zoo.training.metrics_log.MetricsLog`.
+            epochs: Epochs of the whole training.
+        """
         if self._show:
             rate = row["images_per_second"]
             line = (
@@ -52,6 +57,6 @@ class Progress:
             tqdm.write(line, file=sys.stdout)
             sys.stdout.flush()
 
-    def close(self):
+    def close(self) -> None:
         """Ends the bar."""
         self._bar.close()

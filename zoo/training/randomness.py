@@ -5,10 +5,11 @@ Keras keeps the state of its seed generators in variables that are in no checkpo
 
 import functools
 
+import keras
 import tensorflow as tf
 
 
-def derive_seeds(model, seed, passes):
+def derive_seeds(model: keras.Model, seed: int, passes: tf.Variable) -> None:
     """Makes every seed generator of a model a function of the seed, its place in the model, the pass and the replica.
 
     Args:
@@ -21,7 +22,7 @@ def derive_seeds(model, seed, passes):
         layer.seed_generator.next = functools.partial(_next, seed, place + 1, passes)
 
 
-def pass_seed(seed, place, passes):
+def pass_seed(seed: int, place: int, passes: tf.Variable | tf.Tensor) -> tf.Tensor:
     """The seed of one random choice in one forward pass on one replica.
 
     Args:

@@ -3,6 +3,8 @@
 import keras
 from keras import ops
 
+from lambda_keras.zoo.recipe import Training
+
 
 class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
     """A linear warm-up from zero, then another schedule, whose steps count from the end of the warm-up.
@@ -13,20 +15,20 @@ class WarmUp(keras.optimizers.schedules.LearningRateSchedule):
         after: The `keras.optimizers.schedules.LearningRateSchedule` that follows.
     """
 
-    def __init__(self, peak, warmup_steps, after):
+    def __init__(self, peak: float, warmup_steps: int, after: keras.optimizers.schedules.LearningRateSchedule):
         super().__init__()
         self.peak = peak
         self.warmup_steps = warmup_steps
         self.after = after
 
-    def __call__(self, step):
+    def __call__(self, step: int | keras.KerasTensor) -> keras.KerasTensor:
         """Returns the learning rate of a step, float32."""
         step = ops.cast(step, "float32")
         rising = self.peak * step / self.warmup_steps
         return ops.where(step < self.warmup_steps, rising, self.after(step - self.warmup_steps))
 
 
-def build_schedule(training, steps_per_epoch):
+def build_schedule(training: Training, steps_per_epoch: int) -> keras.optimizers.schedules.LearningRateSchedule:
     """Builds a recipe's schedule.
 
     With w warm-up steps, T steps in all and peak p, the rate of step t is p·t/w for t < w, and from there on

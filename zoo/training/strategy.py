@@ -7,7 +7,7 @@
 | `multi_worker` | all GPUs, or the CPU, of several machines that run the same command | all-reduce over the network |
 | `tpu` | all cores of a TPU or a slice of a pod | the TPU's own network |
 
-Every replica holds all weights and works off an equal share of each batch, so a recipe means the same under all of
+Every replica holds all weights and processes an equal share of each batch, so a recipe means the same under all of
 them: its `batch_size` is that of all replicas together.
 """
 
@@ -22,7 +22,7 @@ NAMES = ("default", "mirrored", "multi_worker", "tpu")
 EXAMPLE = '{"cluster": {"worker": ["host0:12345", "host1:12345"]}, "task": {"type": "worker", "index": 0}}'
 
 
-def create(name, tpu=None):
+def create(name: str, tpu: str | None = None) -> tf.distribute.Strategy:
     """Makes the strategy of a name; call it before anything else of TensorFlow.
 
     Args:
@@ -53,10 +53,45 @@ def create(name, tpu=None):
     return tf.distribute.get_strategy()
 
 
-def is_chief(strategy):
-    """Whether this process is the one that writes the run folder: the only one, or worker 0."""
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes the run folder: the only one, or worker 0.
+
+    Args:
+        strategy: From `create`.
+    """
     resolver = strategy.cluster_resolver
     return not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) or resolver.task_id in (0, None)
+
+
+def wait_for_workers(strategy: tf.distribute.Strategy) -> None:
+    """Returns once all workers of the strategy have called it.
+
+    Args:
+        strategy: From `create`.
+    """
+    _mean_over_replicas(strategy, 0)
+
+
+def workers_agree(strategy: tf.distribute.Strategy, number: float) -> bool:
+    """Whether all workers of the strategy call it with the same number; they wait for each other.
+
+    Args:
+        strategy: From `create`.
+        number: This worker's.
+
+    Example:
+        >>> workers_agree(create("default"), 3)
+        True
+    """
+    return _mean_over_replicas(strategy, number) == number
+
+
+def _mean_over_replicas(strategy, number):
+    @tf.function
+    def mean():
+        return strategy.reduce("MEAN", strategy.run(lambda: tf.constant(number, tf.float64)), axis=None)
+
+    return float(mean())
 
 
 def _multi_worker():

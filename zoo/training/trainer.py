@@ -1,11 +1,12 @@
 """The training step, the same under every strategy, in the loop of Orbit.
 
-A batch is shared out among the replicas, and a replica works its share off in `gradient_accumulation` passes. All
+A batch is shared out among the replicas, and a replica processes its share in `gradient_accumulation` passes. All
 gradients are of the sum of the losses divided by the size of the whole batch, so their sum over passes and replicas is
 the gradient of the mean, whatever the number of either.
 """
 
 import math
+from collections.abc import Callable, Iterator
 
 import keras
 import numpy as np
@@ -13,13 +14,14 @@ import orbit
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.zoo.data import mixing
+from lambda_keras.zoo.data import input_pipeline, mixing
+from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError
+from lambda_keras.zoo.recipe import Recipe, Training
 from lambda_keras.zoo.training import optimizers, randomness
 from lambda_keras.zoo.training.averages import Averages, batch_norms, statistics_of
+from lambda_keras.zoo.training.sums import Sums
 
-# What a pass counts, in this order, as sums.
-LOSS, CORRECT, IMAGES, UNREADABLE, STOPPING = range(5)
 # The place of mixup's random choices among those of a pass; dropout layers have those from 1 on.
 MIXING = 0
 
@@ -44,14 +46,23 @@ class Trainer(orbit.StandardTrainer):
         averages: Its `lambda_keras.zoo.training.averages.Averages`.
         weights: The variables that are trained.
         frozen_weights: Those of frozen layers, but for BatchNorm's statistics.
-        sums: float64 variable of the sums `LOSS` … `STOPPING` since `start_epoch`.
+        sums: float64 variable of the `lambda_keras.zoo.training.sums.Sums` since `start_epoch`.
         images_per_pass: Images that a replica takes at a time.
 
     Raises:
         UserError: The batch cannot be shared out equally.
     """
 
-    def __init__(self, model, optimizer, dataset, recipe, strategy, stopping, start=None):
+    def __init__(
+        self,
+        model: keras.Model,
+        optimizer: keras.optimizers.Optimizer,
+        dataset: Dataset,
+        recipe: Recipe,
+        strategy: tf.distribute.Strategy,
+        stopping: tf.Variable,
+        start: lk.weights.LoadReport | None = None,
+    ):
         super().__init__(train_dataset=None)
         self.model = model
         self.optimizer = optimizer
@@ -65,7 +76,7 @@ class Trainer(orbit.StandardTrainer):
             self.step = orbit.utils.create_global_step()
             self.passes = orbit.utils.create_global_step()
         with tf.device("CPU:0"):
-            self.sums = tf.Variable(tf.zeros(5, tf.float64), trainable=False)
+            self.sums = tf.Variable(tf.zeros(len(Sums._fields), tf.float64), trainable=False)
             self._interrupted = tf.Variable(False, trainable=False)
         self.averages = Averages(model, optimizer, strategy)
         self.weights = [variable.value for variable in model.trainable_variables]
@@ -81,15 +92,15 @@ class Trainer(orbit.StandardTrainer):
             self._train_on_replica = tf.function(self.train_on_replica, jit_compile=True)
 
     @property
-    def learning_rate(self):
+    def learning_rate(self) -> float:
         """The learning rate of the next step."""
         return float(optimizers.inner_optimizer(self.optimizer).learning_rate)
 
-    def start_epoch(self):
+    def start_epoch(self) -> None:
         """Sets the sums to zero."""
         self.sums.assign(tf.zeros_like(self.sums))
 
-    def create_train_loop_fn(self):
+    def create_train_loop_fn(self) -> Callable[[Iterator, tf.Tensor], None]:
         """Orbit's loop of steps, which also ends when a signal came or the loss is not finite."""
 
         @tf.function
@@ -100,100 +111,138 @@ class Trainer(orbit.StandardTrainer):
 
         return loop
 
-    def train_loop_begin(self):
+    def train_loop_begin(self) -> None:
         """Remembers the sums, for the means of the loop."""
         self._sums_before = self.sums.numpy()
 
-    def train_step(self, iterator):
-        """One step on all replicas; called in a graph."""
+    def train_step(self, iterator: Iterator) -> None:
+        """One step on all replicas; called in a graph.
+
+        Args:
+            iterator: Of `train_dataset`; a step takes `gradient_accumulation` of its elements.
+        """
         passes = self.recipe.training.gradient_accumulation
         if passes == 1:
             sums = self._run(self._train_on_replica, next(iterator))
             self.passes.assign_add(1)
         else:
-            sums = tf.zeros(5)
+            sums = tf.zeros(len(Sums._fields))
             for _ in tf.range(passes):
                 sums += self._run(self._accumulate_on_replica, next(iterator))
                 self.passes.assign_add(1)
             self.strategy.run(self._apply_accumulated)
         self.step.assign_add(1)
         self.sums.assign_add(tf.cast(sums, tf.float64))
-        self._interrupted.assign(tf.logical_or(sums[STOPPING] > 0, ~tf.math.is_finite(sums[LOSS])))
+        sums = Sums.of(sums)
+        self._interrupted.assign(tf.logical_or(sums.stopping > 0, ~tf.math.is_finite(sums.loss)))
 
-    def train_loop_end(self):
-        """Returns the loop's means, or ends the training.
+    def train_loop_end(self) -> dict[str, float]:
+        """Ends Orbit's loop of steps, or the whole training.
+
+        Returns:
+            `loss` and `accuracy`, means over the loop's images, and the `learning_rate` of the next step.
 
         Raises:
             StoppedError: A signal asked for it; all workers get here after the same step.
             NonFiniteLossError: The loss is infinite or not a number.
             UserError: No image of the loop could be read.
         """
-        sums = self.sums.numpy() - self._sums_before
-        if not math.isfinite(sums[LOSS]):
+        sums = Sums.of(self.sums.numpy() - self._sums_before)
+        if not math.isfinite(sums.loss):
             raise NonFiniteLossError(
                 f"the loss is not finite at step {self.step.numpy()} (learning rate {self.learning_rate:.3g}); "
                 "lower training.learning_rate or raise training.warmup_epochs"
             )
-        if sums[STOPPING] > 0:
+        if sums.stopping > 0:
             raise StoppedError(int(self.step.numpy()))
-        if sums[UNREADABLE] == sums[IMAGES]:
+        if sums.unreadable == sums.images:
             raise UserError(
-                f"none of the {sums[IMAGES]:.0f} training images up to step {self.step.numpy()} could be read; "
+                f"none of the {sums.images:.0f} training images up to step {self.step.numpy()} could be read; "
                 "look at them with lambda-zoo inspect-data"
             )
         return {
-            "loss": sums[LOSS] / sums[IMAGES],
-            "accuracy": sums[CORRECT] / sums[IMAGES],
+            "loss": sums.mean_loss,
+            "accuracy": sums.accuracy,
             "learning_rate": self.learning_rate,
         }
 
-    def normalised(self, batch):
-        """The images of a batch as the model takes them, and their labels one-hot."""
-        images = lk.preprocess_input(batch["image"], mean=self.dataset.mean, std=self.dataset.std)
-        return images, tf.one_hot(batch["label"], len(self.dataset.class_names))
+    def normalised(self, images: tf.Tensor) -> tf.Tensor:
+        """The images of a batch as the model takes them.
 
-    def losses(self, labels, logits):
-        """The loss of each image, with the recipe's label smoothing."""
+        Args:
+            images: uint8 `[batch, height, width, channels]`.
+
+        Returns:
+            float32 of the same shape.
+        """
+        return lk.preprocess_input(images, mean=self.dataset.mean, std=self.dataset.std)
+
+    def losses(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
+        """The loss of each image, with the recipe's label smoothing.
+
+        Args:
+            targets: The shares of the classes, float32 `[batch, classes]`.
+            logits: `[batch, classes]`.
+
+        Returns:
+            float32 `[batch]`.
+        """
         smoothing = self.recipe.training.label_smoothing
-        return keras.losses.categorical_crossentropy(labels, logits, from_logits=True, label_smoothing=smoothing)
+        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
 
-    def train_on_replica(self, batch, stopping):
-        """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole."""
-        gradients, sums = self._gradients(batch, stopping)
+    def gradients(self, batch: dict[str, tf.Tensor]) -> tuple[list[tf.Tensor], Sums]:
+        """The gradients of one pass of a replica, and what it counts: what a task of another kind overrides.
+
+        It is called in a graph, in the replica's context, and must compile with XLA where the recipe asks for that.
+
+        Args:
+            batch: `images_per_pass` images, see `lambda_keras.zoo.data.input_pipeline`.
+
+        Returns:
+            A dense gradient for each of `weights`, of the sum of the losses divided by the size of the whole batch and
+            times the optimizer's loss scale if there is one; and the `lambda_keras.zoo.training.sums.Sums` of the pass.
+        """
+        training, data = self.recipe.training, self.recipe.data
+        images, targets = self.normalised(batch["image"]), batch["target"]
+        if data.mixup or data.cutmix:
+            seed = randomness.pass_seed(training.seed, MIXING, self.passes)
+            images, targets = mixing.mix(images, targets, data, seed)
+        with tf.GradientTape() as tape:
+            logits = self.model(images, training=True)
+            losses = self.losses(targets, logits)
+            weights = 1.0 if self._class_weights is None else tf.linalg.matvec(targets, self._class_weights)
+            loss = tf.reduce_sum(losses * weights) / training.batch_size
+            loss = self.optimizer.scale_loss(loss)
+        # Position tables are gathered, which makes their gradients sparse.
+        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)]
+        correct = tf.argmax(logits, -1, tf.int32) == input_pipeline.labels(targets)
+        counts = (correct, tf.ones_like(correct), ~batch["valid"])
+        return gradients, Sums(tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts))
+
+    def train_on_replica(self, batch: dict[str, tf.Tensor], stopping: tf.Tensor) -> tf.Tensor:
+        """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole.
+
+        Args:
+            batch: `images_per_pass` images, see `lambda_keras.zoo.data.input_pipeline`.
+            stopping: The value of the stop flag.
+
+        Returns:
+            The `lambda_keras.zoo.training.sums.Sums` of the pass as a vector `[5]`.
+        """
+        gradients, sums = self.gradients(batch)
         self._apply(gradients)
-        return sums
+        return tf.stack(sums._replace(stopping=stopping))
 
     def _accumulate_on_replica(self, batch, stopping):
-        gradients, sums = self._gradients(batch, stopping)
+        gradients, sums = self.gradients(batch)
         for accumulator, gradient in zip(self._accumulators, gradients, strict=True):
             accumulator.assign_add(gradient)
-        return sums
+        return tf.stack(sums._replace(stopping=stopping))
 
     def _apply_accumulated(self):
         self._apply([tf.identity(accumulator) for accumulator in self._accumulators])
         for accumulator in self._accumulators:
             accumulator.assign(tf.zeros_like(accumulator))
-
-    def _gradients(self, batch, stopping):
-        """The gradients of a replica's pass, times the loss scale if there is one, and what it counts."""
-        training, data = self.recipe.training, self.recipe.data
-        images, labels = self.normalised(batch)
-        if data.mixup or data.cutmix:
-            seed = randomness.pass_seed(training.seed, MIXING, self.passes)
-            images, labels = mixing.mix(images, labels, data, seed)
-        with tf.GradientTape() as tape:
-            logits = self.model(images, training=True)
-            losses = self.losses(labels, logits)
-            # The labels of mixed images are shares of classes.
-            weights = 1.0 if self._class_weights is None else tf.linalg.matvec(labels, self._class_weights)
-            loss = tf.reduce_sum(losses * weights) / training.batch_size
-            loss = self.optimizer.scale_loss(loss)
-        # Position tables are gathered, which makes their gradients sparse.
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)]
-        correct = tf.argmax(logits, -1) == tf.argmax(labels, -1)
-        counts = [correct, tf.ones_like(correct), ~batch["valid"]]
-        sums = [tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts), stopping]
-        return gradients, tf.stack(sums)
 
     def _apply(self, gradients):
         """Adds the weight decay, clips the whole batch's gradient and updates the weights, on one replica."""
@@ -238,7 +287,7 @@ class Trainer(orbit.StandardTrainer):
         )
 
 
-def class_weights(dataset):
+def class_weights(dataset: Dataset) -> tf.Tensor:
     """The weight of each class, inverse to its share of the training images; their mean over these images is 1.
 
     Args:
@@ -259,7 +308,7 @@ def _frozen_weights(model):
     return [variable.value for variable in model.weights if variable.path not in paths]
 
 
-def images_per_pass(training, replicas):
+def images_per_pass(training: Training, replicas: int) -> int:
     """Images that a replica takes at a time.
 
     Args:

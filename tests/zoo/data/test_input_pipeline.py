@@ -24,11 +24,12 @@ def digits():
 def take(batches, count):
     """The rows of the first batches as one dictionary of arrays."""
     taken = list(batches.take(count).as_numpy_iterator())
-    return {key: np.concatenate([batch[key] for batch in taken]) for key in ("image", "label", "valid")}
+    rows = {key: np.concatenate([batch[key] for batch in taken]) for key in ("image", "target", "valid")}
+    return {**rows, "label": input_pipeline.labels(rows["target"]).numpy()}
 
 
 def assert_equal(one, other):
-    for key in ("image", "label", "valid"):
+    for key in ("image", "target", "valid"):
         np.testing.assert_array_equal(one[key], other[key])
 
 
@@ -55,7 +56,7 @@ def test_training_batches_are_full_endless_and_of_static_shape(training):
     assert batches.cardinality() == tf.data.INFINITE_CARDINALITY
     assert batches.element_spec == {
         "image": tf.TensorSpec([7, 12, 12, 1], tf.uint8),
-        "label": tf.TensorSpec([7], tf.int32),
+        "target": tf.TensorSpec([7, 10], tf.float32),
         "valid": tf.TensorSpec([7], tf.bool),
     }
 
@@ -177,7 +178,8 @@ def damaged(request, damaged_folder, recipe_data):
     dataset = catalog.load(data, damaged_folder)
     files = sorted(damaged_folder.glob("*/*"))
     split = FileSplit(files, np.arange(len(files)))
-    return dataclasses.replace(dataset, train=split), data, {i for i, file in enumerate(files) if file.name in DAMAGED}
+    dataset = dataclasses.replace(dataset, train=split, class_names=tuple(map(str, range(len(files)))))
+    return dataset, data, {i for i, file in enumerate(files) if file.name in DAMAGED}
 
 
 def test_damaged_images_are_replaced_in_training(damaged):
@@ -190,7 +192,9 @@ def test_damaged_images_are_replaced_in_training(damaged):
         first = int(np.argmax(rows["valid"]))
         for row in np.flatnonzero(~rows["valid"]):
             np.testing.assert_array_equal(rows["image"][row], rows["image"][first])
-        np.testing.assert_array_equal(rows["label"], np.where(rows["valid"], expected, expected[first]))
+        np.testing.assert_array_equal(
+            input_pipeline.labels(rows["target"]), np.where(rows["valid"], expected, expected[first])
+        )
 
 
 def test_damaged_images_are_not_valid_in_evaluation(damaged):

@@ -108,7 +108,7 @@ def test_the_stream_of_a_later_step_is_the_rest_of_the_whole_one(trainer):
     rest = list(assemble.training_dataset(trainer, start_step=3).take(2))
     assert whole[0]["image"].shape == (16, 16, 16, 1)
     for batch, expected in zip(rest, whole[3:], strict=True):
-        assert batch.keys() == {"image", "label", "valid"}
+        assert batch.keys() == {"image", "target", "valid"}
         for key, value in batch.items():
             np.testing.assert_array_equal(value, expected[key])
 

@@ -81,7 +81,7 @@ step = tf.function(lambda batch: trainer.train_on_replica(batch, trainer.stoppin
 for images in ({few}, {many}):
     batch = {{
         "image": tf.zeros([images, 64, 64, 1], tf.uint8),
-        "label": tf.zeros([images], tf.int32),
+        "target": tf.one_hot(tf.zeros([images], tf.int32), 10),
         "valid": tf.ones([images], tf.bool),
     }}
     estimate = memory.estimate(trainer, images).total

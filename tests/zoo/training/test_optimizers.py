@@ -108,7 +108,8 @@ def train(shares=None, **training):
     dataset = SimpleNamespace(mean=(0.0,), std=(1.0,), class_names=range(CLASSES))
     trainer = Trainer(model, optimizer, dataset, resolved, tf.distribute.get_strategy(), tf.Variable(0.0))
     for images, labels in batches():
-        trainer.train_on_replica({"image": images, "label": labels, "valid": np.ones(BATCH, bool)}, tf.constant(0.0))
+        batch = {"image": images, "target": tf.one_hot(labels, CLASSES), "valid": np.ones(BATCH, bool)}
+        trainer.train_on_replica(batch, tf.constant(0.0))
     return {variable.name: variable.numpy() for variable in model.trainable_variables}
 
 

@@ -12,7 +12,8 @@ from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, UserError
 from lambda_keras.zoo.training import assemble
 from lambda_keras.zoo.training.preemption import StopFlag
-from lambda_keras.zoo.training.trainer import IMAGES, LOSS, UNREADABLE, class_weights, images_per_pass
+from lambda_keras.zoo.training.sums import Sums
+from lambda_keras.zoo.training.trainer import class_weights, images_per_pass
 from tests.zoo.training.train_some_steps import SETTINGS, STEPS
 from tests.zoo.training.workers import run_workers
 
@@ -72,12 +73,16 @@ def test_class_weights_make_all_classes_count_alike():
     np.testing.assert_allclose(weights * counts, counts.sum() / 10, rtol=1e-6)
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
     # The gradient of a batch of one class is that without weights, times the weight.
-    batch = {"image": np.zeros((16, 16, 16, 1), "uint8"), "label": np.full(16, 3), "valid": np.ones(16, bool)}
-    weighted, sums = trainer._gradients(batch, tf.constant(0.0))
+    batch = {
+        "image": np.zeros((16, 16, 16, 1), "uint8"),
+        "target": np.eye(10, dtype="float32")[[3] * 16],
+        "valid": np.ones(16, bool),
+    }
+    weighted, sums = trainer.gradients(batch)
     trainer._class_weights = None
-    plain, plain_sums = trainer._gradients(batch, tf.constant(0.0))
+    plain, plain_sums = trainer.gradients(batch)
     np.testing.assert_allclose(flat(weighted), flat(plain) * weights[3], rtol=1e-3, atol=1e-5)
-    assert sums[LOSS] == plain_sums[LOSS]
+    assert sums.loss == plain_sums.loss
 
 
 def test_a_class_without_training_images_has_no_weight():
@@ -128,7 +133,8 @@ def test_unreadable_images_are_counted():
 
     trainer.train_dataset = trainer.train_dataset.map(spoil)
     trainer.train(tf.constant(2))
-    assert trainer.sums.numpy()[[IMAGES, UNREADABLE]].tolist() == [32, 6]
+    sums = Sums.of(trainer.sums.numpy())
+    assert (sums.images, sums.unreadable) == (32, 6)
 
 
 def test_nothing_but_unreadable_images_ends_the_loop():
