@@ -17,7 +17,7 @@ import pytest
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parent
 # The files that take longest, the longest first. Two processes work through the files in this order (see the Makefile),
-# and end together if the last files are short.
+# and end together if the last files are short. `make test-fast` leaves these out.
 HEAVY = (
     "test_shell_blocks.py",
     "export/test_round_trips.py",
@@ -40,6 +40,12 @@ HEAVY = (
     "zoo/test_shipped_weights.py",
     "zoo/training/test_dry_run.py",
     "export/web/test_page.py",
+    "export/checks/test_benchmark.py",
+    "export/checks/test_run_artifact.py",
+    "export/serving/test_instructions.py",
+    "export/serving/test_run_requests.py",
+    "export/test_c_loader.py",
+    "lambda_keras/test_explain.py",
     "test_docs.py",
     "test_packaging.py",
 )
@@ -47,10 +53,12 @@ HEAVY = (
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items):
-    """Puts the heavy files first, and marks tests that ask for a process before `-m` selects by marks."""
+    """Puts the heavy files first, and marks their tests and those that ask for a process before `-m` selects."""
     places = {TESTS / name: place for place, name in enumerate(HEAVY)}
     items.sort(key=lambda item: places.get(item.path, len(HEAVY)))
     for item in items:
+        if item.path in places:
+            item.add_marker("slow")
         if {"run_python", "warm_python"} & {*item.fixturenames}:
             item.add_marker("process")
 

@@ -40,7 +40,7 @@ NEEDS = {
     "~/": "data of the reader's",
     "/shared/": "data of the reader's",
     "runs/lambda_resnet152_224": "a training with ImageNet",
-    "multi_worker": "several processes; tests/zoo/training/test_faults.py starts them",
+    "multi_worker": "several processes; tests/zoo/training/test_worker_faults.py starts them",
     "lambda_resnet152_224 --strategy": "ImageNet and several devices",
     "runs/flowers": "photographs of flowers",
     "runs/pictures": "photographs, and a network",

@@ -24,12 +24,12 @@ def test_a_worker_of_two_is_killed_and_stopped_and_the_supervisor_starts_both_ag
     result = train(supervised(warm_python), undisturbed, strategy="multi_worker")
     assert result.returncode == 0, result.stderr
 
-    result = train(supervised(warm_python), run, "5=SIGKILL,11=SIGTERM", strategy="multi_worker")
+    result = train(supervised(warm_python), run, "4=SIGKILL,6=SIGTERM", strategy="multi_worker")
     assert result.returncode == 0, result.stderr
     first, second = result.stderr.split("restart 1 of 2")
     assert "another worker is gone" in first
     # The workers agree to stop after the step in work; on a busy machine the next one has begun by then.
-    assert re.search("stopped by a signal after step 1[23]", second)
+    assert re.search("stopped by a signal after step [78]", second)
     assert "restart 2 of 2" in second
     expected, got = state(undisturbed), state(run)
     for key in expected:
