@@ -5,6 +5,7 @@ import contextlib
 import keras
 
 import lambda_keras as lk
+from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data import input_pipeline
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.training import averages
@@ -60,7 +61,7 @@ def load_start(model, recipe):
         elif start.warm_start is not None:
             report = lk.warm_start(model, start.warm_start)
     if report is not None:
-        print(report)
+        narrate(report)
     return report
 
 
