@@ -36,6 +36,34 @@ class WorkerLostError(TryAgainError):
 
 
 @contextlib.contextmanager
+def writing(path):
+    """Makes a `UserError` of what the operating system says where a file cannot be written.
+
+    Args:
+        path: The file.
+
+    Example:
+        >>> with writing("picture.png"):
+        ...     raise OSError(28, "No space left on device")
+        Traceback (most recent call last):
+        lambda_keras.zoo.errors.UserError: cannot write picture.png: No space left on device
+    """
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write {path}: {error.strerror}") from error
+
+
+@contextlib.contextmanager
+def writing_to(folder):
+    """The same of the folder that `--out` names."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from error
+
+
+@contextlib.contextmanager
 def errors_of_weights():
     """Makes a `UserError` of what `lambda_keras` raises where weights are missing, damaged or do not fit.
 

@@ -1,6 +1,5 @@
 """Images with their labels: as `lambda-zoo train` writes them beside the model, or the test part of a dataset."""
 
-import itertools
 import sys
 import zipfile
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ import numpy as np
 import lambda_keras as lk
 from lambda_keras.export.images.datasets import check_has_record, load_dataset, refuse_data_dir
 from lambda_keras.export.images.normalisation import check_normalisation
-from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data import reading
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.record import Record
 
@@ -90,11 +89,9 @@ def _read_test_part(name, record, data_dir):
         ) from error
     read = 0
     data = record.data(str(name))
-    for batch in input_pipeline.evaluation_batches(dataset.test, dataset, data, batch_size=BATCH_SIZE):
-        valid = batch["valid"].numpy()
-        stop = read + valid.sum()
-        images[read:stop] = batch["image"].numpy()[valid]
-        labels[read:stop] = input_pipeline.labels(batch["target"]).numpy()[valid]
+    for batch in reading.batches(dataset.test, dataset, data, batch_size=BATCH_SIZE):
+        stop = read + len(batch.labels)
+        images[read:stop], labels[read:stop] = batch.images[batch.valid], batch.labels
         read = stop
     if read < count:
         print(f"{count - read} of the {count} test images of {name} cannot be read and are left out", file=sys.stderr)
@@ -103,13 +100,11 @@ def _read_test_part(name, record, data_dir):
 
 def _check_classes(dataset, record):
     """Refuses labels that mean other classes than the model's."""
-    pairs = enumerate(itertools.zip_longest(dataset.class_names, record.class_names))
-    for label, (received, expected) in pairs:
-        if received != expected:
-            raise UserError(
-                f"{dataset.name} has other classes than the model: label {label} is {received!r}, of the model "
-                f"{expected!r}; give --data a dataset with the classes of the model"
-            )
+    if other := record.first_other_class(dataset.class_names):
+        raise UserError(
+            f"{dataset.name} has other classes than the model: label {other.label} is {other.received!r}, of the model "
+            f"{other.expected!r}; give --data a dataset with the classes of the model"
+        )
 
 
 def load_labelled_images(path: Path, model: keras.Model) -> LabelledImages:

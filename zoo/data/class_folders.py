@@ -8,7 +8,7 @@ from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, progress_bar
 from lambda_keras.zoo.data import catalog, preprocessing
 from lambda_keras.zoo.data.image_folder import PARTS
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.recipe import Data
 
 
@@ -31,7 +31,7 @@ def write_images(name, out, data_dir=None):
     out = Path(out)
     # A slash in a name, as in Fashion-MNIST's T-shirt/top, would be a folder in a folder.
     folders = [out / class_name.replace("/", "-") for class_name in dataset.class_names]
-    try:
+    with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):
             raise UserError(f"{out} is not empty; give a new folder with --out")
@@ -43,6 +43,4 @@ def write_images(name, out, data_dir=None):
             encoded = tf.io.encode_png(preprocessing.decode(image, dataset.channels)).numpy()
             with replacing(folders[label] / f"{number:05}.png") as partial:
                 partial.write_bytes(encoded)
-    except OSError as error:
-        raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
     narrate(f"Wrote {total:,} images of {len(folders):,} classes to {out}")

@@ -6,7 +6,7 @@ from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots
 from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data import catalog, input_pipeline
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, writing
 
 ROWS = 6
 COLUMNS = 8
@@ -39,10 +39,7 @@ def inspect_data(recipe, out="data.png", data_dir=None):
     )
     batch = next(batches.as_numpy_iterator())
     names = [dataset.class_names[label] for label in input_pipeline.labels(batch["target"]).numpy()]
-    try:
-        with replacing(out) as partial:
-            plots.contact_sheet(batch["image"], names, batch["valid"], COLUMNS, partial)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}") from error
+    with writing(out), replacing(out) as partial:
+        plots.contact_sheet(batch["image"], names, batch["valid"], COLUMNS, partial)
     print(f"could not be read: {(~batch['valid']).sum()} of the {ROWS * COLUMNS} images shown")
     narrate(f"Wrote {out}")

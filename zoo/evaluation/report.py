@@ -52,7 +52,7 @@ class EvaluationReport:
     classes: list[ClassFigures]
 
 
-def report(probabilities, labels, class_names):
+def evaluate_probabilities(probabilities, labels, class_names):
     """Computes all figures.
 
     Args:
@@ -64,7 +64,8 @@ def report(probabilities, labels, class_names):
         An `EvaluationReport`.
 
     Example:
-        >>> report(np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]), np.array([0, 1, 1]), ("cat", "dog")).top_1
+        >>> probabilities = np.array([[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]])
+        >>> evaluate_probabilities(probabilities, np.array([0, 1, 1]), ("cat", "dog")).top_1
         0.6666666666666666
     """
     every_label = np.arange(len(class_names))

@@ -1,7 +1,6 @@
 """`lambda-zoo evaluate`: a saved model and images with labels in; figures, a table of classes and a picture out."""
 
 import csv
-import itertools
 import json
 import math
 from pathlib import Path
@@ -11,9 +10,9 @@ import numpy as np
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
-from lambda_keras.zoo.data import catalog, input_pipeline
-from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.evaluation.report import report
+from lambda_keras.zoo.data import catalog, reading
+from lambda_keras.zoo.errors import UserError, writing_to
+from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
 
 FIGURES = "evaluation.json"
@@ -83,11 +82,12 @@ def evaluate(
     narrate(f"{classifier.name} ({record.model}) on {data.name}, {split}: {part.count} images")
     for name, value in changes.items():
         narrate(f"{name} {value} instead of the record's {getattr(record.preprocessor, name)}")
-    batches = input_pipeline.evaluation_batches(part, images, data, batch_size=batch_size)
-    probabilities, labels = _classify(classifier, progress_bar(batches, unit="batch"))
+    batches = reading.batches(part, images, data, batch_size=batch_size)
+    total = math.ceil(part.count / batch_size)
+    probabilities, labels = _classify(classifier, progress_bar(batches, total=total, unit="batch"))
     if len(labels) == 0:
         raise UserError(f"none of the {part.count} images of {data.name}, {split}, could be read")
-    result = report(probabilities, labels, record.class_names)
+    result = evaluate_probabilities(probabilities, labels, record.class_names)
 
     evaluated = {
         "source": classifier.name,
@@ -121,13 +121,11 @@ def _check_dataset(dataset, record):
             f"{record.model} takes images with {record.preprocessor.channels} channels, those of {dataset.name} have "
             f"{dataset.channels}; give data with as many"
         )
-    if dataset.class_names != record.class_names:
-        pairs = itertools.zip_longest(dataset.class_names, record.class_names)
-        label, (received, expected) = next((label, pair) for label, pair in enumerate(pairs) if pair[0] != pair[1])
+    if other := record.first_other_class(dataset.class_names):
         raise UserError(
             f"{dataset.name} has {len(dataset.class_names)} classes, the model {len(record.class_names)}; the first "
-            f"that differs is label {label}, expected {expected!r}, received {received!r}; give data with the classes "
-            "of the model"
+            f"that differs is label {other.label}, expected {other.expected!r}, received {other.received!r}; give data "
+            "with the classes of the model"
         )
 
 
@@ -135,18 +133,15 @@ def _classify(classifier, batches):
     """Returns the probabilities [n, classes] and the labels [n] of the images that could be read."""
     probabilities, labels = [], []
     for batch in batches:
-        valid = batch["valid"].numpy()
-        probabilities.append(classifier.probabilities(batch["image"], valid))
-        labels.append(input_pipeline.labels(batch["target"]).numpy()[valid])
+        probabilities.append(classifier.probabilities(batch.images, batch.valid))
+        labels.append(batch.labels)
     return np.concatenate(probabilities), np.concatenate(labels)
 
 
 def _make_folder(path):
     folder = Path(path)
-    try:
+    with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from error
     return folder
 
 
@@ -184,7 +179,7 @@ def _percent(share):
 
 
 def _write(folder, figures, result, class_names):
-    try:
+    with writing_to(folder):
         with replacing(folder / FIGURES) as partial:
             partial.write_text(json.dumps(figures, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
         with replacing(folder / CLASSES) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
@@ -195,5 +190,3 @@ def _write(folder, figures, result, class_names):
                 writer.writerow((row.name, row.images, *shares))
         with replacing(folder / CONFUSION) as partial:
             plots.confusion_matrix(result.confusion, class_names, partial)
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from error

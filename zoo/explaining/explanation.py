@@ -9,7 +9,7 @@ import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.explain import InteractionMap, interaction_map, lambda_layers, map_size
 from lambda_keras.zoo.command_line import narrate
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.evaluation.prediction import named_classes, title
 from lambda_keras.zoo.explaining import plots
 from lambda_keras.zoo.explaining.grad_cam import grad_cam
@@ -111,11 +111,8 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
             raise UserError(f"a picture has room for {MOST_ROWS} queries; give fewer images, or one --query")
         print(f"{path}: {rows[-1].predicted} {rows[-1].probability:.2%}, Grad-CAM of {rows[-1].explained}")
     size = rows[-1].interaction_map.content.shape[1:-1]
-    try:
-        with replacing(out) as partial:
-            plots.grid(rows).savefig(partial)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}") from error
+    with writing(out), replacing(out) as partial:
+        plots.grid(rows).savefig(partial)
     narrate(f"layer: {layer}, whose map is {size[0]}x{size[1]} (of {', '.join(_names(classifier.model))})")
     narrate(f"Wrote {out}")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data import reading
 
 WORST = 24
 RECOGNISED = 3
@@ -55,23 +55,23 @@ def predict(classifier, split, dataset, names, batch_size=32):
     data = classifier.record.data()
     kept_names, labels, probabilities, pictures = [], [], [], {}
     worst, recognised = [], {}
-    batches = input_pipeline.evaluation_batches(split, dataset, data, batch_size=batch_size)
-    for number, batch in enumerate(batches.as_numpy_iterator()):
-        valid = np.flatnonzero(batch["valid"])
-        labels_of_batch = input_pipeline.labels(batch["target"]).numpy()
-        for row, shares in zip(valid, classifier.probabilities(batch["image"], batch["valid"]), strict=True):
-            index, label = len(labels), int(labels_of_batch[row])
-            kept_names.append(names[number * batch_size + row])
+    for batch in reading.batches(split, dataset, data, batch_size=batch_size):
+        images = batch.images[batch.valid]
+        batch_probabilities = classifier.probabilities(batch.images, batch.valid)
+        columns = zip(images, batch.labels.tolist(), batch.positions, batch_probabilities, strict=True)
+        for image, label, position, shares in columns:
+            index = len(labels)
+            kept_names.append(names[position])
             labels.append(label)
             probabilities.append(shares)
             if shares.argmax() != label:
                 heapq.heappush(worst, (float(shares.max()), index))
-                pictures[index] = batch["image"][row]
+                pictures[index] = image.copy()
                 if len(worst) > WORST:
                     del pictures[heapq.heappop(worst)[1]]
             elif label not in recognised and len(recognised) < RECOGNISED:
                 recognised[label] = index
-                pictures[index] = batch["image"][row]
+                pictures[index] = image.copy()
     return Predictions(
         kept_names,
         np.array(labels),

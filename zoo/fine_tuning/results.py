@@ -8,7 +8,7 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file, run_folder
-from lambda_keras.zoo.evaluation.report import report as evaluate
+from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.fine_tuning import explanations, predictions, report, schedule
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.training.metrics_log import MetricsLog
@@ -39,7 +39,7 @@ def write(out, dataset, source, start, plan, classes, command):
     classifier = Classifier(out)
     predicted = predictions.predict(classifier, dataset.test, dataset, source.test_names(dataset.test.count))
     predictions.write(predicted, names, out / PREDICTIONS)
-    evaluation = evaluate(predicted.probabilities, predicted.labels, names)
+    evaluation = evaluate_probabilities(predicted.probabilities, predicted.labels, names)
     head = out / schedule.HEAD if plan.head else None
     rows, head_epochs, kept_epoch = _epochs(out, head, plan.whole.training)
     content = report.Content(

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning import start as starts
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
@@ -180,14 +180,12 @@ def _prepare_folder(settings, plan, source, out):
             run_folder.check(head, plan.head)
     # What an earlier command left behind that ended before it trained is in nobody's way.
     has_begun = run_folder.has_begun(out) or run_folder.has_begun(head)
-    try:
+    with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
         if settings.overwrite:
             run_folder.remove(head)
             run_folder.remove(out)
         source.prepare(out, settings.overwrite or not has_begun)
-    except OSError as error:
-        raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
 
 
 def _epochs_within_budget(settings, start, plan, dataset, begin):

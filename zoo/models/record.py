@@ -1,7 +1,9 @@
 """`record.json`: how a saved model wants its images, and which data it was trained on."""
 
 import dataclasses
+import itertools
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
@@ -29,6 +31,20 @@ class TrainedOn:
     validation: str | None = None
     test: str | None = None
     validation_fraction: float = Data.model_fields["validation_fraction"].default
+
+
+class OtherClass(NamedTuple):
+    """A label that means something else to a model.
+
+    Attributes:
+        label: The label.
+        received: The class that it means; `None` where it means none.
+        expected: The class that it is to the model; `None` where it is none.
+    """
+
+    label: int
+    received: str | None
+    expected: str | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,6 +134,19 @@ class Record:
         if catalog.source_of(images.dataset).takes_channels:
             values["channels"] = self.preprocessor.channels
         return _data(self.model, dataclasses.asdict(self.preprocessor), **values)
+
+    def first_other_class(self, class_names):
+        """Compares the classes of other labels with the model's.
+
+        Args:
+            class_names: The name of each label, in order.
+
+        Returns:
+            The first `OtherClass`; `None` where all are the same.
+        """
+        pairs = enumerate(itertools.zip_longest(class_names, self.class_names))
+        differing = (OtherClass(label, *pair) for label, pair in pairs if pair[0] != pair[1])
+        return next(differing, None)
 
     def write(self, path):
         """Writes the record as JSON; an older file is replaced once the new one is whole."""

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 import lambda_keras as lk
+from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data import input_pipeline
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError, errors_of_weights
@@ -110,7 +111,7 @@ def load_start(model: keras.Model, recipe: Recipe) -> lk.weights.LoadReport | No
         elif start.warm_start is not None:
             report = lk.warm_start(model, start.warm_start)
     if report is not None:
-        print(report)
+        narrate(report)
     return report
 
 

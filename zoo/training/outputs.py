@@ -9,7 +9,7 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
-from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data import reading
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.recipe import Recipe
@@ -97,11 +97,7 @@ def _sample(dataset, recipe):
     """Test images, uint8, and int64 labels: all of them or, at even distances, as many as the limit allows."""
     split, size = dataset.test, recipe.data.image_size
     limit = max(SAMPLE_BYTES // (size * size * dataset.channels), 1)
-    batches = input_pipeline.evaluation_batches(
-        split, dataset, recipe.data, batch_size=min(limit, 256), num_shards=-(-split.count // limit)
-    )
-    images, labels = [], []
-    for batch in batches.as_numpy_iterator():
-        images.append(batch["image"][batch["valid"]])
-        labels.append(input_pipeline.labels(batch["target"][batch["valid"]]))
-    return np.concatenate(images), np.concatenate(labels).astype("int64")
+    every = -(-split.count // limit)
+    batches = list(reading.batches(split, dataset, recipe.data, batch_size=min(limit, 256), every=every))
+    images = np.concatenate([batch.images[batch.valid] for batch in batches])
+    return images, np.concatenate([batch.labels for batch in batches])

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lambda_keras.zoo.evaluation.report import calibration_error, report, wilson_interval
+from lambda_keras.zoo.evaluation.report import calibration_error, evaluate_probabilities, wilson_interval
 
 NAMES = tuple("abcdefgh")
 
@@ -21,7 +21,7 @@ def random_case(classes=8, count=200):
 
 def test_a_perfect_model():
     labels = np.arange(8)
-    result = report(certain(labels), labels, NAMES)
+    result = evaluate_probabilities(certain(labels), labels, NAMES)
     assert (result.images, result.top_1, result.top_5, result.loss, result.calibration_error) == (8, 1, 1, 0, 0)
     np.testing.assert_array_equal(result.confusion, np.eye(8))
     assert {(row.images, row.recall, row.precision, row.f1) for row in result.classes} == {(1, 1, 1, 1)}
@@ -30,7 +30,7 @@ def test_a_perfect_model():
 
 def test_a_hand_made_case():
     labels = np.array([0, 0, 0, 1, 1, 2])
-    result = report(certain([0, 0, 1, 1, 0, 1], classes=4), labels, ("cat", "dog", "owl", "yak"))
+    result = evaluate_probabilities(certain([0, 0, 1, 1, 0, 1], classes=4), labels, ("cat", "dog", "owl", "yak"))
     assert result.top_1 == pytest.approx(3 / 6)
     np.testing.assert_array_equal(result.confusion, [[2, 1, 0, 0], [1, 1, 0, 0], [0, 1, 0, 0], [0, 0, 0, 0]])
     cat, dog, owl, yak = result.classes
@@ -44,7 +44,7 @@ def test_a_hand_made_case():
 def test_top_5_counts_the_rank_of_the_right_class():
     probabilities, labels = random_case()
     rank = (probabilities > probabilities[np.arange(len(labels)), labels][:, None]).sum(axis=1)
-    result = report(probabilities, labels, NAMES)
+    result = evaluate_probabilities(probabilities, labels, NAMES)
     assert result.top_1 == pytest.approx(np.mean(rank < 1))
     assert result.top_5 == pytest.approx(np.mean(rank < 5))
     assert result.top_1 < result.top_5 < 1
@@ -52,17 +52,17 @@ def test_top_5_counts_the_rank_of_the_right_class():
 
 def test_top_5_of_classes_without_images():
     probabilities = np.array([[0.3, 0.2, 0.15, 0.12, 0.1, 0.08, 0.04, 0.01]] * 2, "float32")
-    assert report(probabilities, np.array([4, 5]), NAMES).top_5 == 0.5
+    assert evaluate_probabilities(probabilities, np.array([4, 5]), NAMES).top_5 == 0.5
 
 
 @pytest.mark.parametrize("classes", [2, 5])
 def test_there_is_no_top_5_among_five(classes):
     probabilities, labels = random_case(classes)
-    assert report(probabilities, labels, NAMES[:classes]).top_5 is None
+    assert evaluate_probabilities(probabilities, labels, NAMES[:classes]).top_5 is None
 
 
 def test_the_loss_of_the_uniform_model_is_the_logarithm_of_the_classes():
-    result = report(np.full((10, 8), 1 / 8, "float32"), np.arange(10) % 8, NAMES)
+    result = evaluate_probabilities(np.full((10, 8), 1 / 8, "float32"), np.arange(10) % 8, NAMES)
     assert result.loss == pytest.approx(np.log(8))
 
 
@@ -71,11 +71,13 @@ def test_the_loss_is_keras():
 
     probabilities, labels = random_case()
     expected = keras.losses.sparse_categorical_crossentropy(labels, probabilities)
-    assert report(probabilities, labels, NAMES).loss == pytest.approx(float(np.mean(expected)), rel=1e-4)
+    assert evaluate_probabilities(probabilities, labels, NAMES).loss == pytest.approx(
+        float(np.mean(expected)), rel=1e-4
+    )
 
 
 def test_a_probability_of_zero_gives_a_large_loss_and_not_an_infinite_one():
-    assert 80 < report(certain([0]), np.array([1]), NAMES).loss < 100
+    assert 80 < evaluate_probabilities(certain([0]), np.array([1]), NAMES).loss < 100
 
 
 def guo(probabilities, labels, bins):

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lambda_keras.zoo.evaluation.report import report as evaluate
+from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.fine_tuning.predictions import Predictions
 from lambda_keras.zoo.fine_tuning.report import Content, render
 
@@ -38,7 +38,7 @@ def page():
         rows=[{"epoch": epoch, **dict.fromkeys(COLUMNS, 1 / epoch)} for epoch in (1, 2, 3)],
         head_epochs=1,
         kept_epoch=2,
-        evaluation=evaluate(probabilities, labels, NAMES),
+        evaluation=evaluate_probabilities(probabilities, labels, NAMES),
         predictions=Predictions([f"a/$x <{n}>.png" for n in range(20)], labels, probabilities, wrong, [], pictures),
         explanations=[("Grad-CAM of <cat>", file.getvalue())],
         command="lambda-zoo fine-tune --data 'a & b' --out $HOME",
@@ -106,7 +106,7 @@ def test_a_model_without_mistakes(page):
 
     labels = np.array([0, 1, 2])
     perfect = Predictions(["0", "1", "2"], labels, np.eye(3, dtype="float32"), [], [], {})
-    evaluation = evaluate(perfect.probabilities, labels, NAMES)
+    evaluation = evaluate_probabilities(perfect.probabilities, labels, NAMES)
     text = render(dataclasses.replace(page[1], predictions=perfect, evaluation=evaluation, explanations=[]))
     assert "None: all test images are recognised." in text
     assert "What the model looked at" not in text

@@ -45,7 +45,13 @@ def test_small_images_are_neither_cropped_to_pieces_nor_varied_as_photographs():
 
 
 def test_what_a_dataset_by_name_is_loaded_with():
-    overrides = ("training.seed=5", "data.image_size=64", "data.crop=pad", "data.train=train[10:]", "data.validation=x")
+    overrides = (
+        "training.xla=true",
+        "data.image_size=64",
+        "data.crop=pad",
+        "data.train=train[10:]",
+        "data.validation=x",
+    )
     settings = Settings("cats_vs_dogs", "lambda_resnet50ts", "out", overrides=overrides)
     data = schedule.data_without_number(settings, Preprocessor(224))
     assert (data.name, data.image_size, data.crop, data.crop_padding) == ("cats_vs_dogs", 64, "pad", 4)

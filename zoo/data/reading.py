@@ -1,0 +1,44 @@
+"""Reading a split in order, image by image as the model of a recipe takes them, into arrays."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from lambda_keras.zoo.data import input_pipeline
+
+
+class Batch(NamedTuple):
+    """Some images of a split. All batches have the same shape, so that a graph is traced once.
+
+    Attributes:
+        images: uint8 `[batch, image_size, image_size, channels]`; the rows that are not valid do not matter.
+        valid: bool `[batch]`: the rows of images that could be read.
+        labels: int64 `[valid]`.
+        positions: int64 `[valid]`: which images of the split these are.
+    """
+
+    images: np.ndarray
+    valid: np.ndarray
+    labels: np.ndarray
+    positions: np.ndarray
+
+
+def batches(split, dataset, data, *, batch_size, every=1):
+    """Yields all images of a split that can be read, or some at even distances, each once and in order.
+
+    Args:
+        split: A `lambda_keras.zoo.data.splits.Split`.
+        dataset: The `lambda_keras.zoo.data.splits.Dataset` it belongs to.
+        data: A `lambda_keras.zoo.recipe.Data`.
+        batch_size: Images at a time.
+        every: Distance of the images that are read.
+
+    Yields:
+        A `Batch`.
+    """
+    stream = input_pipeline.evaluation_batches(split, dataset, data, batch_size=batch_size, num_shards=every)
+    for number, batch in enumerate(stream.as_numpy_iterator()):
+        valid = batch["valid"]
+        positions = every * (number * batch_size + np.flatnonzero(valid))
+        labels = input_pipeline.labels(batch["target"][valid]).numpy().astype("int64")
+        yield Batch(batch["image"], valid, labels, positions)
