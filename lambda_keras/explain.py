@@ -17,7 +17,9 @@ import keras
 import numpy as np
 from keras import ops
 
-from lambda_keras.layers import FusedLambdaLayer, LambdaLayer, contraction
+from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
+from lambda_keras.layers.contraction import normalize_keys
+from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import fit_table
 
 __all__ = ["InteractionMap", "interaction_map", "lambda_layers", "map_size", "query_at_pixel"]
@@ -151,7 +153,8 @@ def interaction_map(model, image, layer, query):
     arguments = _arguments(model, call, layer, image)
     inputs, mask = arguments["inputs"], arguments["mask"]
     context = inputs if arguments["context"] is None else arguments["context"]
-    grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
+    grids = Grids.of_shapes(inputs.shape, context.shape)
+    grid, context_grid = grids.queries, grids.context
     query = _check_position(query, grid, "query", f"the map of {layer.name}")
     index = int(np.ravel_multi_index(query, grid))
     if mask is not None:
@@ -164,11 +167,11 @@ def interaction_map(model, image, layer, query):
     content = position = np.zeros((layer.num_heads, *context_grid, layer.intra_depth), values.dtype)
     bias = np.zeros(layer.num_heads, values.dtype)
     if layer.use_content:
-        keys = _to_numpy(contraction.normalize_keys(keys, layer.key_normalization, mask))
+        keys = _to_numpy(normalize_keys(keys, layer.key_normalization, mask))
         keys = keys.reshape(*context_grid, layer.intra_depth, layer.key_dim)
         content = np.einsum("hk,...uk->h...u", heads, keys)
     if layer.use_position:
-        table = fit_table(ops.cast(layer.position_embedding.table, queries.dtype), grid, context_grid)
+        table = fit_table(ops.cast(layer.position_embedding.table, queries.dtype), grids)
         # As `fit_table` says where an offset is: those from this query to the first position of the context and on.
         first = [side - 1 - place for side, place in zip(grid, query, strict=True)]
         embeddings = table[tuple(slice(f, f + side) for f, side in zip(first, context_grid, strict=True))]

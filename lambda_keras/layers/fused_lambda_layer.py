@@ -9,6 +9,7 @@ from keras import ops
 from lambda_keras.layers.chunks import expand, shape_of_embeddings
 from lambda_keras.layers.contraction_plan import DENSE_ORDERS, Plan
 from lambda_keras.layers.folding import fold
+from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.lambda_layer import LambdaLayer
 
 # Bytes of float32 embeddings E, by layer, up to which they are stored: maps of up to 22×22 positions under a global
@@ -69,11 +70,11 @@ class FusedLambdaLayer(LambdaLayer):
         """
         # Layers that shared a table have copies of their own then.
         config = {**layer.get_config(), "position_embedding": None, "scope_size": layer.scope_size}
-        grid = tuple(inputs_shape[1:-1])
-        if layer.use_position and None not in grid:
+        grids = Grids.of_shapes(inputs_shape)
+        if layer.use_position and grids.known:
             plan = layer.plan(inputs_shape)
             if plan.order in DENSE_ORDERS:
-                shape = shape_of_embeddings(layer.position_embedding.table.shape, grid, grid, plan)
+                shape = shape_of_embeddings(layer.position_embedding.table.shape, grids, plan)
                 if 4 * math.prod(shape) <= LARGEST_EMBEDDINGS:
                     config["embeddings_plan"] = (plan.order, plan.query_rows)
         return config
@@ -89,10 +90,11 @@ class FusedLambdaLayer(LambdaLayer):
         if self.embeddings_plan is None:
             super()._build_positions(inputs_shape, context_shape)
             return
-        self._grid = tuple(inputs_shape[1:-1])
-        sides = self._scope_sides(len(self._grid)) or tuple(2 * side - 1 for side in self._grid)
+        self._grids = Grids.of_shapes(inputs_shape)
+        grid = self._grids.queries
+        sides = self._scope_sides(len(grid)) or tuple(2 * side - 1 for side in grid)
         table_shape = (*sides, self.key_dim, self.intra_depth)
-        shape = shape_of_embeddings(table_shape, self._grid, self._grid, self.embeddings_plan)
+        shape = shape_of_embeddings(table_shape, self._grids, self.embeddings_plan)
         # Training would give pairs of the same offset different embeddings.
         self.embeddings = self.add_weight(name="embeddings", shape=shape, trainable=False)
 
@@ -111,7 +113,7 @@ class FusedLambdaLayer(LambdaLayer):
             self.position_bias.assign(layer.position_bias)
         if self.embeddings_plan is not None:
             table = ops.convert_to_tensor(layer.position_embedding.table)
-            self.embeddings.assign(expand(table, self._grid, self._grid, self.embeddings_plan))
+            self.embeddings.assign(expand(table, self._grids, self.embeddings_plan))
         elif self.use_position:
             self.position_embedding.table.assign(layer.position_embedding.table)
 
@@ -123,10 +125,10 @@ class FusedLambdaLayer(LambdaLayer):
         parts = [projected[:, stop - width : stop] for stop, width in zip(stops, self._widths, strict=True)]
         return parts if self.use_content else (parts[0], None, parts[1])
 
-    def _positions(self, query_grid, context_grid, dtype):
+    def _add_positions(self, operands, grids):
         if self.embeddings_plan is None:
-            return super()._positions(query_grid, context_grid, dtype)
-        return {"table": None, "embeddings": ops.cast(self.embeddings, dtype)}
+            return super()._add_positions(operands, grids)
+        return operands._replace(embeddings=ops.cast(self.embeddings, operands.queries.dtype))
 
     def plan(self, inputs_shape, context_shape=None, masked=False):
         """The `Plan` that the layer follows; that of its embeddings if it holds them."""
@@ -138,10 +140,11 @@ class FusedLambdaLayer(LambdaLayer):
             raise ValueError(
                 f"{self.name} is fused for self-interaction: it takes neither a context nor a mask. Use a LambdaLayer."
             )
-        if self.built and self.embeddings_plan is not None and tuple(inputs.shape[1:-1]) != self._grid:
+        grid = tuple(inputs.shape[1:-1])
+        if self.built and self.embeddings_plan is not None and grid != self._grids.queries:
             raise ValueError(
-                f"{self.name} holds embeddings for the grid {self._grid}. Received: grid {tuple(inputs.shape[1:-1])}. "
-                "Fuse a model built for this size, or one of unknown size."
+                f"{self.name} holds embeddings for the grid {self._grids.queries}. Received: grid {grid}. Fuse a model "
+                "built for this size, or one of unknown size."
             )
 
     def get_config(self):

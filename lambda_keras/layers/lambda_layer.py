@@ -6,8 +6,11 @@ import numbers
 import keras
 from keras import ops
 
-from lambda_keras.layers import contraction
 from lambda_keras.layers.batch_normalization import BatchNormalization
+from lambda_keras.layers.chunks import Operands
+from lambda_keras.layers.contraction import contract
+from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, ORDERS, Depths, plan
+from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
 KEY_NORMALIZATIONS = ("softmax", "l2", "none")
@@ -111,10 +114,9 @@ class LambdaLayer(keras.layers.Layer):
                 f"`key_normalization` must be one of {KEY_NORMALIZATIONS}. Received: "
                 f"key_normalization={key_normalization!r}"
             )
-        if implementation not in ("auto", *contraction.ORDERS):
+        if implementation not in ("auto", *ORDERS):
             raise ValueError(
-                f"`implementation` must be one of {('auto', *contraction.ORDERS)}. Received: "
-                f"implementation={implementation!r}"
+                f"`implementation` must be one of {('auto', *ORDERS)}. Received: implementation={implementation!r}"
             )
         if not (use_content or use_position):
             raise ValueError("`use_content` and `use_position` cannot both be False. Received: False, False")
@@ -190,7 +192,7 @@ class LambdaLayer(keras.layers.Layer):
             )
         if not self.position_embedding.built:
             self.position_embedding.build(inputs_shape, context_shape)
-        self.position_embedding.check_grids(tuple(inputs_shape[1:-1]), tuple(context_shape[1:-1]))
+        self.position_embedding.check_grids(Grids.of_shapes(inputs_shape, context_shape))
 
     def _projection(self, name, width, deviation, channels):
         layer = keras.layers.Dense(
@@ -217,34 +219,24 @@ class LambdaLayer(keras.layers.Layer):
         """Returns the layer's output; see the class."""
         context = inputs if context is None else context
         self._check_call(inputs, context, mask)
-        query_grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
-        known = None not in (*query_grid, *context_grid)
+        grids = Grids.of_shapes(inputs.shape, context.shape)
 
         queries, keys, values = self.queries_keys_values(inputs, context, training)
-        positions, plan = {"table": None}, None
+        operands, plan = Operands(queries, values, keys), None
         if self.use_position:
-            positions = self._positions(query_grid, context_grid, queries.dtype)
+            operands = self._add_positions(operands, grids)
         if mask is not None:
-            mask = ops.cast(ops.reshape(mask, (math.prod(query_grid), math.prod(context_grid))), "bool")
+            operands = operands._replace(mask=ops.cast(ops.reshape(mask, grids.positions), "bool"))
         if self.use_position or mask is not None:
             plan = self.plan(inputs.shape, context.shape, masked=mask is not None)
-        if not known:
-            query_grid, context_grid = ops.shape(inputs)[1:-1], ops.shape(context)[1:-1]
-        outputs = contraction.contract(
-            queries,
-            keys,
-            values,
-            query_grid=query_grid,
-            context_grid=context_grid,
-            plan=plan,
-            normalization=self.key_normalization,
-            mask=mask,
-            training=training,
-            **positions,
-        )
+        if grids.known:
+            shape = (-1, *grids.queries)
+        else:
+            shape = ops.shape(inputs)[:-1]
+            grids = Grids(ops.shape(inputs)[1:-1], ops.shape(context)[1:-1])
+        outputs = contract(operands, grids, plan, self.key_normalization, training)
         if self.use_position_bias:
-            outputs = outputs + self.apply_position_bias(queries, mask)
-        shape = (-1, *query_grid) if known else ops.shape(inputs)[:-1]
+            outputs = outputs + self.apply_position_bias(queries, operands.mask)
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
 
@@ -263,9 +255,9 @@ class LambdaLayer(keras.layers.Layer):
         queries, keys, values = self._project(inputs, context, training)
         # Sums over positions pass float16's range long before they pass bfloat16's.
         dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
-        known = None not in (*inputs.shape[1:-1], *context.shape[1:-1])
-        n = (-1, math.prod(inputs.shape[1:-1])) if known else (ops.shape(inputs)[0], -1)
-        m = (-1, math.prod(context.shape[1:-1])) if known else (ops.shape(context)[0], -1)
+        grids = Grids.of_shapes(inputs.shape, context.shape)
+        n = (-1, grids.positions[0]) if grids.known else (ops.shape(inputs)[0], -1)
+        m = (-1, grids.positions[1]) if grids.known else (ops.shape(context)[0], -1)
         queries = ops.reshape(ops.cast(queries, dtype), (*n, self.num_heads, self.key_dim))
         if self.query_softmax:
             precision = keras.backend.result_type(dtype, "float32")
@@ -288,10 +280,10 @@ class LambdaLayer(keras.layers.Layer):
             values = self.value_batch_norm(values, training=training)
         return queries, keys, values
 
-    def _positions(self, query_grid, context_grid, dtype):
-        """What `contraction.contract` makes the position part of."""
-        self.position_embedding.check_grids(query_grid, context_grid)
-        return {"table": ops.cast(self.position_embedding.table, dtype)}
+    def _add_positions(self, operands, grids):
+        """The operands, with what `contract` makes the position part of."""
+        self.position_embedding.check_grids(grids)
+        return operands._replace(table=ops.cast(self.position_embedding.table, operands.queries.dtype))
 
     def apply_position_bias(self, queries, mask=None):
         """Applies the bias of the position lambdas, which all values of a query share.
@@ -319,28 +311,23 @@ class LambdaLayer(keras.layers.Layer):
         return None
 
     def plan(self, inputs_shape, context_shape=None, masked=False):
-        """The `contraction.Plan` that the layer follows for these shapes.
+        """The `Plan` that the layer follows for these shapes.
 
         Args:
             inputs_shape: `(batch, *grid, channels)`, `None` where unknown.
             context_shape: The same of the context; the inputs' by default.
             masked: Whether a mask is given.
         """
-        query_grid = tuple(inputs_shape[1:-1])
         on_cpu = _runs_on_cpu()
-        return contraction.plan(
-            query_grid,
-            tuple((context_shape or inputs_shape)[1:-1]),
-            num_heads=self.num_heads,
-            key_dim=self.key_dim,
-            value_dim=self.value_dim,
-            intra_depth=self.intra_depth,
-            scope_size=self._scope_sides(len(query_grid)),
+        return plan(
+            Grids.of_shapes(inputs_shape, context_shape),
+            Depths(self.num_heads, self.key_dim, self.value_dim, self.intra_depth),
+            scope_size=self._scope_sides(len(inputs_shape) - 2),
             batch=inputs_shape[0],
             masked=masked,
-            xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
             implementation=self.implementation,
-            **({} if on_cpu else contraction.ON_ACCELERATORS),
+            budget=ON_CPU if on_cpu else ON_ACCELERATORS,
+            xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
         )
 
     def multiply_adds(self, inputs_shape, context_shape=None):

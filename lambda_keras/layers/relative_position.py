@@ -12,6 +12,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from lambda_keras.layers.grids import Grids
+
 
 def check_scope_size(scope_size, rank=None):
     """Returns a scope as an int, a tuple of ints or `None`, or says what is wrong with it.
@@ -41,24 +43,24 @@ def check_scope_size(scope_size, rank=None):
     return int(scope_size)
 
 
-def fit_table(table, query_grid, context_grid, shift=None):
+def fit_table(table, grids, shift=None):
     """Crops or zero-pads a table so that it holds each offset between two grids once.
 
     Offsets outside the scope get the embedding zero: that is what a local scope means.
 
     Args:
         table: Relative embeddings R, `[*scope, key_dim, intra_depth]`; the middle of each axis is offset 0.
-        query_grid: Sides of the grid of queries.
-        context_grid: Sides of the grid of context positions.
+        grids: The `Grids` of queries and context, of known sides.
         shift: For each axis, where in the context grid the query 0 stands. Zeros by default.
 
     Returns:
         A table `[*(query_side + context_side - 1), key_dim, intra_depth]`. Along each axis its index is
         `context position - query position + query_side - 1`.
     """
-    shift = shift or (0,) * len(query_grid)
+    shift = shift or (0,) * len(grids.queries)
+    sides = zip(table.shape[:-2], grids.queries, grids.context, shift, strict=True)
     crops, pads = [], []
-    for scope, query_side, context_side, start in zip(table.shape[:-2], query_grid, context_grid, shift, strict=True):
+    for scope, query_side, context_side, start in sides:
         before = query_side - 1 - scope // 2 + start
         after = query_side + context_side - 1 - scope - before
         crops.append(slice(max(-before, 0), scope - max(-after, 0)))
@@ -67,7 +69,7 @@ def fit_table(table, query_grid, context_grid, shift=None):
     return ops.pad(table, [*pads, (0, 0), (0, 0)]) if any(map(any, pads)) else table
 
 
-def expand_columns(table, query_grid, context_grid):
+def expand_columns(table, grids):
     """Re-indexes all axes of a fitted table but the first from offsets to pairs of positions.
 
     Each axis is one matrix product with a one-hot matrix: exact, since each sum has one term that is not zero,
@@ -75,15 +77,14 @@ def expand_columns(table, query_grid, context_grid):
 
     Args:
         table: What `fit_table` returns for the same grids.
-        query_grid: Sides of the grid of queries.
-        context_grid: Sides of the grid of context positions.
+        grids: The `Grids` of queries and context.
 
     Returns:
         `[positions in a row of queries, key_dim, offsets of rows, positions in a row of context * intra_depth]`:
         what all rows of queries share.
     """
     offsets, *_, key_dim, intra_depth = table.shape
-    query_row, context_row = query_grid[1:], context_grid[1:]
+    query_row, context_row = grids.queries[1:], grids.context[1:]
     for query_side, context_side in zip(query_row, context_row, strict=True):
         # Each product consumes the second axis, of offsets, and appends an axis of pairs.
         table = ops.tensordot(table, _one_hot_of_pairs(query_side, context_side, table.dtype), axes=[[1], [0]])
@@ -156,11 +157,11 @@ class RelativePositionEmbedding(keras.layers.Layer):
 
     def build(self, inputs_shape, context_shape=None):
         """Makes the table. Shapes are `[batch, *grid, channels]`; a global scope needs known grids."""
-        query_grid, context_grid = inputs_shape[1:-1], (context_shape or inputs_shape)[1:-1]
-        rank = len(query_grid)
+        grids = Grids.of_shapes(inputs_shape, context_shape)
+        rank = len(grids.queries)
         self.scope_size = check_scope_size(self.scope_size, rank)
         if self.scope_size is None:
-            offsets = self._offsets_of(query_grid, context_grid)
+            offsets = self._offsets_of(grids)
         else:
             offsets = self.scope_size if isinstance(self.scope_size, tuple) else (self.scope_size,) * rank
         self.table = self.add_weight(
@@ -170,43 +171,40 @@ class RelativePositionEmbedding(keras.layers.Layer):
         )
         self.built = True
 
-    def check_grids(self, query_grid, context_grid):
+    def check_grids(self, grids):
         """Raises a ValueError if the table does not belong to these grids."""
         rank = len(self.table.shape) - 2
-        if len(query_grid) != rank or len(context_grid) != rank:
+        if len(grids.queries) != rank or len(grids.context) != rank:
             raise ValueError(
                 f"{self.name} holds relative positions along {rank} axes; queries and context must have as many "
-                f"between batch and channels. Received: query grid {query_grid}, context grid {context_grid}"
+                f"between batch and channels. Received: query grid {grids.queries}, context grid {grids.context}"
             )
         if self.scope_size is None:
-            offsets = self._offsets_of(query_grid, context_grid)
+            offsets = self._offsets_of(grids)
             built_for = tuple(self.table.shape[:-2])
             if any(needed != have for needed, have in zip(offsets, built_for, strict=True)):
                 raise ValueError(
                     f"{self.name} has a global scope and was built for {built_for} offsets, but these inputs have "
-                    f"{offsets}: query grid {query_grid}, context grid {context_grid}. Build the model for "
+                    f"{offsets}: query grid {grids.queries}, context grid {grids.context}. Build the model for "
                     "this size, or use a local scope (`scope_size=23`), which takes every size."
                 )
 
-    def _offsets_of(self, query_grid, context_grid):
-        if None in query_grid or None in context_grid:
+    def _offsets_of(self, grids):
+        if not grids.known:
             raise ValueError(
-                "A global scope (`scope_size=None`) needs inputs of known size. Received: query grid "
-                f"{tuple(query_grid)}, context grid {tuple(context_grid)}. Give the size, or a local scope such "
-                "as `scope_size=23`."
+                f"A global scope (`scope_size=None`) needs inputs of known size. Received: query grid {grids.queries}, "
+                f"context grid {grids.context}. Give the size, or a local scope such as `scope_size=23`."
             )
         # As many on either side of offset 0, also where the grids differ.
-        return tuple(2 * max(sides) - 1 for sides in zip(query_grid, context_grid, strict=True))
+        return tuple(2 * max(sides) - 1 for sides in zip(grids.queries, grids.context, strict=True))
 
     def call(self, inputs, context=None):
         """Returns E; see the class."""
-        query_grid = tuple(inputs.shape[1:-1])
-        context_grid = query_grid if context is None else tuple(context.shape[1:-1])
-        self.check_grids(query_grid, context_grid)
-        table = fit_table(ops.cast(self.table, self.compute_dtype), query_grid, context_grid)
-        columns = expand_columns(table, query_grid, context_grid)
-        embeddings = expand_rows(columns, query_grid[0] - 1, query_grid[0], context_grid[0])
-        embeddings = ops.reshape(embeddings, (math.prod(query_grid), self.key_dim, -1, self.intra_depth))
+        grids = Grids.of_shapes(inputs.shape, None if context is None else context.shape)
+        self.check_grids(grids)
+        columns = expand_columns(fit_table(ops.cast(self.table, self.compute_dtype), grids), grids)
+        embeddings = expand_rows(columns, grids.queries[0] - 1, grids.queries[0], grids.context[0])
+        embeddings = ops.reshape(embeddings, (grids.positions[0], self.key_dim, -1, self.intra_depth))
         return ops.transpose(embeddings, (0, 2, 1, 3))
 
     def compute_output_shape(self, inputs_shape, context_shape=None):

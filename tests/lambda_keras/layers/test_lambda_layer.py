@@ -9,7 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_keras.layers import LambdaLayer, RelativePositionEmbedding, contraction
+from lambda_keras.layers import LambdaLayer, RelativePositionEmbedding
+from lambda_keras.layers.contraction_plan import ORDERS
 from tests.lambda_keras.layers import reference
 
 
@@ -68,8 +69,8 @@ def test_equals_the_equations(options, masked, training):
     ("order", "grid"),
     # Keras has no 3-D depthwise convolution.
     [
-        *itertools.product(contraction.ORDERS[:3], [(7,), (3, 6), (2, 3, 4)]),
-        *itertools.product(contraction.ORDERS[3:], [(7,), (3, 6)]),
+        *itertools.product(ORDERS[:3], [(7,), (3, 6), (2, 3, 4)]),
+        *itertools.product(ORDERS[3:], [(7,), (3, 6)]),
     ],
 )
 def test_every_order_and_rank_equals_the_equations(order, grid, scope_size):
