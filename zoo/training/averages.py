@@ -5,6 +5,7 @@ import contextlib
 import tensorflow as tf
 
 import lambda_keras as lk
+from lambda_keras.keras_internals import sublayers
 from lambda_keras.zoo.training.optimizers import inner_optimizer
 
 
@@ -78,4 +79,4 @@ def statistics_of(layer):
 
 def batch_norms(model):
     """All BatchNorm layers of a model, those inside other layers too."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, lk.layers.BatchNormalization)]
+    return [layer for layer in sublayers(model) if isinstance(layer, lk.layers.BatchNormalization)]
