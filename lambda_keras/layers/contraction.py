@@ -23,7 +23,7 @@ from lambda_keras.layers.contraction_plan import CONVOLUTIONS, Plan
 from lambda_keras.layers.grids import Grids
 
 
-def normalize_keys(keys, normalization, mask=None):
+def normalize_keys(keys: typing.Any, normalization: str, mask: typing.Any = None) -> typing.Any:
     """Normalises keys over the context positions, in float32 at least.
 
     Args:
@@ -53,7 +53,7 @@ def _at_least_float32(tensor):
     return ops.cast(tensor, keras.backend.result_type(tensor.dtype, "float32"))
 
 
-def content(queries, keys, values):
+def content(queries: typing.Any, keys: typing.Any, values: typing.Any) -> typing.Any:
     """Applies the content lambda, which all queries of an example share. Its sum is float32.
 
     Args:
@@ -64,7 +64,7 @@ def content(queries, keys, values):
     Returns:
         `[b, n, h, v]` in the queries' dtype.
     """
-    h, k, v = *queries.shape[2:], values.shape[-1]
+    (h, k), v = queries.shape[2:], values.shape[-1]
     # The context may be of unknown size, so the batch axis, too, is not guessed by reshape.
     keys = ops.reshape(keys, (ops.shape(keys)[0], -1, k))
     values = ops.reshape(_at_least_float32(values), (ops.shape(values)[0], -1, v))
@@ -73,7 +73,7 @@ def content(queries, keys, values):
     return ops.reshape(outputs, (ops.shape(queries)[0], -1, h, v))
 
 
-def masked_content(queries, keys, values):
+def masked_content(queries: typing.Any, keys: typing.Any, values: typing.Any) -> typing.Any:
     """Applies content lambdas of which every query has its own, since a mask gives it its own context.
 
     Args:
@@ -92,7 +92,7 @@ def masked_content(queries, keys, values):
     return ops.cast(ops.reshape(outputs, (-1, n, h, v)), queries.dtype)
 
 
-def lambda_first(queries, values, embeddings):
+def lambda_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any) -> typing.Any:
     """The paper's order: make every query's position lambda, then apply it.
 
     Multiply-adds: b·n·k·v·(m·u + h). Intermediate: b·n·k·v.
@@ -110,7 +110,7 @@ def lambda_first(queries, values, embeddings):
     return ops.matmul(queries, position_lambdas)
 
 
-def query_first(queries, values, embeddings):
+def query_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any) -> typing.Any:
     """Scores each pair of positions first, then sums the values: less work when there are few heads.
 
     Multiply-adds: b·h·n·m·u·(k + v). Intermediate: b·h·n·m·u. Arguments and result as in `lambda_first`.
@@ -124,7 +124,7 @@ def query_first(queries, values, embeddings):
     return ops.reshape(outputs, (-1, n, h, v))
 
 
-def convolution(queries, values, table, grid):
+def convolution(queries: typing.Any, values: typing.Any, table: typing.Any, grid: tuple[typing.Any, ...]) -> typing.Any:
     """The lambda convolution: position lambdas by convolving the values with R, value depth as a batch axis.
 
     Multiply-adds: b·n·k·v·(r²·u + h). Intermediate: b·n·k·v. The only dense-free order that takes every rank.
@@ -138,7 +138,7 @@ def convolution(queries, values, table, grid):
     Returns:
         `[b, n, h, v]`.
     """
-    k, u, v = *table.shape[-2:], values.shape[-1]
+    (k, u), v = table.shape[-2:], values.shape[-1]
     rank = len(grid)
     values = ops.reshape(ops.transpose(values, (0, 3, 1, 2)), (-1, *grid, u))
     kernel = ops.transpose(table, (*range(rank), rank + 1, rank))
@@ -147,12 +147,14 @@ def convolution(queries, values, table, grid):
     return ops.einsum("bnhk,bvnk->bnhv", queries, position_lambdas)
 
 
-def depthwise_convolution(queries, values, table, grid):
+def depthwise_convolution(
+    queries: typing.Any, values: typing.Any, table: typing.Any, grid: tuple[typing.Any, ...]
+) -> typing.Any:
     """The lambda convolution as a depthwise one whose channel multiplier is the key depth; 1-D and 2-D grids.
 
     Multiply-adds, intermediate, arguments and result as in `convolution`.
     """
-    k, u, v = *table.shape[-2:], values.shape[-1]
+    (k, u), v = table.shape[-2:], values.shape[-1]
     rank = len(grid)
     values = ops.reshape(values, (-1, *grid, u * v))
     kernel = ops.repeat(ops.transpose(table, (*range(rank), rank + 1, rank)), v, axis=rank)
@@ -161,7 +163,7 @@ def depthwise_convolution(queries, values, table, grid):
     return ops.einsum("bnhk,bnvk->bnhv", queries, position_lambdas)
 
 
-_FUNCTIONS = {
+_FUNCTIONS: dict[str, typing.Callable[..., typing.Any]] = {
     "lambda_first": lambda_first,
     "query_first": query_first,
     "convolution": convolution,

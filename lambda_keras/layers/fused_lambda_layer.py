@@ -1,6 +1,7 @@
 """FusedLambdaLayer: a trained LambdaLayer with fewer and larger products, for inference."""
 
 import math
+import typing
 
 import keras
 import numpy as np
@@ -10,7 +11,7 @@ from lambda_keras.layers.chunks import expand, shape_of_embeddings
 from lambda_keras.layers.contraction_plan import DENSE_ORDERS, Plan
 from lambda_keras.layers.folding import fold
 from lambda_keras.layers.grids import Grids
-from lambda_keras.layers.lambda_layer import LambdaLayer
+from lambda_keras.layers.lambda_layer import LambdaLayer, Shape
 
 # Bytes of float32 embeddings E, by layer, up to which they are stored: maps of up to 22×22 positions under a global
 # scope, which are those of c4 for images of up to 352 pixels, and bands of larger maps under a local one. E in the
@@ -30,10 +31,11 @@ class FusedLambdaLayer(LambdaLayer):
     Args:
         embeddings_plan: `None` to hold the table R and expand it in each call, or `(order, query_rows)`, the plan whose
             embeddings E the layer holds: a dense order, and the rows of queries in a chunk or `None`.
-        **kwargs: The arguments of `LambdaLayer`. Those of batch normalisation have no effect.
+        **kwargs: The arguments of `LambdaLayer`. Those of batch normalisation, initialisers and regularisers
+            have no effect.
 
     Call arguments:
-        inputs: `[batch, *grid, channels]`, as of `LambdaLayer`. A context of its own or a mask is refused.
+        inputs: `[batch, *grid, channels]`, as in `LambdaLayer`. A context of its own or a mask is refused.
 
     Returns:
         `[batch, *grid, filters]` in the compute dtype.
@@ -47,7 +49,7 @@ class FusedLambdaLayer(LambdaLayer):
         <FusedLambdaLayer name=c5_block1_lambda, built=True>
     """
 
-    def __init__(self, embeddings_plan=None, **kwargs):
+    def __init__(self, embeddings_plan: tuple[str, int | None] | None = None, **kwargs: typing.Any) -> None:
         super().__init__(**{**kwargs, "use_batch_norm": False})
         if embeddings_plan is not None and embeddings_plan[0] not in DENSE_ORDERS:
             raise ValueError(
@@ -57,7 +59,7 @@ class FusedLambdaLayer(LambdaLayer):
         self.embeddings_plan = None if embeddings_plan is None else Plan(*embeddings_plan)
 
     @classmethod
-    def config_of(cls, layer, inputs_shape):
+    def config_of(cls, layer: LambdaLayer, inputs_shape: Shape) -> dict[str, typing.Any]:
         """The configuration of the fused form of a lambda layer.
 
         Args:
@@ -98,7 +100,7 @@ class FusedLambdaLayer(LambdaLayer):
         # Training would give pairs of the same offset different embeddings.
         self.embeddings = self.add_weight(name="embeddings", shape=shape, trainable=False)
 
-    def copy_weights(self, layer):
+    def copy_weights(self, layer: LambdaLayer) -> None:
         """Takes over, folded and expanded, the weights of the lambda layer that this one stands for."""
         query_batch_norm = value_batch_norm = None
         if layer.use_batch_norm:
@@ -130,7 +132,7 @@ class FusedLambdaLayer(LambdaLayer):
             return super()._add_positions(operands, grids)
         return operands._replace(embeddings=ops.cast(self.embeddings, operands.queries.dtype))
 
-    def plan(self, inputs_shape, context_shape=None, masked=False):
+    def plan(self, inputs_shape: Shape, context_shape: Shape | None = None, masked: bool = False) -> Plan:
         """The `Plan` that the layer follows; that of its embeddings if it holds them."""
         return self.embeddings_plan or super().plan(inputs_shape, context_shape, masked)
 
@@ -147,7 +149,7 @@ class FusedLambdaLayer(LambdaLayer):
                 "built for this size, or one of unknown size."
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
         plan = self.embeddings_plan
         return {**super().get_config(), "embeddings_plan": plan and (plan.order, plan.query_rows)}

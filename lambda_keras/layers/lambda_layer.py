@@ -1,22 +1,32 @@
 """LambdaLayer: projections, normalisation and call. The mathematics of contraction is in `contraction`."""
 
 import math
-import numbers
+import typing
 
 import keras
 from keras import ops
 
+from lambda_keras.layers.argument_checks import (
+    check_choices,
+    check_counts,
+    check_filters,
+    check_mask,
+    check_parts,
+    check_shapes,
+    check_shared,
+)
 from lambda_keras.layers.batch_normalization import BatchNormalization
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
-from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, ORDERS, Depths, plan
+from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, Depths, Plan, plan
 from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.initialization import Initializer, clone
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
-KEY_NORMALIZATIONS = ("softmax", "l2", "none")
+Shape = tuple[int | None, ...]
 
 
-def _runs_on_cpu():
+def _runs_on_cpu() -> bool:
     if keras.backend.backend() == "torch":
         # Keras lists no devices for torch.
         import torch
@@ -55,13 +65,20 @@ class LambdaLayer(keras.layers.Layer):
         batch_norm_momentum: Momentum of their moving statistics.
         batch_norm_epsilon: Added to their variances.
         position_embedding: A `RelativePositionEmbedding` to share with other layers of the same resolution;
-            its scope then replaces `scope_size`.
+            its scope then replaces `scope_size`. By default the layer makes one of its own when it is built.
         implementation: `"auto"`, or an order of contraction: `"lambda_first"`, `"query_first"`,
             `"convolution"` or `"depthwise_convolution"`. All give the same numbers;
             `lambda_keras.layers.contraction_plan` says how `"auto"` picks.
+        kernel_initializer: Initialiser of the projections, by name, configuration or object. By default the paper's:
+            normal, of variance 1 / (channels · key_dim) for queries and 1 / channels for keys and values.
+        kernel_regularizer: Regulariser of the kernels of the projections, by name, configuration or object.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`. Under a float16 policy the
             contraction runs in float32, since its sums pass float16's range; under bfloat16 the softmax and
             the sum of the content do.
+
+    Attributes:
+        position_embedding: The `RelativePositionEmbedding` in use: the argument of this name, or from `build` on the
+            layer's own. `None` without positions.
 
     Call arguments:
         inputs: `[batch, length, channels]`, `[batch, height, width, channels]` or a higher rank. The batch may
@@ -88,49 +105,32 @@ class LambdaLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        filters=None,
-        num_heads=4,
-        key_dim=16,
-        intra_depth=1,
-        scope_size=23,
-        use_content=True,
-        use_position=True,
-        use_position_bias=False,
-        key_normalization="softmax",
-        query_softmax=False,
-        use_batch_norm=True,
-        batch_norm_momentum=0.99,
-        batch_norm_epsilon=1e-3,
-        position_embedding=None,
-        implementation="auto",
-        **kwargs,
-    ):
+        filters: int | None = None,
+        num_heads: int = 4,
+        key_dim: int = 16,
+        intra_depth: int = 1,
+        scope_size: int | tuple[int, ...] | None = 23,
+        use_content: bool = True,
+        use_position: bool = True,
+        use_position_bias: bool = False,
+        key_normalization: str = "softmax",
+        query_softmax: bool = False,
+        use_batch_norm: bool = True,
+        batch_norm_momentum: float = 0.99,
+        batch_norm_epsilon: float = 1e-3,
+        position_embedding: RelativePositionEmbedding | None = None,
+        implementation: str = "auto",
+        kernel_initializer: Initializer = None,
+        kernel_regularizer: typing.Any = None,
+        **kwargs: typing.Any,
+    ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("num_heads", num_heads), ("key_dim", key_dim), ("intra_depth", intra_depth)):
-            if not isinstance(value, numbers.Integral) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}")
-        if key_normalization not in KEY_NORMALIZATIONS:
-            raise ValueError(
-                f"`key_normalization` must be one of {KEY_NORMALIZATIONS}. Received: "
-                f"key_normalization={key_normalization!r}"
-            )
-        if implementation not in ("auto", *ORDERS):
-            raise ValueError(
-                f"`implementation` must be one of {('auto', *ORDERS)}. Received: implementation={implementation!r}"
-            )
-        if not (use_content or use_position):
-            raise ValueError("`use_content` and `use_position` cannot both be False. Received: False, False")
-        if use_position_bias and not use_position:
-            raise ValueError("`use_position_bias` needs `use_position=True`. Received: use_position=False")
+        check_counts(num_heads=num_heads, key_dim=key_dim, intra_depth=intra_depth)
+        check_choices(key_normalization, implementation)
+        check_parts(use_content, use_position, use_position_bias)
+        check_filters(filters, num_heads)
         if position_embedding is not None:
-            if not use_position:
-                raise ValueError("`position_embedding` needs `use_position=True`. Received: use_position=False")
-            theirs = (position_embedding.key_dim, position_embedding.intra_depth)
-            if theirs != (key_dim, intra_depth):
-                raise ValueError(
-                    "`position_embedding` must have the layer's key_dim and intra_depth. Received: "
-                    f"key_dim={theirs[0]}, intra_depth={theirs[1]}; the layer has {key_dim} and {intra_depth}"
-                )
+            check_shared(position_embedding, use_position, key_dim, intra_depth)
             scope_size = position_embedding.scope_size
         self.filters = filters
         self.num_heads = num_heads
@@ -145,19 +145,30 @@ class LambdaLayer(keras.layers.Layer):
         self.use_batch_norm = use_batch_norm
         self.batch_norm_momentum = batch_norm_momentum
         self.batch_norm_epsilon = batch_norm_epsilon
-        self.position_embedding = position_embedding
-        self.implementation = implementation
+        # The layer's own is made by `build`: its place among the weights is behind the projections.
+        self.position_embedding: typing.Any = position_embedding
         self._shares_position_embedding = position_embedding is not None
-        self._check_filters(filters)
+        self.implementation = implementation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def build(self, inputs_shape, context_shape=None):
-        """Makes the projections, their normalisation and the position table for these shapes."""
+    def build(self, inputs_shape: Shape, context_shape: Shape | None = None) -> None:
+        """Makes the projections, their normalisation and the position table for these shapes.
+
+        Letters: b batch, n query positions, m context positions, h heads, k key depth, v value depth, u intra-depth.
+
+            queries             [b, n, h, k]    n positions of the inputs
+            keys                [b, m, u, k]    m positions of the context
+            values              [b, m, u, v]
+            position table R    [*scope, k, u]
+            outputs             [b, n, h, v]    filters = h·v
+        """
         context_shape = context_shape or inputs_shape
-        rank = self._check_shapes(inputs_shape, context_shape)
-        self.scope_size = check_scope_size(self.scope_size, rank)
+        check_shapes(self.name, inputs_shape, context_shape, self.use_position)
+        self.scope_size = check_scope_size(self.scope_size, len(inputs_shape) - 2)
         query_channels, context_channels = inputs_shape[-1], context_shape[-1]
-        filters = self.filters or query_channels
-        self._check_filters(filters)
+        filters = self.filters or typing.cast(int, query_channels)
+        check_filters(filters, self.num_heads)
         self.value_dim = filters // self.num_heads
 
         self._build_projections(query_channels, context_channels)
@@ -195,10 +206,12 @@ class LambdaLayer(keras.layers.Layer):
         self.position_embedding.check_grids(Grids.of_shapes(inputs_shape, context_shape))
 
     def _projection(self, name, width, deviation, channels):
+        initializer = clone(self.kernel_initializer) or keras.initializers.RandomNormal(stddev=deviation)
         layer = keras.layers.Dense(
             width,
             use_bias=False,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=deviation),
+            kernel_initializer=initializer,
+            kernel_regularizer=self.kernel_regularizer,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -215,7 +228,9 @@ class LambdaLayer(keras.layers.Layer):
         layer.build((None, channels))
         return layer
 
-    def call(self, inputs, context=None, mask=None, training=None):
+    def call(
+        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
+    ) -> typing.Any:
         """Returns the layer's output; see the class."""
         context = inputs if context is None else context
         self._check_call(inputs, context, mask)
@@ -240,13 +255,15 @@ class LambdaLayer(keras.layers.Layer):
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
 
-    def queries_keys_values(self, inputs, context, training=None):
+    def queries_keys_values(
+        self, inputs: typing.Any, context: typing.Any, training: bool | None = None
+    ) -> tuple[typing.Any, typing.Any, typing.Any]:
         """What the lambdas are applied to and made of, in the shapes and the dtype that `contraction` takes.
 
         Args:
-            inputs: As of the call.
+            inputs: As in the call.
             context: The context, `inputs` where the call has none.
-            training: As of the call.
+            training: As in the call.
 
         Returns:
             Queries `[b, n, h, k]`; keys before their normalisation `[b, m, u, k]`, `None` without content; values
@@ -285,7 +302,7 @@ class LambdaLayer(keras.layers.Layer):
         self.position_embedding.check_grids(grids)
         return operands._replace(table=ops.cast(self.position_embedding.table, operands.queries.dtype))
 
-    def apply_position_bias(self, queries, mask=None):
+    def apply_position_bias(self, queries: typing.Any, mask: typing.Any = None) -> typing.Any:
         """Applies the bias of the position lambdas, which all values of a query share.
 
         Args:
@@ -301,16 +318,18 @@ class LambdaLayer(keras.layers.Layer):
         # A query that sees nothing has no lambda.
         return product * ops.cast(ops.any(mask, axis=1), product.dtype)[:, None, None]
 
-    def compute_output_spec(self, inputs, context=None, mask=None, training=None):
+    def compute_output_spec(
+        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
+    ) -> typing.Any:
         """Checks what `call` checks, so that a functional model fails where it is made."""
         self._check_call(inputs, inputs if context is None else context, mask)
         return super().compute_output_spec(inputs, context=context, mask=mask, training=training)
 
-    def compute_mask(self, inputs, previous_mask):
+    def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> None:
         """Nothing: `mask` speaks of pairs of positions here, so none goes on to the next layer."""
         return None
 
-    def plan(self, inputs_shape, context_shape=None, masked=False):
+    def plan(self, inputs_shape: Shape, context_shape: Shape | None = None, masked: bool = False) -> Plan:
         """The `Plan` that the layer follows for these shapes.
 
         Args:
@@ -330,7 +349,7 @@ class LambdaLayer(keras.layers.Layer):
             xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
         )
 
-    def multiply_adds(self, inputs_shape, context_shape=None):
+    def multiply_adds(self, inputs_shape: tuple[int, ...], context_shape: tuple[int, ...] | None = None) -> int:
         """Multiply-adds for one example, in the paper's order (lambda-first), whatever order runs.
 
         Projections; content lambda m·u·k·v; position lambdas n·m·u·k·v, or n·s·u·k·v for a local scope of s
@@ -349,61 +368,20 @@ class LambdaLayer(keras.layers.Layer):
             count += n * (m if sides is None else min(m, math.prod(sides))) * pairs_of_depths
         return count + n * self.key_dim * filters
 
-    def compute_output_shape(self, inputs_shape, context_shape=None):
+    def compute_output_shape(self, inputs_shape: Shape, context_shape: Shape | None = None) -> Shape:
         """`(batch, *grid, filters)`."""
         return (*inputs_shape[:-1], self.filters or inputs_shape[-1])
 
     def _scope_sides(self, rank):
         return (self.scope_size,) * rank if isinstance(self.scope_size, int) else self.scope_size
 
-    def _check_filters(self, filters):
-        if filters is not None and (filters < 1 or filters % self.num_heads):
-            raise ValueError(
-                "`filters` (by default the channels of the input) must be a positive multiple of `num_heads`. "
-                f"Received: filters={filters}, num_heads={self.num_heads}"
-            )
-
-    def _check_shapes(self, inputs_shape, context_shape):
-        for name, shape in (("inputs", inputs_shape), ("context", context_shape)):
-            if len(shape) < 3 or shape[-1] is None:
-                raise ValueError(
-                    f"{self.name} needs {name} of shape [batch, length, channels], [batch, height, width, channels] "
-                    f"or a higher rank, with known channels. Received: {name}.shape={tuple(shape)}"
-                )
-        if self.use_position and len(inputs_shape) != len(context_shape):
-            raise ValueError(
-                f"{self.name} needs a context of the inputs' rank for relative positions; use_position=False takes "
-                f"any. Received: inputs.shape={tuple(inputs_shape)}, context.shape={tuple(context_shape)}"
-            )
-        return len(inputs_shape) - 2
-
     def _check_call(self, inputs, context, mask):
-        self._check_shapes(inputs.shape, context.shape)
-        if mask is None:
-            return
-        if mask is getattr(inputs, "_keras_mask", None):
-            raise ValueError(
-                f"{self.name} does not take the padding mask that came with its inputs, of shape {mask.shape}: one "
-                "mask [n, m] serves the whole batch. Drop the padding before this layer."
-            )
-        grids = (*inputs.shape[1:-1], *context.shape[1:-1])
-        if None in grids:
-            raise ValueError(f"`mask` needs queries and context of known size. Received: sides {grids}")
-        pairs = (math.prod(inputs.shape[1:-1]), math.prod(context.shape[1:-1]))
-        if tuple(ops.shape(mask)) not in (pairs, grids):
-            raise ValueError(
-                f"`mask` must have shape [n, m] = {pairs}, or {grids}: one row for each query position and one column "
-                f"for each context position, without a batch axis. Received: mask.shape={tuple(ops.shape(mask))}"
-            )
+        check_shapes(self.name, inputs.shape, context.shape, self.use_position)
+        if mask is not None:
+            check_mask(self.name, inputs, context, mask)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
-        shared = None
-        if self._shares_position_embedding:
-            shared = keras.saving.serialize_keras_object(self.position_embedding)
-            # Keras marks what it serialises twice, but not where a layer holds it: this keeps layers of a saved
-            # model sharing. `clone_model` reads no marks, and gives each layer a table of its own.
-            shared["shared_object_id"] = id(self.position_embedding)
         config = {
             "filters": self.filters,
             "num_heads": self.num_heads,
@@ -418,13 +396,15 @@ class LambdaLayer(keras.layers.Layer):
             "use_batch_norm": self.use_batch_norm,
             "batch_norm_momentum": self.batch_norm_momentum,
             "batch_norm_epsilon": self.batch_norm_epsilon,
-            "position_embedding": shared,
+            "position_embedding": self.position_embedding.as_shared() if self._shares_position_embedding else None,
             "implementation": self.implementation,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
         return {**super().get_config(), **config}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, typing.Any]) -> "LambdaLayer":
         """Makes the layer that `get_config` describes."""
         config = dict(config)
         if config.get("position_embedding") is not None:

@@ -6,16 +6,21 @@ offset to the most positive. `E[n, m] = R[position(m) - position(n)]` makes the 
 (LambdaNetworks, section 3.2, https://arxiv.org/abs/2102.08602).
 """
 
+import itertools
 import math
+import typing
 
 import keras
 import numpy as np
 from keras import ops
 
 from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.initialization import Initializer
+
+_identities = itertools.count()
 
 
-def check_scope_size(scope_size, rank=None):
+def check_scope_size(scope_size: typing.Any, rank: int | None = None) -> int | tuple[int, ...] | None:
     """Returns a scope as an int, a tuple of ints or `None`, or says what is wrong with it.
 
     Args:
@@ -43,7 +48,7 @@ def check_scope_size(scope_size, rank=None):
     return int(scope_size)
 
 
-def fit_table(table, grids, shift=None):
+def fit_table(table: typing.Any, grids: Grids, shift: tuple[int, ...] | None = None) -> typing.Any:
     """Crops or zero-pads a table so that it holds each offset between two grids once.
 
     Offsets outside the scope get the embedding zero: that is what a local scope means.
@@ -69,7 +74,7 @@ def fit_table(table, grids, shift=None):
     return ops.pad(table, [*pads, (0, 0), (0, 0)]) if any(map(any, pads)) else table
 
 
-def expand_columns(table, grids):
+def expand_columns(table: typing.Any, grids: Grids) -> typing.Any:
     """Re-indexes all axes of a fitted table but the first from offsets to pairs of positions.
 
     Each axis is one matrix product with a one-hot matrix: exact, since each sum has one term that is not zero,
@@ -95,7 +100,7 @@ def expand_columns(table, grids):
     return ops.reshape(table, (math.prod(query_row), key_dim, offsets, math.prod(context_row) * intra_depth))
 
 
-def expand_rows(columns, first_row, query_rows, context_rows):
+def expand_rows(columns: typing.Any, first_row: typing.Any, query_rows: int, context_rows: int) -> typing.Any:
     """Re-indexes the axis of rows of what `expand_columns` returns, which completes the embeddings.
 
     Args:
@@ -127,13 +132,17 @@ class RelativePositionEmbedding(keras.layers.Layer):
     """The learned table R of relative position embeddings of a lambda layer.
 
     A `LambdaLayer` makes its own. Give one instance to several lambda layers of the same resolution to share
-    the embeddings between them, which the paper uses to save memory (section 4).
+    the embeddings between them, which the paper uses to save memory (section 4). Layers of a model still share it
+    after `model.save` and `load_model`. `keras.models.clone_model` makes layers one by one: in a clone each has a
+    table of its own, so that `clone.set_weights` asks for one for each layer.
 
     Args:
         key_dim: Key depth k.
         intra_depth: Intra-depth u.
         scope_size: Side of the local scope, odd; or one side for each axis; or `None` for a global scope,
             whose table covers every offset of the grid that the layer is built for.
+        embeddings_initializer: Initialiser of the table, by name, configuration or object. By default the paper's,
+            normal of variance 1.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -149,13 +158,23 @@ class RelativePositionEmbedding(keras.layers.Layer):
         >>> x = lk.layers.LambdaLayer(position_embedding=shared)(x)
     """
 
-    def __init__(self, key_dim, intra_depth=1, scope_size=None, **kwargs):
+    def __init__(
+        self,
+        key_dim: int,
+        intra_depth: int = 1,
+        scope_size: int | tuple[int, ...] | None = None,
+        embeddings_initializer: Initializer = None,
+        **kwargs: typing.Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.key_dim = key_dim
         self.intra_depth = intra_depth
         self.scope_size = check_scope_size(scope_size)
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+        # Of this table among all that the process makes, and the same in each run of a script.
+        self._identity = f"lambda_keras>RelativePositionEmbedding>{next(_identities)}"
 
-    def build(self, inputs_shape, context_shape=None):
+    def build(self, inputs_shape: tuple[int | None, ...], context_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the table. Shapes are `[batch, *grid, channels]`; a global scope needs known grids."""
         grids = Grids.of_shapes(inputs_shape, context_shape)
         rank = len(grids.queries)
@@ -167,11 +186,11 @@ class RelativePositionEmbedding(keras.layers.Layer):
         self.table = self.add_weight(
             name="table",
             shape=(*offsets, self.key_dim, self.intra_depth),
-            initializer=keras.initializers.RandomNormal(stddev=1.0),
+            initializer=self.embeddings_initializer or keras.initializers.RandomNormal(stddev=1.0),
         )
         self.built = True
 
-    def check_grids(self, grids):
+    def check_grids(self, grids: Grids) -> None:
         """Raises a ValueError if the table does not belong to these grids."""
         rank = len(self.table.shape) - 2
         if len(grids.queries) != rank or len(grids.context) != rank:
@@ -198,7 +217,7 @@ class RelativePositionEmbedding(keras.layers.Layer):
         # As many on either side of offset 0, also where the grids differ.
         return tuple(2 * max(sides) - 1 for sides in zip(grids.queries, grids.context, strict=True))
 
-    def call(self, inputs, context=None):
+    def call(self, inputs: typing.Any, context: typing.Any = None) -> typing.Any:
         """Returns E; see the class."""
         grids = Grids.of_shapes(inputs.shape, None if context is None else context.shape)
         self.check_grids(grids)
@@ -207,19 +226,27 @@ class RelativePositionEmbedding(keras.layers.Layer):
         embeddings = ops.reshape(embeddings, (grids.positions[0], self.key_dim, -1, self.intra_depth))
         return ops.transpose(embeddings, (0, 2, 1, 3))
 
-    def compute_output_shape(self, inputs_shape, context_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: tuple[int | None, ...], context_shape: tuple[int | None, ...] | None = None
+    ) -> tuple[int | None, ...]:
         """`(n, m, key_dim, intra_depth)`; `None` where a side is unknown."""
-        positions = []
-        for shape in (inputs_shape, context_shape or inputs_shape):
-            grid = shape[1:-1]
-            positions.append(None if None in grid else math.prod(grid))
+        grids = Grids.of_shapes(inputs_shape, context_shape)
+        positions = [None if None in grid else math.prod(grid) for grid in (grids.queries, grids.context)]
         return (*positions, self.key_dim, self.intra_depth)
 
-    def get_config(self):
+    def as_shared(self) -> dict[str, typing.Any]:
+        """The serialised layer, marked as one object in the files of all models whose layers share it.
+
+        Keras marks what it serialises twice, but not where a layer holds it.
+        """
+        return {**keras.saving.serialize_keras_object(self), "shared_object_id": self._identity}
+
+    def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
         config = {
             "key_dim": self.key_dim,
             "intra_depth": self.intra_depth,
             "scope_size": self.scope_size,
+            "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
         }
         return {**super().get_config(), **config}

@@ -49,9 +49,12 @@ def test_bfloat16_keeps_every_embedding():
 
 
 def test_config_round_trip():
-    layer = RelativePositionEmbedding(key_dim=4, intra_depth=2, scope_size=(5, 3), name="here")
+    options = {"intra_depth": 2, "scope_size": (5, 3), "embeddings_initializer": "zeros", "name": "here"}
+    layer = RelativePositionEmbedding(key_dim=4, **options)
     again = RelativePositionEmbedding.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
+    again.build((None, 4, 4, 8))
+    np.testing.assert_array_equal(again.table, np.zeros((5, 3, 4, 2)))
 
 
 @pytest.mark.parametrize("scope", [None, 1, 23, (5, 3)])
