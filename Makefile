@@ -2,7 +2,7 @@
 #   make quickstart          train lambda_resnet_tiny on real digits, export it, reload and compare
 #   make test                lint and every test that needs neither jax nor torch
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
-#   make lint                ruff alone
+#   make lint                ruff and mypy alone
 #   make tables              measure the models again and write README's tables
 #   make docs                write the documentation's site to site/; a warning fails it
 
@@ -39,7 +39,7 @@ $(BIN)/python:
 	touch $@
 
 .venv/.lint: $(BIN)/python $(REQUIREMENTS)
-	$(PIP) ruff
+	$(PIP) ruff mypy
 	touch $@
 
 .venv/.bench: $(BIN)/python $(REQUIREMENTS)
@@ -59,6 +59,7 @@ quickstart: .venv/.run
 lint: .venv/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: $(TEST_EXTRAS) lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(MARKS)
