@@ -4,7 +4,7 @@
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
 #   make test ROOM=export    the tests of one room: lambda_keras, zoo or export
 #   make test-fast           what needs no process, browser or server of its own and is not slow, in 4 minutes on 2 cores
-#   make lint                ruff alone
+#   make lint                ruff and mypy alone
 #   make tables              measure the models again and write the tables of README and docs
 #   make docs                write the documentation's site to site/; a warning fails it
 
@@ -48,7 +48,7 @@ $(BIN)/python:
 	touch $@ .venv/.test
 
 .venv/.lint: $(BIN)/python $(REQUIREMENTS)
-	$(INSTALL) ruff
+	$(INSTALL) ruff mypy
 	touch $@
 
 .venv/.bench: $(BIN)/python $(REQUIREMENTS)
@@ -68,6 +68,7 @@ quickstart: .venv/.run
 lint: .venv/.lint
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/mypy
 
 test: $(TEST_EXTRAS) lint
 	$(PYTEST) $(MARKS) $(if $(ROOM),tests/$(ROOM))

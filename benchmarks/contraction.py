@@ -6,14 +6,16 @@ writes results/contraction.csv and results/contraction.png. Figures are seconds 
 (queries, values and table given), float32, batch 8, in one `tf.function` without XLA.
 """
 
-import math
 import time
 
 import numpy as np
 import tensorflow as tf
 
 from benchmarks.timing import RESULTS, interleaved_medians, write_csv
-from lambda_keras.layers.contraction import DENSE_ORDERS, ORDERS, Plan, contract, plan
+from lambda_keras.layers.chunks import Operands
+from lambda_keras.layers.contraction import contract
+from lambda_keras.layers.contraction_plan import DENSE_ORDERS, ORDERS, Depths, Plan, plan
+from lambda_keras.layers.grids import Grids
 
 BATCH, HEADS, KEY_DIM = 8, 4, 16
 # side of the map and value depth, as in stages c5, c4, c3 and c2 at 224 pixels
@@ -25,17 +27,11 @@ TOO_LONG = 2.0
 
 def measure(side, value_dim, scope, training):
     """Rows of one problem: the seconds of each order, and of the chunks that the plan would take."""
-    grid = (side, side)
+    grids, depths = Grids((side, side), (side, side)), Depths(HEADS, KEY_DIM, value_dim)
     sides = (2 * side - 1,) * 2 if scope is None else (scope, scope)
-    problem = {
-        "num_heads": HEADS,
-        "key_dim": KEY_DIM,
-        "value_dim": value_dim,
-        "scope_size": scope and (scope, scope),
-        "batch": BATCH,
-    }
-    chosen = plan(grid, grid, **problem)
-    n = math.prod(grid)
+    problem = {"scope_size": scope and (scope, scope), "batch": BATCH}
+    chosen = plan(grids, depths, **problem)
+    n, _ = grids.positions
     rng = np.random.default_rng(0)
     shapes = ((BATCH, n, HEADS, KEY_DIM), (BATCH, n, 1, value_dim), (*sides, KEY_DIM, 1))
     tensors = [tf.constant(rng.normal(size=shape), "float32") for shape in shapes]
@@ -43,20 +39,20 @@ def measure(side, value_dim, scope, training):
     def step(candidate):
         @tf.function
         def forward(queries, values, table):
-            return contract(queries, None, values, table, grid, grid, candidate)
+            return contract(Operands(queries, values, table=table), grids, candidate)
 
         @tf.function
         def forward_and_backward(queries, values, table):
             with tf.GradientTape() as tape:
                 tape.watch((queries, values, table))
-                outputs = contract(queries, None, values, table, grid, grid, candidate)
+                outputs = contract(Operands(queries, values, table=table), grids, candidate)
             return tape.gradient(outputs, (queries, values, table))
 
         function = forward_and_backward if training else forward
         return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(*tensors))]
 
     orders = ORDERS if scope else DENSE_ORDERS
-    candidates = {order: plan(grid, grid, implementation=order, **problem) for order in orders}
+    candidates = {order: plan(grids, depths, implementation=order, **problem) for order in orders}
     if side <= 28:  # More would take gigabytes.
         candidates |= {f"{order}, all at once": Plan(order) for order in DENSE_ORDERS}
     candidates["plan"] = chosen

@@ -13,7 +13,7 @@ from lambda_networks import LambdaLayer as LucidrainsLambdaLayer
 
 from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.layers import LambdaLayer
-from lambda_keras.layers.contraction import Plan
+from lambda_keras.layers.contraction_plan import Plan
 from tests.golden.without_torchvision import import_timm
 
 TimmLambdaLayer = import_timm().layers.lambda_layer.LambdaLayer

@@ -12,12 +12,17 @@ K are the normalised keys, E the position embeddings, zero outside the scope, an
 import dataclasses
 import inspect
 import math
+import typing
+from collections.abc import Sequence
 
 import keras
 import numpy as np
 from keras import ops
 
-from lambda_keras.layers import FusedLambdaLayer, LambdaLayer, contraction
+from lambda_keras import keras_internals
+from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
+from lambda_keras.layers.contraction import normalize_keys
+from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import fit_table
 
 __all__ = ["InteractionMap", "interaction_map", "lambda_layers", "map_size", "query_at_pixel"]
@@ -42,25 +47,25 @@ class InteractionMap:
     """
 
     layer: str
-    query: tuple
+    query: tuple[int, ...]
     content: np.ndarray
     position: np.ndarray
     values: np.ndarray
     bias: np.ndarray
 
     @property
-    def total(self):
+    def total(self) -> np.ndarray:
         """The weights, content and position together, in the shape of either."""
         return self.content + self.position
 
     @property
-    def output(self):
+    def output(self) -> np.ndarray:
         """What the layer returns at the query, `[filters]`: the sum of the values by these weights, plus the bias."""
         sums = np.tensordot(self.total, self.values, axes=self.values.ndim - 1)
         return np.ravel(sums + self.bias[:, None])
 
 
-def lambda_layers(model):
+def lambda_layers(model: keras.Model) -> list[LambdaLayer]:
     """The lambda layers of a model, from its input to its output. Those of a model inside it are not among them.
 
     Args:
@@ -76,11 +81,11 @@ def lambda_layers(model):
     return [layer for layer in model.layers if isinstance(layer, LambdaLayer)]
 
 
-def map_size(model, image, layer):
+def map_size(model: keras.Model, image: typing.Any, layer: str | LambdaLayer) -> tuple[int, ...]:
     """The size of the map on which a layer's queries stand. In a strided block, that is the size before the stride.
 
     Args:
-        model: As of `interaction_map`, and so are the others.
+        model: As in `interaction_map`, and so are the others.
         image: One preprocessed image.
         layer: A lambda layer of the model, or its name.
 
@@ -95,11 +100,13 @@ def map_size(model, image, layer):
     return tuple(inputs.compute_output_shape((1, *np.shape(image)))[1:-1])
 
 
-def query_at_pixel(model, image, layer, pixel):
+def query_at_pixel(
+    model: keras.Model, image: typing.Any, layer: str | LambdaLayer, pixel: Sequence[int]
+) -> tuple[int, ...]:
     """The query of a layer's map in whose part of the image a pixel lies.
 
     Args:
-        model: As of `interaction_map`, and so are the others.
+        model: As in `interaction_map`, and so are the others.
         image: One preprocessed image.
         layer: A lambda layer of the model, or its name.
         pixel: `(y, x)`.
@@ -120,7 +127,9 @@ def query_at_pixel(model, image, layer, pixel):
     return tuple(position * side // pixels for position, side, pixels in zip(pixel, size, sides, strict=True))
 
 
-def interaction_map(model, image, layer, query):
+def interaction_map(
+    model: keras.Model, image: typing.Any, layer: str | LambdaLayer, query: Sequence[int]
+) -> InteractionMap:
     """Computes the weights of one query over its context in inference: exact, content and position apart.
 
     Args:
@@ -142,42 +151,43 @@ def interaction_map(model, image, layer, query):
         >>> lk.explain.interaction_map(model, image, "c5_block1_lambda", query=(4, 4)).content.shape
         (4, 8, 8, 1)
     """
-    layer, call = _find_call(model, layer)
-    if isinstance(layer, FusedLambdaLayer) and layer.embeddings_plan is not None:
+    found, call = _find_call(model, layer)
+    if isinstance(found, FusedLambdaLayer) and found.embeddings_plan is not None:
         raise ValueError(
-            f"{layer.name} holds its embeddings in the order of its fused product. Explain the model before `fuse`: it "
+            f"{found.name} holds its embeddings in the order of its fused product. Explain the model before `fuse`: it "
             "returns the same numbers."
         )
-    arguments = _arguments(model, call, layer, image)
+    arguments = _arguments(model, call, found, image)
     inputs, mask = arguments["inputs"], arguments["mask"]
     context = inputs if arguments["context"] is None else arguments["context"]
-    grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
-    query = _check_position(query, grid, "query", f"the map of {layer.name}")
-    index = int(np.ravel_multi_index(query, grid))
+    grids = Grids.of_shapes(inputs.shape, context.shape)
+    grid, context_grid = grids.queries, grids.context
+    place = _check_position(query, grid, "query", f"the map of {found.name}")
+    index = int(np.ravel_multi_index(place, grid))
     if mask is not None:
         mask = ops.cast(ops.reshape(mask, (math.prod(grid), -1)), "bool")[index : index + 1]
 
-    queries, keys, values = layer.queries_keys_values(inputs, context, training=arguments["training"])
+    queries, keys, values = found.queries_keys_values(inputs, context, training=arguments["training"])
     queries = queries[:, index : index + 1]
     heads = _to_numpy(queries)[0, 0]
-    values = _to_numpy(values).reshape(*context_grid, layer.intra_depth, layer.value_dim)
-    content = position = np.zeros((layer.num_heads, *context_grid, layer.intra_depth), values.dtype)
-    bias = np.zeros(layer.num_heads, values.dtype)
-    if layer.use_content:
-        keys = _to_numpy(contraction.normalize_keys(keys, layer.key_normalization, mask))
-        keys = keys.reshape(*context_grid, layer.intra_depth, layer.key_dim)
+    values = _to_numpy(values).reshape(*context_grid, found.intra_depth, found.value_dim)
+    content = position = np.zeros((found.num_heads, *context_grid, found.intra_depth), values.dtype)
+    bias = np.zeros(found.num_heads, values.dtype)
+    if found.use_content:
+        keys = _to_numpy(normalize_keys(keys, found.key_normalization, mask))
+        keys = keys.reshape(*context_grid, found.intra_depth, found.key_dim)
         content = np.einsum("hk,...uk->h...u", heads, keys)
-    if layer.use_position:
-        table = fit_table(ops.cast(layer.position_embedding.table, queries.dtype), grid, context_grid)
+    if found.use_position:
+        table = fit_table(ops.cast(found.position_embedding.table, queries.dtype), grids)
         # As `fit_table` says where an offset is: those from this query to the first position of the context and on.
-        first = [side - 1 - place for side, place in zip(grid, query, strict=True)]
+        first = [side - 1 - start for side, start in zip(grid, place, strict=True)]
         embeddings = table[tuple(slice(f, f + side) for f, side in zip(first, context_grid, strict=True))]
         position = np.einsum("hk,...ku->h...u", heads, _to_numpy(embeddings))
         if mask is not None:
             position = position * _to_numpy(mask).reshape(*context_grid, 1)
-    if layer.use_position_bias:
-        bias = _to_numpy(layer.apply_position_bias(queries, mask))[0, 0, :, 0]
-    return InteractionMap(layer.name, query, content, position, values, bias)
+    if found.use_position_bias:
+        bias = _to_numpy(found.apply_position_bias(queries, mask))[0, 0, :, 0]
+    return InteractionMap(found.name, place, content, position, values, bias)
 
 
 def _find_call(model, layer):
@@ -192,7 +202,7 @@ def _find_call(model, layer):
     if len(getattr(model, "inputs", None) or ()) != 1:
         raise ValueError(f"Explaining takes a functional or built Sequential model with one input. Received: {model!r}")
     graph = keras.Model(model.inputs, model.outputs)
-    calls = [node for nodes in graph._nodes_by_depth.values() for node in nodes if node.operation is layer]
+    calls = [node for node in keras_internals.nodes(graph) if node.operation is layer]
     if len(calls) != 1:
         raise ValueError(
             f"{layer.name} is called {len(calls)} times in {model.name}; a layer called once is explained."
@@ -205,7 +215,8 @@ def _arguments(model, call, layer, image):
     before = keras.Model(model.inputs, call.input_tensors)
     # Keras returns one tensor without a list.
     tensors = keras.tree.flatten(before(ops.convert_to_tensor(image)[None], training=False))
-    positional, named = call.arguments.fill_in(dict(zip(map(id, call.input_tensors), tensors, strict=True)))
+    replaced = dict(zip(map(id, call.input_tensors), tensors, strict=True))
+    positional, named = keras_internals.call_arguments(call, replaced)
     arguments = inspect.signature(layer.call).bind(*positional, **named)
     arguments.apply_defaults()
     return arguments.arguments

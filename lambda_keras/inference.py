@@ -4,6 +4,7 @@ import collections
 
 import keras
 
+from lambda_keras import keras_internals
 from lambda_keras.layers import BatchNormalization, FusedLambdaLayer, LambdaLayer
 from lambda_keras.layers.folding import DEPTHWISE, fold
 
@@ -22,7 +23,7 @@ _IDLE = (
 )
 
 
-def fuse(model):
+def fuse(model: keras.Model) -> keras.Model:
     """A faster model for inference that returns the same numbers.
 
     * A batch normalisation that follows a convolution or a dense layer is folded into it.
@@ -114,9 +115,8 @@ def _pass_on(inputs, *_, **__):
 def _calls(graph):
     """The nodes of a functional model, for each layer by its id."""
     calls = collections.defaultdict(list)
-    for nodes in graph._nodes_by_depth.values():
-        for node in nodes:
-            calls[id(node.operation)].append(node)
+    for node in keras_internals.nodes(graph):
+        calls[id(node.operation)].append(node)
     return calls
 
 
@@ -144,7 +144,7 @@ def _find_folded(graph, calls):
         if type(batch_norm) not in _BATCH_NORMS or len(nodes) > 1 or not _is_for_inference(node):
             continue
         tensor = node.input_tensors[0]
-        layer = tensor._keras_history.operation
+        layer = keras_internals.producer(tensor)
         single = len(calls[id(layer)]) == 1 and uses[id(tensor)] == 1
         if single and _can_fold(layer, batch_norm, len(tensor.shape)):
             folded[id(layer)] = batch_norm
@@ -164,4 +164,5 @@ def _is_whole(layer):
 
 
 def _has_whole_projections(lambda_layer):
-    return all(_is_whole(layer) for layer in lambda_layer._flatten_layers() if isinstance(layer, keras.layers.Dense))
+    layers = keras_internals.sublayers(lambda_layer)
+    return all(_is_whole(layer) for layer in layers if isinstance(layer, keras.layers.Dense))

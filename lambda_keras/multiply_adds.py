@@ -4,12 +4,14 @@ import math
 
 import keras
 
+from lambda_keras import keras_internals
+
 # Layers that only move, compare or normalise numbers are not counted, as in the literature.
 _CONVOLUTIONS = (keras.layers.Conv1D, keras.layers.Conv2D, keras.layers.Conv3D)
 _DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 
-def count_multiply_adds(model):
+def count_multiply_adds(model: keras.Model) -> int:
     """Multiply-adds of one example through a functional model.
 
     Counts convolutions, dense layers, and layers with a method `multiply_adds(input_shape)`, such as
@@ -34,11 +36,10 @@ def count_multiply_adds(model):
         )
     total = 0
     # By node, not by layer: a layer may be called several times, and in other models too.
-    for nodes in model._nodes_by_depth.values():
-        for node in nodes:
-            if not node.is_input:
-                shapes = [tuple(tensor.shape) for tensor in node.input_tensors]
-                total += _count(node.operation, shapes, tuple(node.output_tensors[0].shape))
+    for node in keras_internals.nodes(model):
+        if not node.is_input:
+            shapes = [tuple(tensor.shape) for tensor in node.input_tensors]
+            total += _count(node.operation, shapes, tuple(node.output_tensors[0].shape))
     return total
 
 

@@ -1,5 +1,7 @@
 """Batch normalisation with TensorFlow's fused kernel."""
 
+import typing
+
 import keras
 from keras import ops
 
@@ -16,7 +18,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
         >>> y = lk.layers.BatchNormalization(momentum=0.9)(keras.Input((32, 32, 16)))
     """
 
-    def call(self, inputs, training=None, mask=None):
+    def call(self, inputs: typing.Any, training: bool | None = None, mask: typing.Any = None) -> typing.Any:
         """Normalises `[batch, *grid, channels]` over all axes but the last; same shape and dtype."""
         rank = len(inputs.shape)
         fused = (
@@ -26,7 +28,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             and self.axis in (-1, rank - 1)
             and mask is None
             and not self.synchronized
-            and not self.renorm
+            # Keras has it from 3.15 on.
+            and not getattr(self, "renorm", False)
             and self.scale
             and self.center
         )

@@ -3,17 +3,12 @@
 import dataclasses
 import math
 
+from lambda_keras.layers.grids import Grids
+
 DENSE_ORDERS = ("lambda_first", "query_first")
 CONVOLUTIONS = ("convolution", "depthwise_convolution")
 ORDERS = DENSE_ORDERS + CONVOLUTIONS
 
-# Bytes that E and the intermediate of a chunk of queries may take on a CPU: past it, each allocation is of fresh pages.
-CPU_MEMORY_BUDGET = 24 * 2**20
-# Queries in a chunk on a CPU, at the most, where there is more than one row: enough for efficient matrix products,
-# few enough for the caches.
-QUERIES_IN_A_CHUNK = 96
-# What differs on an accelerator, which wants few and large products.
-ON_ACCELERATORS = {"memory_budget": 1024 * 2**20, "queries_in_a_chunk": None}
 # What a plan assumes where the batch is unknown until a step runs.
 ASSUMED_BATCH = 8
 
@@ -31,22 +26,54 @@ class Plan:
     query_rows: int | None = None
 
 
+@dataclasses.dataclass(frozen=True)
+class Depths:
+    """The sizes of a lambda layer that are not positions.
+
+    Attributes:
+        num_heads: Queries h that share a lambda.
+        key_dim: Key depth k.
+        value_dim: Value depth v.
+        intra_depth: Intra-depth u.
+    """
+
+    num_heads: int
+    key_dim: int
+    value_dim: int
+    intra_depth: int = 1
+
+
+@dataclasses.dataclass(frozen=True)
+class Budget:
+    """What a chunk of queries may take on a device.
+
+    Attributes:
+        memory: Bytes of its embeddings E and its intermediate.
+        queries: Queries at the most, where there is more than one row; `None` to let the memory alone decide.
+    """
+
+    memory: int
+    queries: int | None = None
+
+
+# Past so much memory each allocation is of fresh pages. So many queries are enough for efficient matrix products and
+# few enough for the caches.
+ON_CPU = Budget(memory=24 * 2**20, queries=96)
+# An accelerator wants few and large products.
+ON_ACCELERATORS = Budget(memory=1024 * 2**20)
+
+
 def plan(
-    query_grid,
-    context_grid,
+    grids: Grids,
+    depths: Depths,
     *,
-    num_heads,
-    key_dim,
-    value_dim,
-    intra_depth=1,
-    scope_size=None,
-    batch=None,
-    masked=False,
-    xla_on_cpu=False,
-    implementation="auto",
-    memory_budget=CPU_MEMORY_BUDGET,
-    queries_in_a_chunk=QUERIES_IN_A_CHUNK,
-):
+    scope_size: tuple[int, ...] | None = None,
+    batch: int | None = None,
+    masked: bool = False,
+    implementation: str = "auto",
+    budget: Budget = ON_CPU,
+    xla_on_cpu: bool = False,
+) -> Plan:
     """Picks the order of contraction, and how many rows of queries to process at once.
 
     Read it as a table, first row that fits:
@@ -69,32 +96,31 @@ def plan(
     training.
 
     Args:
-        query_grid: Sides of the grid of queries, `None` where unknown.
-        context_grid: Sides of the grid of context positions.
-        num_heads: h.
-        key_dim: k.
-        value_dim: v.
-        intra_depth: u.
+        grids: The `Grids` of queries and context, with `None` where a side is unknown.
+        depths: The `Depths` of the layer.
         scope_size: `None` for global, else one odd side for each axis.
         batch: Examples a step; `None` if unknown, and then taken as `ASSUMED_BATCH`.
         masked: Whether a mask is given.
-        xla_on_cpu: Whether XLA compiles the step for a CPU, where its convolutions are very slow.
         implementation: `"auto"` or one of `ORDERS`.
-        memory_budget: Bytes that E and the intermediate of a chunk may take.
-        queries_in_a_chunk: Queries in a chunk of rows at the most; `None` to let the budget alone decide.
+        budget: The `Budget` of a chunk of queries.
+        xla_on_cpu: Whether XLA compiles the step for a CPU, where its convolutions are very slow.
 
     Returns:
         A `Plan`.
 
     Raises:
         ValueError: The order asked for cannot do what the layer is given.
+
+    Example:
+        >>> plan(Grids((14, 14), (14, 14)), Depths(num_heads=4, key_dim=16, value_dim=64), scope_size=(23, 23))
+        Plan(order='query_first', query_rows=2)
     """
-    can_convolve = not masked and tuple(query_grid) == tuple(context_grid)
-    if None in (*query_grid, *context_grid):
+    can_convolve = not masked and grids.queries == grids.context
+    if not grids.known:
         if not can_convolve or scope_size is None or implementation in DENSE_ORDERS:
             raise ValueError(
                 "Inputs of unknown size need a local scope, no mask, no other context grid, and implementation "
-                f"'auto' or 'convolution'. Received: query grid {query_grid}, context grid {context_grid}, "
+                f"'auto' or 'convolution'. Received: query grid {grids.queries}, context grid {grids.context}, "
                 f"scope_size={scope_size}, mask={'given' if masked else None}, implementation={implementation!r}"
             )
         return Plan("convolution" if implementation == "auto" else implementation)
@@ -102,32 +128,33 @@ def plan(
         if not can_convolve:
             raise ValueError(
                 f"implementation={implementation!r} takes neither a mask nor a context on another grid. Received: "
-                f"query grid {query_grid}, context grid {context_grid}, mask={'given' if masked else None}. "
+                f"query grid {grids.queries}, context grid {grids.context}, mask={'given' if masked else None}. "
                 "Use 'auto', 'query_first' or 'lambda_first'."
             )
         return Plan(implementation)
 
-    height, row = query_grid[0], math.prod(query_grid[1:])
-    cost = num_heads * (1 / key_dim + 1 / value_dim)
-    rows = _largest_divisor(height, height if queries_in_a_chunk is None else queries_in_a_chunk // row)
-    seen_rows, x = context_grid[0], math.inf
+    height, row = grids.queries[0], math.prod(grids.queries[1:])
+    cost = depths.num_heads * (1 / depths.key_dim + 1 / depths.value_dim)
+    rows = _largest_divisor(height, height if budget.queries is None else budget.queries // row)
+    seen_rows, x = grids.context[0], math.inf
     if can_convolve and scope_size is not None:
         seen_rows = min(seen_rows, rows + scope_size[0] - 1)
         x = math.prod(scope_size) / (seen_rows * row * min(cost, 1))
     order = implementation
     if implementation == "auto":
         if x < 0.22 and not xla_on_cpu:
-            return Plan("depthwise_convolution" if len(query_grid) < 3 else "convolution")
+            return Plan("depthwise_convolution" if len(grids.queries) < 3 else "convolution")
         order = "lambda_first" if cost > 0.35 else "query_first"
 
     batch = batch or ASSUMED_BATCH
-    m = seen_rows * math.prod(context_grid[1:]) * intra_depth
-    intermediate = key_dim * value_dim if order == "lambda_first" else num_heads * m
-    numbers_per_query = m * key_dim + batch * (intermediate + (m * key_dim if masked else 0))
-    rows = _largest_divisor(height, min(rows, memory_budget // (4 * row * numbers_per_query)))
+    m = seen_rows * math.prod(grids.context[1:]) * depths.intra_depth
+    keys_of_query = m * depths.key_dim
+    intermediate = depths.key_dim * depths.value_dim if order == "lambda_first" else depths.num_heads * m
+    numbers_per_query = keys_of_query + batch * (intermediate + (keys_of_query if masked else 0))
+    rows = _largest_divisor(height, min(rows, budget.memory // (4 * row * numbers_per_query)))
     return Plan(order, None if rows == height else rows)
 
 
-def _largest_divisor(number, limit):
+def _largest_divisor(number: int, limit: int) -> int:
     """The largest divisor of a number up to a limit, and 1 at least."""
     return max(divisor for divisor in range(1, max(limit, 1) + 1) if number % divisor == 0)

@@ -1,5 +1,7 @@
 """Folding: a batch normalisation in inference is a scale and an offset, which the layer before it can absorb."""
 
+import typing
+
 import keras
 import numpy as np
 from keras import ops
@@ -7,7 +9,7 @@ from keras import ops
 DEPTHWISE = (keras.layers.DepthwiseConv1D, keras.layers.DepthwiseConv2D)
 
 
-def fold(layer, batch_norm=None):
+def fold(layer: keras.Layer, batch_norm: typing.Any = None) -> tuple[np.ndarray, np.ndarray]:
     """Kernel and bias of a layer with the batch normalisation that follows it, computed in float64.
 
     Args:

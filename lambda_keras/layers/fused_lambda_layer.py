@@ -1,6 +1,7 @@
 """FusedLambdaLayer: a trained LambdaLayer with fewer and larger products, for inference."""
 
 import math
+import typing
 
 import keras
 import numpy as np
@@ -9,7 +10,8 @@ from keras import ops
 from lambda_keras.layers.chunks import expand, shape_of_embeddings
 from lambda_keras.layers.contraction_plan import DENSE_ORDERS, Plan
 from lambda_keras.layers.folding import fold
-from lambda_keras.layers.lambda_layer import LambdaLayer
+from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.lambda_layer import LambdaLayer, Shape
 
 # Bytes of float32 embeddings E, by layer, up to which they are stored: maps of up to 22×22 positions under a global
 # scope, which are those of c4 for images of up to 352 pixels, and bands of larger maps under a local one. E in the
@@ -29,10 +31,11 @@ class FusedLambdaLayer(LambdaLayer):
     Args:
         embeddings_plan: `None` to hold the table R and expand it in each call, or `(order, query_rows)`, the plan whose
             embeddings E the layer holds: a dense order, and the rows of queries in a chunk or `None`.
-        **kwargs: The arguments of `LambdaLayer`. Those of batch normalisation have no effect.
+        **kwargs: The arguments of `LambdaLayer`. Those of batch normalisation, initialisers and regularisers
+            have no effect.
 
     Call arguments:
-        inputs: `[batch, *grid, channels]`, as of `LambdaLayer`. A context of its own or a mask is refused.
+        inputs: `[batch, *grid, channels]`, as in `LambdaLayer`. A context of its own or a mask is refused.
 
     Returns:
         `[batch, *grid, filters]` in the compute dtype.
@@ -46,7 +49,7 @@ class FusedLambdaLayer(LambdaLayer):
         <FusedLambdaLayer name=c5_block1_lambda, built=True>
     """
 
-    def __init__(self, embeddings_plan=None, **kwargs):
+    def __init__(self, embeddings_plan: tuple[str, int | None] | None = None, **kwargs: typing.Any) -> None:
         super().__init__(**{**kwargs, "use_batch_norm": False})
         if embeddings_plan is not None and embeddings_plan[0] not in DENSE_ORDERS:
             raise ValueError(
@@ -56,7 +59,7 @@ class FusedLambdaLayer(LambdaLayer):
         self.embeddings_plan = None if embeddings_plan is None else Plan(*embeddings_plan)
 
     @classmethod
-    def config_of(cls, layer, inputs_shape):
+    def config_of(cls, layer: LambdaLayer, inputs_shape: Shape) -> dict[str, typing.Any]:
         """The configuration of the fused form of a lambda layer.
 
         Args:
@@ -69,11 +72,11 @@ class FusedLambdaLayer(LambdaLayer):
         """
         # Layers that shared a table have copies of their own then.
         config = {**layer.get_config(), "position_embedding": None, "scope_size": layer.scope_size}
-        grid = tuple(inputs_shape[1:-1])
-        if layer.use_position and None not in grid:
+        grids = Grids.of_shapes(inputs_shape)
+        if layer.use_position and grids.known:
             plan = layer.plan(inputs_shape)
             if plan.order in DENSE_ORDERS:
-                shape = shape_of_embeddings(layer.position_embedding.table.shape, grid, grid, plan)
+                shape = shape_of_embeddings(layer.position_embedding.table.shape, grids, plan)
                 if 4 * math.prod(shape) <= LARGEST_EMBEDDINGS:
                     config["embeddings_plan"] = (plan.order, plan.query_rows)
         return config
@@ -89,14 +92,15 @@ class FusedLambdaLayer(LambdaLayer):
         if self.embeddings_plan is None:
             super()._build_positions(inputs_shape, context_shape)
             return
-        self._grid = tuple(inputs_shape[1:-1])
-        sides = self._scope_sides(len(self._grid)) or tuple(2 * side - 1 for side in self._grid)
+        self._grids = Grids.of_shapes(inputs_shape)
+        grid = self._grids.queries
+        sides = self._scope_sides(len(grid)) or tuple(2 * side - 1 for side in grid)
         table_shape = (*sides, self.key_dim, self.intra_depth)
-        shape = shape_of_embeddings(table_shape, self._grid, self._grid, self.embeddings_plan)
+        shape = shape_of_embeddings(table_shape, self._grids, self.embeddings_plan)
         # Training would give pairs of the same offset different embeddings.
         self.embeddings = self.add_weight(name="embeddings", shape=shape, trainable=False)
 
-    def copy_weights(self, layer):
+    def copy_weights(self, layer: LambdaLayer) -> None:
         """Takes over, folded and expanded, the weights of the lambda layer that this one stands for."""
         query_batch_norm = value_batch_norm = None
         if layer.use_batch_norm:
@@ -111,7 +115,7 @@ class FusedLambdaLayer(LambdaLayer):
             self.position_bias.assign(layer.position_bias)
         if self.embeddings_plan is not None:
             table = ops.convert_to_tensor(layer.position_embedding.table)
-            self.embeddings.assign(expand(table, self._grid, self._grid, self.embeddings_plan))
+            self.embeddings.assign(expand(table, self._grids, self.embeddings_plan))
         elif self.use_position:
             self.position_embedding.table.assign(layer.position_embedding.table)
 
@@ -123,12 +127,12 @@ class FusedLambdaLayer(LambdaLayer):
         parts = [projected[:, stop - width : stop] for stop, width in zip(stops, self._widths, strict=True)]
         return parts if self.use_content else (parts[0], None, parts[1])
 
-    def _positions(self, query_grid, context_grid, dtype):
+    def _add_positions(self, operands, grids):
         if self.embeddings_plan is None:
-            return super()._positions(query_grid, context_grid, dtype)
-        return {"table": None, "embeddings": ops.cast(self.embeddings, dtype)}
+            return super()._add_positions(operands, grids)
+        return operands._replace(embeddings=ops.cast(self.embeddings, operands.queries.dtype))
 
-    def plan(self, inputs_shape, context_shape=None, masked=False):
+    def plan(self, inputs_shape: Shape, context_shape: Shape | None = None, masked: bool = False) -> Plan:
         """The `Plan` that the layer follows; that of its embeddings if it holds them."""
         return self.embeddings_plan or super().plan(inputs_shape, context_shape, masked)
 
@@ -138,13 +142,14 @@ class FusedLambdaLayer(LambdaLayer):
             raise ValueError(
                 f"{self.name} is fused for self-interaction: it takes neither a context nor a mask. Use a LambdaLayer."
             )
-        if self.built and self.embeddings_plan is not None and tuple(inputs.shape[1:-1]) != self._grid:
+        grid = tuple(inputs.shape[1:-1])
+        if self.built and self.embeddings_plan is not None and grid != self._grids.queries:
             raise ValueError(
-                f"{self.name} holds embeddings for the grid {self._grid}. Received: grid {tuple(inputs.shape[1:-1])}. "
-                "Fuse a model built for this size, or one of unknown size."
+                f"{self.name} holds embeddings for the grid {self._grids.queries}. Received: grid {grid}. Fuse a model "
+                "built for this size, or one of unknown size."
             )
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
         plan = self.embeddings_plan
         return {**super().get_config(), "embeddings_plan": plan and (plan.order, plan.query_rows)}

@@ -1,19 +1,32 @@
 """LambdaLayer: projections, normalisation and call. The mathematics of contraction is in `contraction`."""
 
 import math
-import numbers
+import typing
 
 import keras
 from keras import ops
 
-from lambda_keras.layers import contraction
+from lambda_keras.layers.argument_checks import (
+    check_choices,
+    check_counts,
+    check_filters,
+    check_mask,
+    check_parts,
+    check_shapes,
+    check_shared,
+)
 from lambda_keras.layers.batch_normalization import BatchNormalization
+from lambda_keras.layers.chunks import Operands
+from lambda_keras.layers.contraction import contract
+from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, Depths, Plan, plan
+from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.initialization import Initializer, clone
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
-KEY_NORMALIZATIONS = ("softmax", "l2", "none")
+Shape = tuple[int | None, ...]
 
 
-def _runs_on_cpu():
+def _runs_on_cpu() -> bool:
     if keras.backend.backend() == "torch":
         # Keras lists no devices for torch.
         import torch
@@ -52,13 +65,20 @@ class LambdaLayer(keras.layers.Layer):
         batch_norm_momentum: Momentum of their moving statistics.
         batch_norm_epsilon: Added to their variances.
         position_embedding: A `RelativePositionEmbedding` to share with other layers of the same resolution;
-            its scope then replaces `scope_size`.
+            its scope then replaces `scope_size`. By default the layer makes one of its own when it is built.
         implementation: `"auto"`, or an order of contraction: `"lambda_first"`, `"query_first"`,
             `"convolution"` or `"depthwise_convolution"`. All give the same numbers;
             `lambda_keras.layers.contraction_plan` says how `"auto"` picks.
+        kernel_initializer: Initialiser of the projections, by name, configuration or object. By default the paper's:
+            normal, of variance 1 / (channels · key_dim) for queries and 1 / channels for keys and values.
+        kernel_regularizer: Regulariser of the kernels of the projections, by name, configuration or object.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`. Under a float16 policy the
             contraction runs in float32, since its sums pass float16's range; under bfloat16 the softmax and
             the sum of the content do.
+
+    Attributes:
+        position_embedding: The `RelativePositionEmbedding` in use: the argument of this name, or from `build` on the
+            layer's own. `None` without positions.
 
     Call arguments:
         inputs: `[batch, length, channels]`, `[batch, height, width, channels]` or a higher rank. The batch may
@@ -85,50 +105,32 @@ class LambdaLayer(keras.layers.Layer):
 
     def __init__(
         self,
-        filters=None,
-        num_heads=4,
-        key_dim=16,
-        intra_depth=1,
-        scope_size=23,
-        use_content=True,
-        use_position=True,
-        use_position_bias=False,
-        key_normalization="softmax",
-        query_softmax=False,
-        use_batch_norm=True,
-        batch_norm_momentum=0.99,
-        batch_norm_epsilon=1e-3,
-        position_embedding=None,
-        implementation="auto",
-        **kwargs,
-    ):
+        filters: int | None = None,
+        num_heads: int = 4,
+        key_dim: int = 16,
+        intra_depth: int = 1,
+        scope_size: int | tuple[int, ...] | None = 23,
+        use_content: bool = True,
+        use_position: bool = True,
+        use_position_bias: bool = False,
+        key_normalization: str = "softmax",
+        query_softmax: bool = False,
+        use_batch_norm: bool = True,
+        batch_norm_momentum: float = 0.99,
+        batch_norm_epsilon: float = 1e-3,
+        position_embedding: RelativePositionEmbedding | None = None,
+        implementation: str = "auto",
+        kernel_initializer: Initializer = None,
+        kernel_regularizer: typing.Any = None,
+        **kwargs: typing.Any,
+    ) -> None:
         super().__init__(**kwargs)
-        for name, value in (("num_heads", num_heads), ("key_dim", key_dim), ("intra_depth", intra_depth)):
-            if not isinstance(value, numbers.Integral) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}")
-        if key_normalization not in KEY_NORMALIZATIONS:
-            raise ValueError(
-                f"`key_normalization` must be one of {KEY_NORMALIZATIONS}. Received: "
-                f"key_normalization={key_normalization!r}"
-            )
-        if implementation not in ("auto", *contraction.ORDERS):
-            raise ValueError(
-                f"`implementation` must be one of {('auto', *contraction.ORDERS)}. Received: "
-                f"implementation={implementation!r}"
-            )
-        if not (use_content or use_position):
-            raise ValueError("`use_content` and `use_position` cannot both be False. Received: False, False")
-        if use_position_bias and not use_position:
-            raise ValueError("`use_position_bias` needs `use_position=True`. Received: use_position=False")
+        check_counts(num_heads=num_heads, key_dim=key_dim, intra_depth=intra_depth)
+        check_choices(key_normalization, implementation)
+        check_parts(use_content, use_position, use_position_bias)
+        check_filters(filters, num_heads)
         if position_embedding is not None:
-            if not use_position:
-                raise ValueError("`position_embedding` needs `use_position=True`. Received: use_position=False")
-            theirs = (position_embedding.key_dim, position_embedding.intra_depth)
-            if theirs != (key_dim, intra_depth):
-                raise ValueError(
-                    "`position_embedding` must have the layer's key_dim and intra_depth. Received: "
-                    f"key_dim={theirs[0]}, intra_depth={theirs[1]}; the layer has {key_dim} and {intra_depth}"
-                )
+            check_shared(position_embedding, use_position, key_dim, intra_depth)
             scope_size = position_embedding.scope_size
         self.filters = filters
         self.num_heads = num_heads
@@ -143,19 +145,30 @@ class LambdaLayer(keras.layers.Layer):
         self.use_batch_norm = use_batch_norm
         self.batch_norm_momentum = batch_norm_momentum
         self.batch_norm_epsilon = batch_norm_epsilon
-        self.position_embedding = position_embedding
-        self.implementation = implementation
+        # The layer's own is made by `build`: its place among the weights is behind the projections.
+        self.position_embedding: typing.Any = position_embedding
         self._shares_position_embedding = position_embedding is not None
-        self._check_filters(filters)
+        self.implementation = implementation
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
+        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
-    def build(self, inputs_shape, context_shape=None):
-        """Makes the projections, their normalisation and the position table for these shapes."""
+    def build(self, inputs_shape: Shape, context_shape: Shape | None = None) -> None:
+        """Makes the projections, their normalisation and the position table for these shapes.
+
+        Letters: b batch, n query positions, m context positions, h heads, k key depth, v value depth, u intra-depth.
+
+            queries             [b, n, h, k]    n positions of the inputs
+            keys                [b, m, u, k]    m positions of the context
+            values              [b, m, u, v]
+            position table R    [*scope, k, u]
+            outputs             [b, n, h, v]    filters = h·v
+        """
         context_shape = context_shape or inputs_shape
-        rank = self._check_shapes(inputs_shape, context_shape)
-        self.scope_size = check_scope_size(self.scope_size, rank)
+        check_shapes(self.name, inputs_shape, context_shape, self.use_position)
+        self.scope_size = check_scope_size(self.scope_size, len(inputs_shape) - 2)
         query_channels, context_channels = inputs_shape[-1], context_shape[-1]
-        filters = self.filters or query_channels
-        self._check_filters(filters)
+        filters = self.filters or typing.cast(int, query_channels)
+        check_filters(filters, self.num_heads)
         self.value_dim = filters // self.num_heads
 
         self._build_projections(query_channels, context_channels)
@@ -190,13 +203,15 @@ class LambdaLayer(keras.layers.Layer):
             )
         if not self.position_embedding.built:
             self.position_embedding.build(inputs_shape, context_shape)
-        self.position_embedding.check_grids(tuple(inputs_shape[1:-1]), tuple(context_shape[1:-1]))
+        self.position_embedding.check_grids(Grids.of_shapes(inputs_shape, context_shape))
 
     def _projection(self, name, width, deviation, channels):
+        initializer = clone(self.kernel_initializer) or keras.initializers.RandomNormal(stddev=deviation)
         layer = keras.layers.Dense(
             width,
             use_bias=False,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=deviation),
+            kernel_initializer=initializer,
+            kernel_regularizer=self.kernel_regularizer,
             dtype=self.dtype_policy,
             name=name,
         )
@@ -213,48 +228,42 @@ class LambdaLayer(keras.layers.Layer):
         layer.build((None, channels))
         return layer
 
-    def call(self, inputs, context=None, mask=None, training=None):
+    def call(
+        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
+    ) -> typing.Any:
         """Returns the layer's output; see the class."""
         context = inputs if context is None else context
         self._check_call(inputs, context, mask)
-        query_grid, context_grid = tuple(inputs.shape[1:-1]), tuple(context.shape[1:-1])
-        known = None not in (*query_grid, *context_grid)
+        grids = Grids.of_shapes(inputs.shape, context.shape)
 
         queries, keys, values = self.queries_keys_values(inputs, context, training)
-        positions, plan = {"table": None}, None
+        operands, plan = Operands(queries, values, keys), None
         if self.use_position:
-            positions = self._positions(query_grid, context_grid, queries.dtype)
+            operands = self._add_positions(operands, grids)
         if mask is not None:
-            mask = ops.cast(ops.reshape(mask, (math.prod(query_grid), math.prod(context_grid))), "bool")
+            operands = operands._replace(mask=ops.cast(ops.reshape(mask, grids.positions), "bool"))
         if self.use_position or mask is not None:
             plan = self.plan(inputs.shape, context.shape, masked=mask is not None)
-        if not known:
-            query_grid, context_grid = ops.shape(inputs)[1:-1], ops.shape(context)[1:-1]
-        outputs = contraction.contract(
-            queries,
-            keys,
-            values,
-            query_grid=query_grid,
-            context_grid=context_grid,
-            plan=plan,
-            normalization=self.key_normalization,
-            mask=mask,
-            training=training,
-            **positions,
-        )
+        if grids.known:
+            shape = (-1, *grids.queries)
+        else:
+            shape = ops.shape(inputs)[:-1]
+            grids = Grids(ops.shape(inputs)[1:-1], ops.shape(context)[1:-1])
+        outputs = contract(operands, grids, plan, self.key_normalization, training)
         if self.use_position_bias:
-            outputs = outputs + self.apply_position_bias(queries, mask)
-        shape = (-1, *query_grid) if known else ops.shape(inputs)[:-1]
+            outputs = outputs + self.apply_position_bias(queries, operands.mask)
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
 
-    def queries_keys_values(self, inputs, context, training=None):
+    def queries_keys_values(
+        self, inputs: typing.Any, context: typing.Any, training: bool | None = None
+    ) -> tuple[typing.Any, typing.Any, typing.Any]:
         """What the lambdas are applied to and made of, in the shapes and the dtype that `contraction` takes.
 
         Args:
-            inputs: As of the call.
+            inputs: As in the call.
             context: The context, `inputs` where the call has none.
-            training: As of the call.
+            training: As in the call.
 
         Returns:
             Queries `[b, n, h, k]`; keys before their normalisation `[b, m, u, k]`, `None` without content; values
@@ -263,9 +272,9 @@ class LambdaLayer(keras.layers.Layer):
         queries, keys, values = self._project(inputs, context, training)
         # Sums over positions pass float16's range long before they pass bfloat16's.
         dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
-        known = None not in (*inputs.shape[1:-1], *context.shape[1:-1])
-        n = (-1, math.prod(inputs.shape[1:-1])) if known else (ops.shape(inputs)[0], -1)
-        m = (-1, math.prod(context.shape[1:-1])) if known else (ops.shape(context)[0], -1)
+        grids = Grids.of_shapes(inputs.shape, context.shape)
+        n = (-1, grids.positions[0]) if grids.known else (ops.shape(inputs)[0], -1)
+        m = (-1, grids.positions[1]) if grids.known else (ops.shape(context)[0], -1)
         queries = ops.reshape(ops.cast(queries, dtype), (*n, self.num_heads, self.key_dim))
         if self.query_softmax:
             precision = keras.backend.result_type(dtype, "float32")
@@ -288,12 +297,12 @@ class LambdaLayer(keras.layers.Layer):
             values = self.value_batch_norm(values, training=training)
         return queries, keys, values
 
-    def _positions(self, query_grid, context_grid, dtype):
-        """What `contraction.contract` makes the position part of."""
-        self.position_embedding.check_grids(query_grid, context_grid)
-        return {"table": ops.cast(self.position_embedding.table, dtype)}
+    def _add_positions(self, operands, grids):
+        """The operands, with what `contract` makes the position part of."""
+        self.position_embedding.check_grids(grids)
+        return operands._replace(table=ops.cast(self.position_embedding.table, operands.queries.dtype))
 
-    def apply_position_bias(self, queries, mask=None):
+    def apply_position_bias(self, queries: typing.Any, mask: typing.Any = None) -> typing.Any:
         """Applies the bias of the position lambdas, which all values of a query share.
 
         Args:
@@ -309,41 +318,38 @@ class LambdaLayer(keras.layers.Layer):
         # A query that sees nothing has no lambda.
         return product * ops.cast(ops.any(mask, axis=1), product.dtype)[:, None, None]
 
-    def compute_output_spec(self, inputs, context=None, mask=None, training=None):
+    def compute_output_spec(
+        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
+    ) -> typing.Any:
         """Checks what `call` checks, so that a functional model fails where it is made."""
         self._check_call(inputs, inputs if context is None else context, mask)
         return super().compute_output_spec(inputs, context=context, mask=mask, training=training)
 
-    def compute_mask(self, inputs, previous_mask):
+    def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> None:
         """Nothing: `mask` speaks of pairs of positions here, so none goes on to the next layer."""
         return None
 
-    def plan(self, inputs_shape, context_shape=None, masked=False):
-        """The `contraction.Plan` that the layer follows for these shapes.
+    def plan(self, inputs_shape: Shape, context_shape: Shape | None = None, masked: bool = False) -> Plan:
+        """The `Plan` that the layer follows for these shapes.
 
         Args:
             inputs_shape: `(batch, *grid, channels)`, `None` where unknown.
             context_shape: The same of the context; the inputs' by default.
             masked: Whether a mask is given.
         """
-        query_grid = tuple(inputs_shape[1:-1])
         on_cpu = _runs_on_cpu()
-        return contraction.plan(
-            query_grid,
-            tuple((context_shape or inputs_shape)[1:-1]),
-            num_heads=self.num_heads,
-            key_dim=self.key_dim,
-            value_dim=self.value_dim,
-            intra_depth=self.intra_depth,
-            scope_size=self._scope_sides(len(query_grid)),
+        return plan(
+            Grids.of_shapes(inputs_shape, context_shape),
+            Depths(self.num_heads, self.key_dim, self.value_dim, self.intra_depth),
+            scope_size=self._scope_sides(len(inputs_shape) - 2),
             batch=inputs_shape[0],
             masked=masked,
-            xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
             implementation=self.implementation,
-            **({} if on_cpu else contraction.ON_ACCELERATORS),
+            budget=ON_CPU if on_cpu else ON_ACCELERATORS,
+            xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
         )
 
-    def multiply_adds(self, inputs_shape, context_shape=None):
+    def multiply_adds(self, inputs_shape: tuple[int, ...], context_shape: tuple[int, ...] | None = None) -> int:
         """Multiply-adds for one example, in the paper's order (lambda-first), whatever order runs.
 
         Projections; content lambda m·u·k·v; position lambdas n·m·u·k·v, or n·s·u·k·v for a local scope of s
@@ -362,61 +368,20 @@ class LambdaLayer(keras.layers.Layer):
             count += n * (m if sides is None else min(m, math.prod(sides))) * pairs_of_depths
         return count + n * self.key_dim * filters
 
-    def compute_output_shape(self, inputs_shape, context_shape=None):
+    def compute_output_shape(self, inputs_shape: Shape, context_shape: Shape | None = None) -> Shape:
         """`(batch, *grid, filters)`."""
         return (*inputs_shape[:-1], self.filters or inputs_shape[-1])
 
     def _scope_sides(self, rank):
         return (self.scope_size,) * rank if isinstance(self.scope_size, int) else self.scope_size
 
-    def _check_filters(self, filters):
-        if filters is not None and (filters < 1 or filters % self.num_heads):
-            raise ValueError(
-                "`filters` (by default the channels of the input) must be a positive multiple of `num_heads`. "
-                f"Received: filters={filters}, num_heads={self.num_heads}"
-            )
-
-    def _check_shapes(self, inputs_shape, context_shape):
-        for name, shape in (("inputs", inputs_shape), ("context", context_shape)):
-            if len(shape) < 3 or shape[-1] is None:
-                raise ValueError(
-                    f"{self.name} needs {name} of shape [batch, length, channels], [batch, height, width, channels] "
-                    f"or a higher rank, with known channels. Received: {name}.shape={tuple(shape)}"
-                )
-        if self.use_position and len(inputs_shape) != len(context_shape):
-            raise ValueError(
-                f"{self.name} needs a context of the inputs' rank for relative positions; use_position=False takes "
-                f"any. Received: inputs.shape={tuple(inputs_shape)}, context.shape={tuple(context_shape)}"
-            )
-        return len(inputs_shape) - 2
-
     def _check_call(self, inputs, context, mask):
-        self._check_shapes(inputs.shape, context.shape)
-        if mask is None:
-            return
-        if mask is getattr(inputs, "_keras_mask", None):
-            raise ValueError(
-                f"{self.name} does not take the padding mask that came with its inputs, of shape {mask.shape}: one "
-                "mask [n, m] serves the whole batch. Drop the padding before this layer."
-            )
-        grids = (*inputs.shape[1:-1], *context.shape[1:-1])
-        if None in grids:
-            raise ValueError(f"`mask` needs queries and context of known size. Received: sides {grids}")
-        pairs = (math.prod(inputs.shape[1:-1]), math.prod(context.shape[1:-1]))
-        if tuple(ops.shape(mask)) not in (pairs, grids):
-            raise ValueError(
-                f"`mask` must have shape [n, m] = {pairs}, or {grids}: one row for each query position and one column "
-                f"for each context position, without a batch axis. Received: mask.shape={tuple(ops.shape(mask))}"
-            )
+        check_shapes(self.name, inputs.shape, context.shape, self.use_position)
+        if mask is not None:
+            check_mask(self.name, inputs, context, mask)
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
-        shared = None
-        if self._shares_position_embedding:
-            shared = keras.saving.serialize_keras_object(self.position_embedding)
-            # Keras marks what it serialises twice, but not where a layer holds it: this keeps layers of a saved
-            # model sharing. `clone_model` reads no marks, and gives each layer a table of its own.
-            shared["shared_object_id"] = id(self.position_embedding)
         config = {
             "filters": self.filters,
             "num_heads": self.num_heads,
@@ -431,13 +396,15 @@ class LambdaLayer(keras.layers.Layer):
             "use_batch_norm": self.use_batch_norm,
             "batch_norm_momentum": self.batch_norm_momentum,
             "batch_norm_epsilon": self.batch_norm_epsilon,
-            "position_embedding": shared,
+            "position_embedding": self.position_embedding.as_shared() if self._shares_position_embedding else None,
             "implementation": self.implementation,
+            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
+            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
         return {**super().get_config(), **config}
 
     @classmethod
-    def from_config(cls, config):
+    def from_config(cls, config: dict[str, typing.Any]) -> "LambdaLayer":
         """Makes the layer that `get_config` describes."""
         config = dict(config)
         if config.get("position_embedding") is not None:

@@ -6,14 +6,21 @@ offset to the most positive. `E[n, m] = R[position(m) - position(n)]` makes the 
 (LambdaNetworks, section 3.2, https://arxiv.org/abs/2102.08602).
 """
 
+import itertools
 import math
+import typing
 
 import keras
 import numpy as np
 from keras import ops
 
+from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.initialization import Initializer
 
-def check_scope_size(scope_size, rank=None):
+_identities = itertools.count()
+
+
+def check_scope_size(scope_size: typing.Any, rank: int | None = None) -> int | tuple[int, ...] | None:
     """Returns a scope as an int, a tuple of ints or `None`, or says what is wrong with it.
 
     Args:
@@ -41,24 +48,24 @@ def check_scope_size(scope_size, rank=None):
     return int(scope_size)
 
 
-def fit_table(table, query_grid, context_grid, shift=None):
+def fit_table(table: typing.Any, grids: Grids, shift: tuple[int, ...] | None = None) -> typing.Any:
     """Crops or zero-pads a table so that it holds each offset between two grids once.
 
     Offsets outside the scope get the embedding zero: that is what a local scope means.
 
     Args:
         table: Relative embeddings R, `[*scope, key_dim, intra_depth]`; the middle of each axis is offset 0.
-        query_grid: Sides of the grid of queries.
-        context_grid: Sides of the grid of context positions.
+        grids: The `Grids` of queries and context, of known sides.
         shift: For each axis, where in the context grid the query 0 stands. Zeros by default.
 
     Returns:
         A table `[*(query_side + context_side - 1), key_dim, intra_depth]`. Along each axis its index is
         `context position - query position + query_side - 1`.
     """
-    shift = shift or (0,) * len(query_grid)
+    shift = shift or (0,) * len(grids.queries)
+    sides = zip(table.shape[:-2], grids.queries, grids.context, shift, strict=True)
     crops, pads = [], []
-    for scope, query_side, context_side, start in zip(table.shape[:-2], query_grid, context_grid, shift, strict=True):
+    for scope, query_side, context_side, start in sides:
         before = query_side - 1 - scope // 2 + start
         after = query_side + context_side - 1 - scope - before
         crops.append(slice(max(-before, 0), scope - max(-after, 0)))
@@ -67,7 +74,7 @@ def fit_table(table, query_grid, context_grid, shift=None):
     return ops.pad(table, [*pads, (0, 0), (0, 0)]) if any(map(any, pads)) else table
 
 
-def expand_columns(table, query_grid, context_grid):
+def expand_columns(table: typing.Any, grids: Grids) -> typing.Any:
     """Re-indexes all axes of a fitted table but the first from offsets to pairs of positions.
 
     Each axis is one matrix product with a one-hot matrix: exact, since each sum has one term that is not zero,
@@ -75,15 +82,14 @@ def expand_columns(table, query_grid, context_grid):
 
     Args:
         table: What `fit_table` returns for the same grids.
-        query_grid: Sides of the grid of queries.
-        context_grid: Sides of the grid of context positions.
+        grids: The `Grids` of queries and context.
 
     Returns:
         `[positions in a row of queries, key_dim, offsets of rows, positions in a row of context * intra_depth]`:
         what all rows of queries share.
     """
     offsets, *_, key_dim, intra_depth = table.shape
-    query_row, context_row = query_grid[1:], context_grid[1:]
+    query_row, context_row = grids.queries[1:], grids.context[1:]
     for query_side, context_side in zip(query_row, context_row, strict=True):
         # Each product consumes the second axis, of offsets, and appends an axis of pairs.
         table = ops.tensordot(table, _one_hot_of_pairs(query_side, context_side, table.dtype), axes=[[1], [0]])
@@ -94,7 +100,7 @@ def expand_columns(table, query_grid, context_grid):
     return ops.reshape(table, (math.prod(query_row), key_dim, offsets, math.prod(context_row) * intra_depth))
 
 
-def expand_rows(columns, first_row, query_rows, context_rows):
+def expand_rows(columns: typing.Any, first_row: typing.Any, query_rows: int, context_rows: int) -> typing.Any:
     """Re-indexes the axis of rows of what `expand_columns` returns, which completes the embeddings.
 
     Args:
@@ -126,13 +132,17 @@ class RelativePositionEmbedding(keras.layers.Layer):
     """The learned table R of relative position embeddings of a lambda layer.
 
     A `LambdaLayer` makes its own. Give one instance to several lambda layers of the same resolution to share
-    the embeddings between them, which the paper uses to save memory (section 4).
+    the embeddings between them, which the paper uses to save memory (section 4). Layers of a model still share it
+    after `model.save` and `load_model`. `keras.models.clone_model` makes layers one by one: in a clone each has a
+    table of its own, so that `clone.set_weights` asks for one for each layer.
 
     Args:
         key_dim: Key depth k.
         intra_depth: Intra-depth u.
         scope_size: Side of the local scope, odd; or one side for each axis; or `None` for a global scope,
             whose table covers every offset of the grid that the layer is built for.
+        embeddings_initializer: Initialiser of the table, by name, configuration or object. By default the paper's,
+            normal of variance 1.
         **kwargs: `name`, `dtype` and the other arguments of `keras.layers.Layer`.
 
     Call arguments:
@@ -148,80 +158,95 @@ class RelativePositionEmbedding(keras.layers.Layer):
         >>> x = lk.layers.LambdaLayer(position_embedding=shared)(x)
     """
 
-    def __init__(self, key_dim, intra_depth=1, scope_size=None, **kwargs):
+    def __init__(
+        self,
+        key_dim: int,
+        intra_depth: int = 1,
+        scope_size: int | tuple[int, ...] | None = None,
+        embeddings_initializer: Initializer = None,
+        **kwargs: typing.Any,
+    ) -> None:
         super().__init__(**kwargs)
         self.key_dim = key_dim
         self.intra_depth = intra_depth
         self.scope_size = check_scope_size(scope_size)
+        self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
+        # Of this table among all that the process makes, and the same in each run of a script.
+        self._identity = f"lambda_keras>RelativePositionEmbedding>{next(_identities)}"
 
-    def build(self, inputs_shape, context_shape=None):
+    def build(self, inputs_shape: tuple[int | None, ...], context_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the table. Shapes are `[batch, *grid, channels]`; a global scope needs known grids."""
-        query_grid, context_grid = inputs_shape[1:-1], (context_shape or inputs_shape)[1:-1]
-        rank = len(query_grid)
+        grids = Grids.of_shapes(inputs_shape, context_shape)
+        rank = len(grids.queries)
         self.scope_size = check_scope_size(self.scope_size, rank)
         if self.scope_size is None:
-            offsets = self._offsets_of(query_grid, context_grid)
+            offsets = self._offsets_of(grids)
         else:
             offsets = self.scope_size if isinstance(self.scope_size, tuple) else (self.scope_size,) * rank
         self.table = self.add_weight(
             name="table",
             shape=(*offsets, self.key_dim, self.intra_depth),
-            initializer=keras.initializers.RandomNormal(stddev=1.0),
+            initializer=self.embeddings_initializer or keras.initializers.RandomNormal(stddev=1.0),
         )
         self.built = True
 
-    def check_grids(self, query_grid, context_grid):
+    def check_grids(self, grids: Grids) -> None:
         """Raises a ValueError if the table does not belong to these grids."""
         rank = len(self.table.shape) - 2
-        if len(query_grid) != rank or len(context_grid) != rank:
+        if len(grids.queries) != rank or len(grids.context) != rank:
             raise ValueError(
                 f"{self.name} holds relative positions along {rank} axes; queries and context must have as many "
-                f"between batch and channels. Received: query grid {query_grid}, context grid {context_grid}"
+                f"between batch and channels. Received: query grid {grids.queries}, context grid {grids.context}"
             )
         if self.scope_size is None:
-            offsets = self._offsets_of(query_grid, context_grid)
+            offsets = self._offsets_of(grids)
             built_for = tuple(self.table.shape[:-2])
             if any(needed != have for needed, have in zip(offsets, built_for, strict=True)):
                 raise ValueError(
                     f"{self.name} has a global scope and was built for {built_for} offsets, but these inputs have "
-                    f"{offsets}: query grid {query_grid}, context grid {context_grid}. Build the model for "
+                    f"{offsets}: query grid {grids.queries}, context grid {grids.context}. Build the model for "
                     "this size, or use a local scope (`scope_size=23`), which takes every size."
                 )
 
-    def _offsets_of(self, query_grid, context_grid):
-        if None in query_grid or None in context_grid:
+    def _offsets_of(self, grids):
+        if not grids.known:
             raise ValueError(
-                "A global scope (`scope_size=None`) needs inputs of known size. Received: query grid "
-                f"{tuple(query_grid)}, context grid {tuple(context_grid)}. Give the size, or a local scope such "
-                "as `scope_size=23`."
+                f"A global scope (`scope_size=None`) needs inputs of known size. Received: query grid {grids.queries}, "
+                f"context grid {grids.context}. Give the size, or a local scope such as `scope_size=23`."
             )
         # As many on either side of offset 0, also where the grids differ.
-        return tuple(2 * max(sides) - 1 for sides in zip(query_grid, context_grid, strict=True))
+        return tuple(2 * max(sides) - 1 for sides in zip(grids.queries, grids.context, strict=True))
 
-    def call(self, inputs, context=None):
+    def call(self, inputs: typing.Any, context: typing.Any = None) -> typing.Any:
         """Returns E; see the class."""
-        query_grid = tuple(inputs.shape[1:-1])
-        context_grid = query_grid if context is None else tuple(context.shape[1:-1])
-        self.check_grids(query_grid, context_grid)
-        table = fit_table(ops.cast(self.table, self.compute_dtype), query_grid, context_grid)
-        columns = expand_columns(table, query_grid, context_grid)
-        embeddings = expand_rows(columns, query_grid[0] - 1, query_grid[0], context_grid[0])
-        embeddings = ops.reshape(embeddings, (math.prod(query_grid), self.key_dim, -1, self.intra_depth))
+        grids = Grids.of_shapes(inputs.shape, None if context is None else context.shape)
+        self.check_grids(grids)
+        columns = expand_columns(fit_table(ops.cast(self.table, self.compute_dtype), grids), grids)
+        embeddings = expand_rows(columns, grids.queries[0] - 1, grids.queries[0], grids.context[0])
+        embeddings = ops.reshape(embeddings, (grids.positions[0], self.key_dim, -1, self.intra_depth))
         return ops.transpose(embeddings, (0, 2, 1, 3))
 
-    def compute_output_shape(self, inputs_shape, context_shape=None):
+    def compute_output_shape(
+        self, inputs_shape: tuple[int | None, ...], context_shape: tuple[int | None, ...] | None = None
+    ) -> tuple[int | None, ...]:
         """`(n, m, key_dim, intra_depth)`; `None` where a side is unknown."""
-        positions = []
-        for shape in (inputs_shape, context_shape or inputs_shape):
-            grid = shape[1:-1]
-            positions.append(None if None in grid else math.prod(grid))
+        grids = Grids.of_shapes(inputs_shape, context_shape)
+        positions = [None if None in grid else math.prod(grid) for grid in (grids.queries, grids.context)]
         return (*positions, self.key_dim, self.intra_depth)
 
-    def get_config(self):
+    def as_shared(self) -> dict[str, typing.Any]:
+        """The serialised layer, marked as one object in the files of all models whose layers share it.
+
+        Keras marks what it serialises twice, but not where a layer holds it.
+        """
+        return {**keras.saving.serialize_keras_object(self), "shared_object_id": self._identity}
+
+    def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
         config = {
             "key_dim": self.key_dim,
             "intra_depth": self.intra_depth,
             "scope_size": self.scope_size,
+            "embeddings_initializer": keras.initializers.serialize(self.embeddings_initializer),
         }
         return {**super().get_config(), **config}

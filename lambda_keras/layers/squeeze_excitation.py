@@ -1,5 +1,7 @@
 """Squeeze-and-excitation."""
 
+import typing
+
 import keras
 from keras import ops
 
@@ -22,13 +24,13 @@ class SqueezeExcitation(keras.layers.Layer):
         >>> y = lk.layers.SqueezeExcitation(ratio=4)(keras.Input((14, 14, 256)))
     """
 
-    def __init__(self, ratio=4, **kwargs):
+    def __init__(self, ratio: int = 4, **kwargs: typing.Any) -> None:
         super().__init__(**kwargs)
         self.ratio = ratio
 
-    def build(self, input_shape):
+    def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the two projections with bias."""
-        channels = input_shape[-1]
+        channels = typing.cast(int, input_shape[-1])
         squeezed = max(1, channels // self.ratio)
 
         def projection(width, activation, name):
@@ -43,20 +45,20 @@ class SqueezeExcitation(keras.layers.Layer):
         self.excite.build((None, squeezed))
         self.built = True
 
-    def call(self, inputs):
+    def call(self, inputs: typing.Any) -> typing.Any:
         """Returns the gated inputs."""
         gates = self.excite(self.squeeze(ops.mean(inputs, axis=(1, 2))))
         return inputs * gates[:, None, None]
 
-    def multiply_adds(self, input_shape):
+    def multiply_adds(self, input_shape: tuple[int, ...]) -> int:
         """Multiply-adds of the two projections and the gating, for one example."""
         height, width, channels = input_shape[1:]
         return 2 * channels * max(1, channels // self.ratio) + height * width * channels
 
-    def compute_output_shape(self, input_shape):
+    def compute_output_shape(self, input_shape: tuple[int | None, ...]) -> tuple[int | None, ...]:
         """The input's shape."""
         return input_shape
 
-    def get_config(self):
+    def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
         return {**super().get_config(), "ratio": self.ratio}

@@ -10,7 +10,8 @@ BACKENDS = ["tensorflow", *(pytest.param(name, marks=pytest.mark.backends) for n
 LAYER_SCRIPT = """
 import itertools, sys
 import keras, numpy as np
-from lambda_keras.layers import LambdaLayer, contraction
+from lambda_keras.layers import LambdaLayer
+from lambda_keras.layers.contraction_plan import ORDERS, Plan
 from tests.lambda_keras.layers import reference
 assert keras.backend.backend() == sys.argv[1]
 rng = np.random.default_rng(0)
@@ -18,7 +19,7 @@ x, context = rng.normal(size=(2, 4, 6, 8)).astype("float32"), rng.normal(size=(2
 mask, context_mask = rng.random((24, 24)) < 0.6, rng.random((24, 15)) < 0.6
 options = [{"scope_size": None}, {"scope_size": 3, "intra_depth": 2}]
 options += [{"query_softmax": True, "key_normalization": "l2"}]
-options += [{"scope_size": 3, "implementation": order} for order in contraction.ORDERS]
+options += [{"scope_size": 3, "implementation": order} for order in ORDERS]
 for option, training in itertools.product(options, (False, True)):
     for arguments in ({}, {"mask": mask}, {"context": context}, {"context": context, "mask": context_mask}):
         layer = LambdaLayer(filters=6, num_heads=3, key_dim=4, **option)
@@ -29,7 +30,7 @@ for option, training in itertools.product(options, (False, True)):
         y = keras.ops.convert_to_numpy(layer(x, **arguments, training=training))
         np.testing.assert_allclose(y, expected, atol=1e-4, err_msg=str((option, list(arguments), training)))
         if training is False:
-            layer.plan = lambda *_, **__: contraction.Plan("query_first", 2)
+            layer.plan = lambda *_, **__: Plan("query_first", 2)
             y = keras.ops.convert_to_numpy(layer(x, **arguments))
             np.testing.assert_allclose(y, expected, atol=1e-4, err_msg="in chunks")
 print("compared")

@@ -7,6 +7,7 @@ import keras
 import tensorflow as tf
 
 import lambda_keras as lk
+from lambda_keras.keras_internals import sublayers
 from lambda_keras.zoo.training.optimizers import inner_optimizer
 
 
@@ -80,4 +81,4 @@ def statistics_of(layer: lk.layers.BatchNormalization) -> tuple[keras.Variable, 
 
 def batch_norms(model: keras.Model) -> list[lk.layers.BatchNormalization]:
     """All BatchNorm layers of a model, those inside other layers too."""
-    return [layer for layer in model._flatten_layers() if isinstance(layer, lk.layers.BatchNormalization)]
+    return [layer for layer in sublayers(model) if isinstance(layer, lk.layers.BatchNormalization)]

@@ -8,6 +8,8 @@ import functools
 import keras
 import tensorflow as tf
 
+from lambda_keras.keras_internals import sublayers
+
 
 def derive_seeds(model: keras.Model, seed: int, passes: tf.Variable) -> None:
     """Makes every seed generator of a model a function of the seed, its place in the model, the pass and the replica.
@@ -17,7 +19,7 @@ def derive_seeds(model: keras.Model, seed: int, passes: tf.Variable) -> None:
         seed: The recipe's seed.
         passes: An integer variable that counts the forward passes of the training.
     """
-    layers = [layer for layer in model._flatten_layers() if hasattr(layer, "seed_generator")]
+    layers = [layer for layer in sublayers(model) if hasattr(layer, "seed_generator")]
     for place, layer in enumerate(layers):
         layer.seed_generator.next = functools.partial(_next, seed, place + 1, passes)
 

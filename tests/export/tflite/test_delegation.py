@@ -4,7 +4,7 @@ import pytest
 import lambda_keras as lk
 from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
 from lambda_keras.export.tflite.writer import export_tflite
-from lambda_keras.layers import contraction
+from lambda_keras.layers import chunks
 
 
 def model_of(*layers, side=8):
@@ -50,7 +50,7 @@ def test_what_xnnpack_does_not_know_is_counted(tmp_path):
 
 def test_a_loop_is_outside(monkeypatch, tmp_path):
     """Tensors that are not there have the number -1: they must not lead from one operation to another."""
-    monkeypatch.setattr(contraction, "UNROLLED_CHUNKS_IN_INFERENCE", 8)
+    monkeypatch.setattr(chunks, "UNROLLED_CHUNKS_IN_INFERENCE", 8)
     model = model_of(lk.layers.LambdaLayer(8), side=32)
     path = export_tflite(model, tmp_path / "model.tflite", batch_size=1)
     assert operations_outside_xnnpack(path)["WHILE"] == 1

@@ -11,7 +11,7 @@ import lambda_keras as lk
 from lambda_keras.export.tflite.calibration import Calibration
 from lambda_keras.export.tflite.quantization import CALIBRATED
 from lambda_keras.export.tflite.writer import export_tflite
-from lambda_keras.layers import contraction
+from lambda_keras.layers import chunks
 from lambda_keras.zoo.errors import UserError
 
 
@@ -90,7 +90,7 @@ def test_images_for_a_kind_that_takes_none_are_refused(digits_model, digits_cali
 @pytest.fixture
 def loops(monkeypatch):
     """Lambda layers with a loop over their chunks of queries, where no more than so many are written out."""
-    monkeypatch.setattr(contraction, "UNROLLED_CHUNKS_IN_INFERENCE", contraction.UNROLLED_CHUNKS)
+    monkeypatch.setattr(chunks, "UNROLLED_CHUNKS_IN_INFERENCE", chunks.UNROLLED_CHUNKS)
 
 
 def test_of_a_loop_only_what_the_converter_makes_right_is_written(loops, digits_calibration, tmp_path):

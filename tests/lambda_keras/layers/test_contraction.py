@@ -8,8 +8,10 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_keras.layers import contraction
-from lambda_keras.layers.contraction import Plan, contract, plan
+from lambda_keras.layers.chunks import Operands
+from lambda_keras.layers.contraction import contract
+from lambda_keras.layers.contraction_plan import DENSE_ORDERS, ON_ACCELERATORS, ON_CPU, Budget, Depths, Plan, plan
+from lambda_keras.layers.grids import Grids
 
 GRIDS = st.one_of(
     st.tuples(st.integers(1, 9)),
@@ -33,29 +35,32 @@ def problems(draw):
         tf.constant(rng.normal(size=shape)) for shape in ((b, n, h, k), (b, m, u, k), (b, m, u, v), (*scope, k, u))
     ]
     mask = tf.constant(rng.random((n, m)) < 0.7) if draw(st.booleans()) else None
-    return grid, context_grid, tensors, mask
+    return Grids(grid, context_grid), tensors, mask
 
 
-def plans_for(grid, context_grid, mask):
-    rows = [divisor for divisor in range(1, grid[0] + 1) if grid[0] % divisor == 0]
-    for order in contraction.DENSE_ORDERS:
+def plans_for(grids, mask):
+    height = grids.queries[0]
+    rows = [divisor for divisor in range(1, height + 1) if height % divisor == 0]
+    for order in DENSE_ORDERS:
         yield Plan(order)
         yield from (Plan(order, count) for count in (rows[0], rows[-1]))
-    if mask is None and grid == context_grid:
+    if mask is None and grids.queries == grids.context:
         yield Plan("convolution")
-        if len(grid) < 3:
+        if len(grids.queries) < 3:
             yield Plan("depthwise_convolution")
 
 
 @settings(max_examples=40, deadline=None)
 @given(problems())
 def test_all_orders_agree_forward_and_backward(problem):
-    grid, context_grid, tensors, mask = problem
+    grids, tensors, mask = problem
+    queries, keys, values, table = tensors
+    operands = Operands(queries, values, keys, table, mask=mask)
     results = []
-    for chosen in plans_for(grid, context_grid, mask):
+    for chosen in plans_for(grids, mask):
         with tf.GradientTape() as tape:
             tape.watch(tensors)
-            y = contract(*tensors, grid, context_grid, chosen, mask=mask)
+            y = contract(operands, grids, chosen)
             loss = tf.reduce_sum(tf.sin(y))
         results.append((chosen, [y, *tape.gradient(loss, tensors)]))
     _, expected = results[0]
@@ -64,7 +69,8 @@ def test_all_orders_agree_forward_and_backward(problem):
             np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=str(chosen))
 
 
-PAPER = {"num_heads": 4, "key_dim": 16, "scope_size": (23, 23)}
+def plan_of_paper(grid, value_dim, num_heads=4, scope_size=(23, 23), **arguments):
+    return plan(Grids(grid, grid), Depths(num_heads, 16, value_dim), scope_size=scope_size, **arguments)
 
 
 @pytest.mark.parametrize(
@@ -77,8 +83,8 @@ PAPER = {"num_heads": 4, "key_dim": 16, "scope_size": (23, 23)}
         # More memory than the budget: fewer rows. An accelerator: as many as fit.
         ((28, 28), {"value_dim": 64, "scope_size": None}, Plan("query_first", 2)),
         ((28, 28), {"value_dim": 64, "scope_size": None, "batch": 64}, Plan("query_first", 1)),
-        ((28, 28), {"value_dim": 64, "scope_size": None, **contraction.ON_ACCELERATORS}, Plan("query_first")),
-        ((56, 56), {"value_dim": 64, "scope_size": None, **contraction.ON_ACCELERATORS}, Plan("query_first", 28)),
+        ((28, 28), {"value_dim": 64, "scope_size": None, "budget": ON_ACCELERATORS}, Plan("query_first")),
+        ((56, 56), {"value_dim": 64, "scope_size": None, "budget": ON_ACCELERATORS}, Plan("query_first", 28)),
         # Many heads for the depths: the paper's order.
         ((14, 14), {"value_dim": 16}, Plan("lambda_first", 2)),
         ((7, 7), {"value_dim": 8, "num_heads": 32}, Plan("lambda_first")),
@@ -98,7 +104,7 @@ PAPER = {"num_heads": 4, "key_dim": 16, "scope_size": (23, 23)}
     ],
 )
 def test_plan_reads_like_its_table(grid, arguments, expected):
-    assert plan(grid, grid, **{**PAPER, **arguments}) == expected
+    assert plan_of_paper(grid, **arguments) == expected
 
 
 @settings(deadline=None)
@@ -106,21 +112,18 @@ def test_plan_reads_like_its_table(grid, arguments, expected):
     side=st.integers(1, 96),
     batch=st.integers(1, 64),
     masked=st.booleans(),
-    order=st.sampled_from(contraction.DENSE_ORDERS),
+    order=st.sampled_from(DENSE_ORDERS),
     budget=st.integers(20, 30).map(lambda power: 2**power),
 )
 def test_chunks_divide_the_grid_and_keep_to_the_budget(side, batch, masked, order, budget):
     n, (h, k, v) = side * side, (4, 16, 32)
     chosen = plan(
-        (side, side),
-        (side, side),
-        num_heads=h,
-        key_dim=k,
-        value_dim=v,
+        Grids((side, side), (side, side)),
+        Depths(h, k, v),
         batch=batch,
         masked=masked,
         implementation=order,
-        memory_budget=budget,
+        budget=Budget(budget, ON_CPU.queries),
     )
     assert chosen.order == order
     rows = chosen.query_rows or side
@@ -130,8 +133,8 @@ def test_chunks_divide_the_grid_and_keep_to_the_budget(side, batch, masked, orde
 
 
 def test_a_larger_budget_never_means_smaller_chunks():
-    problem = {**PAPER, "value_dim": 16, "scope_size": None, "queries_in_a_chunk": None}
-    plans = [plan((64, 64), (64, 64), **problem, memory_budget=2**power) for power in range(20, 36)]
+    budgets = [Budget(2**power) for power in range(20, 36)]
+    plans = [plan_of_paper((64, 64), value_dim=16, scope_size=None, budget=budget) for budget in budgets]
     rows = [chosen.query_rows or 64 for chosen in plans]
     assert rows == sorted(rows)
     assert (rows[0], rows[-1]) == (1, 64)
@@ -148,4 +151,4 @@ def test_a_larger_budget_never_means_smaller_chunks():
 )
 def test_what_cannot_be_planned_is_refused(grid, arguments, message):
     with pytest.raises(ValueError, match=message):
-        plan(grid, grid, **{**PAPER, "value_dim": 16, **arguments})
+        plan_of_paper(grid, value_dim=16, **arguments)

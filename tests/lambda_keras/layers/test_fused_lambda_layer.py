@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import pytest
 
-from lambda_keras.layers import FusedLambdaLayer, contraction, fused_lambda_layer
+from lambda_keras.layers import FusedLambdaLayer, fused_lambda_layer
 from lambda_keras.layers.chunks import expand, shape_of_embeddings
+from lambda_keras.layers.contraction_plan import DENSE_ORDERS, Plan
+from lambda_keras.layers.grids import Grids
 from tests.lambda_keras.layers import reference
 from tests.lambda_keras.layers.test_lambda_layer import OPTIONS, make_layer, output, random_inputs
 
@@ -28,7 +30,7 @@ def test_equals_the_equations(options):
 @pytest.mark.parametrize("scope_size", [None, 3, 7], ids=["global", "band", "few bands"])
 # All rows at once, six chunks written out, and twelve in a loop, or in inference written out too.
 @pytest.mark.parametrize("query_rows", [None, 2, 1])
-@pytest.mark.parametrize("order", contraction.DENSE_ORDERS)
+@pytest.mark.parametrize("order", DENSE_ORDERS)
 def test_stored_embeddings_in_every_order_and_chunking(order, query_rows, scope_size, intra_depth):
     x = random_inputs(2, 12, 3, 5)
     layer = make_layer(x, scope_size=scope_size, intra_depth=intra_depth)
@@ -50,10 +52,10 @@ def test_other_ranks(grid):
 @pytest.mark.parametrize("query_rows", [None, 2, 4])
 @pytest.mark.parametrize("scope", [(15, 7), (3, 3), (5, 9)])
 def test_the_shape_of_embeddings_is_known_before_they_are_made(scope, query_rows):
-    plan = contraction.Plan("query_first", query_rows)
+    plan = Plan("query_first", query_rows)
     table = np.random.default_rng(0).normal(size=(*scope, 3, 2)).astype("float32")
-    for grids in (((8, 4), (8, 4)), ((8, 4), (6, 5))):
-        assert shape_of_embeddings(table.shape, *grids, plan) == expand(table, *grids, plan).shape
+    for grids in (Grids((8, 4), (8, 4)), Grids((8, 4), (6, 5))):
+        assert shape_of_embeddings(table.shape, grids, plan) == expand(table, grids, plan).shape
 
 
 def test_embeddings_are_stored_where_they_are_small(monkeypatch):

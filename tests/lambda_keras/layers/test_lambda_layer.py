@@ -9,7 +9,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_keras.layers import LambdaLayer, RelativePositionEmbedding, contraction
+from lambda_keras.layers import LambdaLayer, RelativePositionEmbedding
+from lambda_keras.layers.contraction_plan import ORDERS
 from tests.lambda_keras.layers import reference
 
 
@@ -49,6 +50,11 @@ OPTIONS = {
     "one head": {"num_heads": 1},
     "default width": {"filters": None, "num_heads": 2},
 }
+SAVED = [
+    *OPTIONS.values(),
+    {"scope_size": (3, 5), "implementation": "lambda_first"},
+    {"kernel_initializer": "he_normal", "kernel_regularizer": keras.regularizers.L2(0.1)},
+]
 
 
 @pytest.mark.parametrize("training", [False, True], ids=["inference", "training"])
@@ -68,8 +74,8 @@ def test_equals_the_equations(options, masked, training):
     ("order", "grid"),
     # Keras has no 3-D depthwise convolution.
     [
-        *itertools.product(contraction.ORDERS[:3], [(7,), (3, 6), (2, 3, 4)]),
-        *itertools.product(contraction.ORDERS[3:], [(7,), (3, 6)]),
+        *itertools.product(ORDERS[:3], [(7,), (3, 6), (2, 3, 4)]),
+        *itertools.product(ORDERS[3:], [(7,), (3, 6)]),
     ],
 )
 def test_every_order_and_rank_equals_the_equations(order, grid, scope_size):
@@ -243,9 +249,7 @@ def test_xla_gives_the_same_numbers(scope_size):
         np.testing.assert_allclose(compiled(x).numpy(), output(layer, x, **options), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize(
-    "options", [*OPTIONS.values(), {"scope_size": (3, 5), "implementation": "lambda_first"}], ids=str
-)
+@pytest.mark.parametrize("options", SAVED, ids=str)
 def test_saves_and_reloads(options, tmp_path):
     inputs = keras.Input((4, 5, 8))
     model = keras.Model(inputs, LambdaLayer(**{"filters": 6, "num_heads": 3, "name": "here", **options})(inputs))
@@ -324,6 +328,47 @@ def test_initial_deviations_are_the_papers():
     assert query == pytest.approx((64 * 256) ** -0.5, rel=0.02)
     assert key == pytest.approx(64**-0.5, rel=0.02)
     assert value == pytest.approx(64**-0.5, rel=0.02)
+
+
+def test_an_initializer_draws_anew_for_each_projection():
+    def weights(**arguments):
+        keras.utils.set_random_seed(1)
+        layer = LambdaLayer(filters=8, num_heads=2, key_dim=4, **arguments)
+        layer.build((None, 5, 5, 8))
+        return [layer.query_projection.kernel, layer.key_projection.kernel, layer.value_projection.kernel]
+
+    normal = keras.initializers.RandomNormal(stddev=3.0)
+    for initializer in ("he_normal", keras.initializers.serialize(normal), normal):
+        query, key, value = (np.asarray(kernel) for kernel in weights(kernel_initializer=initializer))
+        assert not np.allclose(query, value[: query.shape[0], : query.shape[1]])
+        assert not np.allclose(key, query[:, : key.shape[1]])
+    assert np.std(np.asarray(weights(kernel_initializer=normal)[0])) == pytest.approx(3, rel=0.4)
+    assert all(np.all(np.asarray(kernel) == 0) for kernel in weights(kernel_initializer="zeros"))
+
+
+def test_a_regularizer_sees_the_three_kernels():
+    layer = LambdaLayer(kernel_initializer="ones", kernel_regularizer=keras.regularizers.L2(0.5))
+    layer(np.ones((1, 3, 3, 8)))
+    count = sum(kernel.shape[0] * kernel.shape[1] for kernel in (w for w in layer.weights if w.name == "kernel"))
+    assert sum(map(float, layer.losses)) == pytest.approx(0.5 * count)
+
+
+def test_a_config_from_before_initializers_makes_the_same_layer():
+    layer = LambdaLayer(num_heads=2, name="here")
+    config = layer.get_config()
+    for key in ("kernel_initializer", "kernel_regularizer"):
+        del config[key]
+    assert LambdaLayer.from_config(config).get_config() == layer.get_config()
+
+
+def test_a_clone_gives_each_layer_a_table_of_its_own():
+    inputs = keras.Input((4, 5, 8))
+    shared = RelativePositionEmbedding(key_dim=4)
+    x = LambdaLayer(key_dim=4, position_embedding=shared, name="first")(inputs)
+    model = keras.Model(inputs, LambdaLayer(key_dim=4, position_embedding=shared, name="second")(x))
+    clone = keras.models.clone_model(model)
+    first, second = (clone.get_layer(name).position_embedding for name in ("first", "second"))
+    assert len({id(table) for table in (shared, first, second)}) == 3
 
 
 def test_a_large_global_layer_runs_in_little_memory(run_python):

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lambda_keras.layers import RelativePositionEmbedding
+from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import check_scope_size, expand_columns, expand_rows, fit_table
 from tests.lambda_keras.layers.reference import embeddings_of_pairs
 
@@ -31,10 +32,10 @@ def test_embeddings_are_looked_up_by_offset(grids, scope):
 
 @pytest.mark.parametrize("rows", [1, 2, 3])
 def test_rows_expanded_a_few_at_a_time(rows):
-    query_grid, context_grid = (6, 4), (5, 3)
+    grids = Grids((6, 4), (5, 3))
     table = np.random.default_rng(0).normal(size=(11, 7, 2, 3)).astype("float32")
-    columns = expand_columns(fit_table(table, query_grid, context_grid), query_grid, context_grid)
-    everything = embeddings_of_pairs(table, query_grid, context_grid).transpose(0, 2, 1, 3).reshape(24, 2, 45)
+    columns = expand_columns(fit_table(table, grids), grids)
+    everything = embeddings_of_pairs(table, grids.queries, grids.context).transpose(0, 2, 1, 3).reshape(24, 2, 45)
     for first in range(0, 6, rows):
         some = expand_rows(columns, 5 - first, rows, 5)
         np.testing.assert_array_equal(some, everything[first * 4 : (first + rows) * 4])
@@ -48,9 +49,12 @@ def test_bfloat16_keeps_every_embedding():
 
 
 def test_config_round_trip():
-    layer = RelativePositionEmbedding(key_dim=4, intra_depth=2, scope_size=(5, 3), name="here")
+    options = {"intra_depth": 2, "scope_size": (5, 3), "embeddings_initializer": "zeros", "name": "here"}
+    layer = RelativePositionEmbedding(key_dim=4, **options)
     again = RelativePositionEmbedding.from_config(layer.get_config())
     assert again.get_config() == layer.get_config()
+    again.build((None, 4, 4, 8))
+    np.testing.assert_array_equal(again.table, np.zeros((5, 3, 4, 2)))
 
 
 @pytest.mark.parametrize("scope", [None, 1, 23, (5, 3)])

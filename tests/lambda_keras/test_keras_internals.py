@@ -1,0 +1,29 @@
+"""The attributes without a public name are there, and mean what the library takes them to mean."""
+
+import keras
+import numpy as np
+
+from lambda_keras import keras_internals
+
+
+def test_the_private_attributes_of_keras_are_there():
+    tokens = keras.Input((6,))
+    embedding, dense = keras.layers.Embedding(10, 8, mask_zero=True), keras.layers.Dense(3, name="dense")
+    embedded = embedding(tokens)
+    assert keras_internals.padding_mask(embedded) is not None
+    assert keras_internals.padding_mask(tokens) is None
+    assert keras_internals.producer(embedded) is embedding
+
+    outputs = dense(embedded, training=False)
+    model = keras.Model(tokens, outputs)
+    dense(embedded)  # a call that is not in the model
+    nodes = list(keras_internals.nodes(model))
+    assert [node.operation for node in nodes if not node.is_input] == [dense, embedding]
+    node = nodes[0]
+    assert [node.input_tensors[0], node.output_tensors[0]] == [embedded, outputs]
+    assert [*node.arguments.args, node.arguments.kwargs["training"]] == [embedded, False]
+    assert keras_internals.call_arguments(node, {id(embedded): 1}) == ((1,), {"training": False})
+
+    outer = keras.Sequential([model])
+    assert set(keras_internals.sublayers(outer)) >= {outer, model, embedding, dense}
+    assert keras_internals.padding_mask(np.zeros(3)) is None
