@@ -1,6 +1,13 @@
-"""One small lambda model, its test images and its artifacts, made once for all tests of this room."""
+"""One small lambda model, its test images and its artifacts, made once for all tests of this room.
 
+What takes seconds to make is a file in `folder`, which the workers of pytest-xdist share: the first that needs it makes
+it, the others wait and read it.
+"""
+
+import fcntl
+import os
 import resource
+import shutil
 
 import keras
 import numpy as np
@@ -48,7 +55,23 @@ def little_room():
 
 @pytest.fixture(scope="session")
 def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("export")
+    """A folder for what is made once; all workers of pytest-xdist have the same."""
+    of_this_process = tmp_path_factory.getbasetemp()
+    parent = of_this_process.parent if "PYTEST_XDIST_WORKER" in os.environ else of_this_process
+    (parent / "export").mkdir(exist_ok=True)
+    return parent / "export"
+
+
+def once(path, make):
+    """Has `make(path)` write a file or a folder, unless another worker has written it, and returns the path."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    done = path.with_name(f"{path.name}.done")
+    with open(path.with_name(f"{path.name}.lock"), "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            make(path)
+            done.touch()
+    return path
 
 
 @pytest.fixture(scope="session")
@@ -72,8 +95,16 @@ def make_random():
 
 
 @pytest.fixture(scope="session")
-def model(make_random):
-    return make_random("lambda_resnet_tiny", 32, scales=(0.5, 1.5), deviation=0.5)
+def model_file(make_random, folder):
+    def make(path):
+        make_random("lambda_resnet_tiny", 32, scales=(0.5, 1.5), deviation=0.5).save(path)
+
+    return once(folder / "model.keras", make)
+
+
+@pytest.fixture(scope="session")
+def model(model_file):
+    return keras.models.load_model(model_file)
 
 
 @pytest.fixture(scope="session")
@@ -115,15 +146,26 @@ def digits_record():
 
 
 @pytest.fixture(scope="session")
-def digits_model(digits_record):
-    """lambda_resnet_tiny, trained to read digits: quantised weights of chance would say nothing."""
-    keras.utils.set_random_seed(0)
-    model = lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1), classes=10, batch_norm_momentum=0.9)
-    images, labels = pixels_of_digits(is_test=False)
-    model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
-    images = lk.preprocess_input(images, mean=digits_record.mean, std=digits_record.std)
-    model.fit(np.asarray(images), labels, batch_size=32, epochs=6, verbose=0)
-    return model
+def digits_run(digits_record, folder):
+    """A folder with its record and lambda_resnet_tiny, trained: quantised weights of chance would say nothing."""
+
+    def make(run):
+        keras.utils.set_random_seed(0)
+        model = lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1), classes=10, batch_norm_momentum=0.9)
+        images, labels = pixels_of_digits(is_test=False)
+        model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
+        images = lk.preprocess_input(images, mean=digits_record.mean, std=digits_record.std)
+        model.fit(np.asarray(images), labels, batch_size=32, epochs=6, verbose=0)
+        run.mkdir()
+        model.save(run / "model.keras")
+        digits_record.write(run / "record.json")
+
+    return once(folder / "digits", make)
+
+
+@pytest.fixture(scope="session")
+def digits_model(digits_run):
+    return keras.models.load_model(digits_run / "model.keras")
 
 
 @pytest.fixture(scope="session")
@@ -140,46 +182,62 @@ def digits_calibration(digits_record):
 
 
 @pytest.fixture(scope="session")
-def digits_run(digits_model, digits_record, folder):
-    """A folder with the model and its record."""
-    (folder / "digits").mkdir()
-    digits_model.save(folder / "digits" / "model.keras")
-    digits_record.write(folder / "digits" / "record.json")
-    return folder / "digits"
-
-
-@pytest.fixture(scope="session")
 def digits_folder(folder):
     """Sixty digits as image files, in folders of their classes."""
-    images, labels = pixels_of_digits(is_test=False)
-    for index in range(60):
-        class_folder = folder / "images" / str(labels[index])
-        class_folder.mkdir(parents=True, exist_ok=True)
-        keras.utils.save_img(class_folder / f"{index}.png", images[index], scale=False)
-    return folder / "images"
+
+    def make(path):
+        images, labels = pixels_of_digits(is_test=False)
+        for index in range(60):
+            class_folder = path / str(labels[index])
+            class_folder.mkdir(parents=True, exist_ok=True)
+            keras.utils.save_img(class_folder / f"{index}.png", images[index], scale=False)
+
+    return once(folder / "images", make)
 
 
 @pytest.fixture(scope="session")
 def quantized(digits_model, digits_calibration, digits_record, folder):
     """By kind, the TFLite file of the trained model."""
-    return {
-        kind: export_tflite(
-            digits_model,
-            folder / f"digits-{kind}.tflite",
-            quantization=kind,
-            calibration=digits_calibration if kind in CALIBRATED else None,
-            record=digits_record,
-        )
-        for kind in KINDS
-    }
+
+    def make(path):
+        calibration = digits_calibration if path.stem in CALIBRATED else None
+        export_tflite(digits_model, path, quantization=path.stem, calibration=calibration, record=digits_record)
+
+    return {kind: once(folder / "quantized" / f"{kind}.tflite", make) for kind in KINDS}
+
+
+def plain_classifier(side):
+    """The least that is an image classifier, for tests of files rather than numbers."""
+    inputs = keras.Input((side, side, 3))
+    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs))
+    return keras.Model(inputs, outputs)
 
 
 @pytest.fixture(scope="session")
 def plain_model():
-    """The least that is an image classifier, for tests of files rather than numbers."""
-    inputs = keras.Input((4, 4, 3))
-    outputs = keras.layers.Dense(3, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs))
-    return keras.Model(inputs, outputs)
+    return plain_classifier(4)
+
+
+@pytest.fixture(scope="session")
+def plain_record(record):
+    return record.model_copy(update={"image_size": 4, "class_names": ("red", "green", "blue")})
+
+
+@pytest.fixture(scope="session")
+def plain_file(plain_model, tmp_path_factory):
+    """The plain model alone, which is loaded at once."""
+    path = tmp_path_factory.mktemp("plain") / "model.keras"
+    plain_model.save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def plain_run(plain_record, tmp_path_factory):
+    """Another with its record, for images as small as a record may have them. Tests do not write to it."""
+    folder = tmp_path_factory.mktemp("plain_run")
+    plain_classifier(8).save(folder / "model.keras")
+    plain_record.model_copy(update={"image_size": 8}).write(folder / "record.json")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -190,12 +248,6 @@ def images(model):
     assert len(set(probabilities.argmax(-1))) > 1
     assert probabilities.max() > 0.5
     return images
-
-
-@pytest.fixture(scope="session")
-def model_file(model, folder):
-    model.save(folder / "model.keras")
-    return folder / "model.keras"
 
 
 @pytest.fixture(scope="session")
@@ -212,18 +264,17 @@ def arrays():
 
 @pytest.fixture(scope="session")
 def data_file(arrays, folder):
-    np.savez(folder / "test.npz", **arrays)
-    return folder / "test.npz"
+    return once(folder / "test.npz", lambda path: np.savez(path, **arrays))
 
 
 @pytest.fixture(scope="session")
 def saved_model(model, folder):
-    return export_saved_model(model, folder / "saved_model")
+    return once(folder / "saved_model", lambda path: export_saved_model(model, path)) / "1"
 
 
 @pytest.fixture(scope="session")
 def tflite(model, folder):
-    return export_tflite(model, folder / "model.tflite")
+    return once(folder / "model.tflite", lambda path: export_tflite(model, path))
 
 
 @pytest.fixture(scope="session")
@@ -246,23 +297,25 @@ def record():
 
 
 @pytest.fixture(scope="session")
-def run_of_model(model, record, tmp_path_factory):
+def run_of_model(model_file, record, tmp_path_factory):
     """The model with its record, as training leaves both. Tests do not write to it."""
     folder = tmp_path_factory.mktemp("run")
-    model.save(folder / "model.keras")
+    shutil.copy(model_file, folder)
     record.write(folder / "record.json")
     return folder
 
 
 @pytest.fixture(scope="session")
-def server_model(model, record, tmp_path_factory):
+def server_model(model, record, folder):
     """The SavedModel with preprocessing inside and all signatures."""
-    return export_saved_model(model, tmp_path_factory.mktemp("server_model"), record, features=True)
+    path = folder / "server_model"
+    return once(path, lambda path: export_saved_model(model, path, record, features=True)) / "1"
 
 
 @pytest.fixture(scope="session")
-def frozen_server_model(model, record, tmp_path_factory):
-    return export_saved_model(model, tmp_path_factory.mktemp("frozen"), record, features=True, freeze=True)
+def frozen_server_model(model, record, folder):
+    path = folder / "frozen"
+    return once(path, lambda path: export_saved_model(model, path, record, features=True, freeze=True)) / "1"
 
 
 @pytest.fixture(scope="session")

@@ -16,6 +16,7 @@ from lambda_keras.zoo.data import catalog, input_pipeline
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.report import report
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.source import find
 
 FIGURES = "evaluation.json"
 CLASSES = "per_class.csv"
@@ -63,7 +64,7 @@ def evaluate(
     """
     if batch_size < 1:
         raise UserError(f"--batch-size must be at least 1, got {batch_size}")
-    classifier = Classifier(source, image_size, weights)
+    classifier = Classifier(find(source, weights), image_size)
     record = classifier.record
     if (dataset or record.dataset) is None:
         raise UserError(
