@@ -14,7 +14,7 @@ import lambda_keras as lk
 from lambda_keras.export.saved_model.writer import export_saved_model, versions
 from lambda_keras.zoo.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def files(folder):
