@@ -110,7 +110,7 @@ def main():
         for model in MODELS:
             parameters[model], artifacts = export(model, folder / model)
             for what, artifact in artifacts.items():
-                runners[model, what] = stack.enter_context(start(artifact))
+                (runners[model, what],) = stack.enter_context(start([artifact]))
         seconds = measure(runners.values(), folder)
         rows = []
         for (model, what), runner in runners.items():

@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     web.add_argument("--out", type=Path, required=True, metavar="DIR", help="the folder to write")
     web.set_defaults(run=_web)
 
-    _define_verify(commands.add_parser("verify", help="compare artifacts with the model, each in a fresh process"))
+    _define_verify(commands.add_parser("verify", help="compare artifacts with the model, in fresh processes"))
     _define_benchmark(commands.add_parser("benchmark", help="measure artifacts by batch size, with a plot"))
 
     serve_check = commands.add_parser("serve-check", help="print how to serve a folder of SavedModels, and try it")
@@ -173,32 +173,48 @@ def _add_quantization(parser: argparse.ArgumentParser) -> None:
 
 
 def _saved_model(options: argparse.Namespace) -> int:
-    from lambda_keras.export.model import load
+    from lambda_keras.export.model import load_to_serve
     from lambda_keras.export.saved_model.writer import export_saved_model
+    from lambda_keras.zoo.models.source import find
 
-    source, model, record = load(options.model, options.weights, options.image_size, options.fuse)
-    kinds = options.features, options.freeze, options.warmup
-    version = export_saved_model(model, options.out, record, source, *kinds)
+    source = find(options.model, options.weights)
+    model, record = load_to_serve(source, options.image_size, options.fuse)
+    version = export_saved_model(
+        model,
+        options.out,
+        record,
+        source,
+        features=options.features,
+        freeze=options.freeze,
+        warmup=options.warmup,
+    )
     print(f"wrote {version}")
     return 0
 
 
 def _tflite(options: argparse.Namespace) -> int:
-    from lambda_keras.export.model import load
+    from lambda_keras.export.model import load_to_serve
     from lambda_keras.export.tflite.calibration import load_calibration
     from lambda_keras.export.tflite.writer import export_tflite
+    from lambda_keras.zoo.models.source import find
 
     for option in ("data_dir", "calibration_images"):
         if getattr(options, option) is not None and not options.calibration:
             name = option.replace("_", "-")
             raise UserError(f"--{name} is for --calibration, which is missing; add it, or leave out --{name}")
-    _, model, record = load(options.model, options.weights, options.image_size, options.fuse)
+    model, record = load_to_serve(find(options.model, options.weights), options.image_size, options.fuse)
     calibration = None
     if options.calibration:
         count = CALIBRATION_IMAGES if options.calibration_images is None else options.calibration_images
-        images = options.calibration, model, count, record
-        calibration = load_calibration(*images, options.data_dir)
-    path = export_tflite(model, options.out, options.quantize, calibration, options.batch, record)
+        calibration = load_calibration(options.calibration, model, count, record, options.data_dir)
+    path = export_tflite(
+        model,
+        options.out,
+        quantization=options.quantize,
+        calibration=calibration,
+        batch_size=options.batch,
+        record=record,
+    )
     print(f"wrote {path}")
     return 0
 
@@ -217,14 +233,11 @@ def _verify(options: argparse.Namespace) -> int:
     from lambda_keras.export.checks.runner import load_original
     from lambda_keras.export.checks.verification import verify
     from lambda_keras.export.images.labelled import load_test_images
-    from lambda_keras.export.model import read_record
-    from lambda_keras.zoo.models import source as model_source
+    from lambda_keras.zoo.models.source import find
 
     artifacts = find_artifacts(options.artifacts)
     artifacts += in_runtimes(artifacts, options.runtime)
-    source = model_source.find(options.model, options.weights)
-    record = read_record(source, options.image_size)
-    original = load_original(source, options.image_size)
+    original, record = load_original(find(options.model, options.weights), options.image_size)
     data = load_test_images(options.data, original.model, record, options.data_dir)
     verification = verify(original, data, artifacts, record)
     print_report(original.name, len(data.images), artifacts, verification)
@@ -235,14 +248,14 @@ def _benchmark(options: argparse.Namespace) -> int:
     from lambda_keras.export.checks.artifact import TFLITE, THREADS, find_artifacts
     from lambda_keras.export.checks.benchmark import benchmark, check_out, print_measurements, write_benchmark
     from lambda_keras.export.checks.runner import load_original
-    from lambda_keras.zoo.models import source as model_source
+    from lambda_keras.zoo.models.source import find
 
     artifacts = find_artifacts(options.artifacts)
     if options.weights and not options.model:
         raise UserError("--weights is for --model, which is missing; add it, or leave out --weights")
-    source = model_source.find(options.model, options.weights) if options.model else None
+    source = find(options.model, options.weights) if options.model else None
     check_out(options.out)
-    original = load_original(source, options.image_size) if source else None
+    original, _ = load_original(source, options.image_size) if source else (None, None)
     measurements = benchmark(artifacts, options.batch_sizes, options.image_size, original)
     print_measurements(measurements)
     if any(artifact.kind == TFLITE for artifact in artifacts):

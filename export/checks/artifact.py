@@ -6,9 +6,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.export.checks.runtimes import RUNTIMES, check_installed
+from lambda_keras.export.saved_model import description
 from lambda_keras.export.saved_model.writer import versions
+from lambda_keras.export.tflite import metadata
 from lambda_keras.export.tflite.contents import quantization_of
 from lambda_keras.export.tflite.quantization import BOUNDS, NONE, Bounds
+from lambda_keras.weights import Preprocessor, WeightsError
 from lambda_keras.zoo.errors import UserError
 
 SAVED_MODEL = "saved_model"
@@ -36,6 +39,28 @@ class Artifact:
     def bounds(self) -> Bounds:
         """How far it may be from its model."""
         return BOUNDS[self.quantization]
+
+    def preprocessing(self) -> Preprocessor | None:
+        """Reads what it says of how its images are prepared: a TFLite file those that it takes, a SavedModel itself.
+
+        Returns:
+            `None` where it says nothing, as its model had no record.
+
+        Raises:
+            UserError: What it says is damaged.
+        """
+        read = metadata.read_preprocessing if self.kind == TFLITE else description.read_preprocessing
+        values = read(self.path)
+        if values is None:
+            return None
+        try:
+            return Preprocessor(**{field.name: values[field.name] for field in dataclasses.fields(Preprocessor)})
+        except (KeyError, TypeError, WeightsError) as error:
+            raise UserError(f"what {self} says of its images is damaged; export the model again") from error
+
+    def takes_pixels(self) -> bool:
+        """Whether it takes images 0..255 and normalises them itself: a SavedModel whose model had a record."""
+        return self.kind != TFLITE and self.preprocessing() is not None
 
     def __str__(self):
         return f"{self.path} in {self.kind}" if self.kind in RUNTIMES else str(self.path)

@@ -1,6 +1,5 @@
 """How long artifacts take for batches of several sizes, measured in turns; a table, a CSV file and a plot of it."""
 
-import contextlib
 import csv
 import os
 from collections.abc import Sequence
@@ -45,7 +44,7 @@ def benchmark(
     image_size: int | None = None,
     original: ModelRunner | None = None,
 ) -> list[Measurement]:
-    """Measures artifacts, each in a fresh process without keras, with images of random values.
+    """Measures artifacts, in fresh processes without keras, with images of random values.
 
     Args:
         artifacts: What to measure.
@@ -60,9 +59,8 @@ def benchmark(
         UserError: An artifact does not run, has a fixed batch of another size than all of `batch_sizes`, or does not
             take images of `image_size`, or takes any size and there is none; or a batch does not fit into memory.
     """
-    with temporary_folder() as folder, contextlib.ExitStack() as stack:
-        runners = [original] if original else []
-        runners += [stack.enter_context(start(artifact)) for artifact in artifacts]
+    with temporary_folder() as folder, start(artifacts) as strangers:
+        runners = [original, *strangers] if original else strangers
         for runner in runners:
             if runner.shape[0] not in (None, *batch_sizes):
                 raise UserError(

@@ -21,10 +21,10 @@ def print_report(model_name: str, images: int, artifacts: list[Artifact], verifi
     print()
     print_costs(model_name, artifacts, verification.costs)
     print()
-    print(f"{images} images; each artifact ran in a fresh process without keras and lambda_keras.")
+    print(f"{images} images; artifacts ran in fresh processes without keras and lambda_keras, one for each runtime.")
     print(
-        "load: from the file to a first answer, without importing the runtime; latency: of a batch, the median of "
-        f"{verification.rounds} rounds in which all took turns."
+        "load: from the file to a first answer, without importing the runtime, which its first artifact starts; "
+        f"latency: of a batch, the median of {verification.rounds} rounds in which all took turns."
     )
     if any(artifact.kind == TFLITE for artifact in artifacts):
         print(THREADS)

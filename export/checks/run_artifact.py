@@ -1,14 +1,18 @@
-"""Run one artifact over images as a stranger to this project would: with its own runtime and numpy.
+"""Run artifacts over images as a stranger to this project would: with their own runtime and numpy.
 
 Executed by path in a fresh process (`python -I run_artifact.py …`), never imported. It refuses what a
 stranger does not have: our packages, keras, and where the runtime does without it TensorFlow itself.
 
-    run_artifact.py saved_model|tflite|openvino|onnxruntime ARTIFACT PROBABILITIES.npy
+    run_artifact.py saved_model|tflite|openvino|onnxruntime PROBABILITIES.npy
 
-It writes a line of JSON to stdout once it has loaded the artifact, `{"load_seconds": …, "shape": [batch, height, width,
-channels]}` with null for what may be any number. Then, for each line `{"images": "FILE.npy", "start": …, "stop": …}` on
-stdin, it runs these images as one batch, writes their probabilities to the file and answers `{"seconds": …}`, which is
-the time that the runtime took. It ends with stdin.
+It answers each line of JSON on stdin by another on stdout, and ends with stdin. There are two requests:
+
+    {"load": "ARTIFACT"}
+    {"run": "ARTIFACT", "images": "FILE.npy", "start": …, "stop": …}
+
+The first is answered by `{"load_seconds": …, "shape": [batch, height, width, channels]}` with null for what may be any
+number; any number of artifacts may be loaded. The second runs these images as one batch, writes their probabilities to
+the file and is answered by `{"seconds": …}`, which is the time that the runtime took. What fails ends the process.
 """
 
 import sys
@@ -120,19 +124,26 @@ LOADERS = {
 }
 
 
-def main(kind, artifact, probabilities_path):
-    """Loads the artifact and answers request after request."""
+def main(kind, probabilities_path):
+    """Answers request after request."""
     # What a runtime prints goes to stderr, so that stdout has nothing but answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    serve, shape, load_seconds = LOADERS[kind](artifact)
-    print(json.dumps({"load_seconds": load_seconds, "shape": shape}), file=answers, flush=True)
+    load, loaded = LOADERS[kind], {}
     for line in sys.stdin:
         request = json.loads(line)
-        images = np.load(request["images"], mmap_mode="r", allow_pickle=False)[request["start"] : request["stop"]]
-        probabilities, seconds = run(serve, shape[0], images)
-        np.save(probabilities_path, probabilities)
-        print(json.dumps({"seconds": seconds}), file=answers, flush=True)
+        if "load" in request:
+            path = request["load"]
+            serve, shape, seconds = load(path)
+            loaded[path] = serve, shape
+            answer = {"load_seconds": seconds, "shape": shape}
+        else:
+            serve, shape = loaded[request["run"]]
+            images = np.load(request["images"], mmap_mode="r", allow_pickle=False)[request["start"] : request["stop"]]
+            probabilities, seconds = run(serve, shape[0], images)
+            np.save(probabilities_path, probabilities)
+            answer = {"seconds": seconds}
+        print(json.dumps(answer), file=answers, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,7 @@
-"""Artifacts in fresh processes and the model in this one: asked in turns, so that all meet the same machine."""
+"""Artifacts in fresh processes, one for each runtime, and the model in this one.
+
+They are asked in turns, so that all meet the same machine.
+"""
 
 import contextlib
 import json
@@ -6,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import keras
@@ -14,8 +17,10 @@ import numpy as np
 
 from lambda_keras.export.checks.artifact import Artifact
 from lambda_keras.export.files import temporary_folder
+from lambda_keras.export.model import load
 from lambda_keras.export.tflite.signatures import ServedClassifier
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.models.source import ModelSource
 
 PROGRAM = Path(__file__).with_name("run_artifact.py")
@@ -61,28 +66,74 @@ class ModelRunner:
         return probabilities, time.perf_counter() - begin
 
 
-def load_original(source: ModelSource, image_size: int | None = None) -> ModelRunner:
-    """Loads the model that artifacts are compared with.
+def load_original(source: ModelSource, image_size: int | None = None) -> tuple[ModelRunner, Record | None]:
+    """Loads the model that artifacts are compared with, and its record if it has one.
 
     Args:
         source: Where it was found.
         image_size: Side of the images that it is to take, if not those it was made for.
 
     Raises:
-        UserError: It is damaged, or does not take images of this size.
+        UserError: As `lambda_keras.export.model.load`.
     """
     begin = time.perf_counter()
-    model = source.load(image_size)
-    return ModelRunner(model, source.name, time.perf_counter() - begin)
+    model, record = load(source, image_size)
+    return ModelRunner(model, source.name, time.perf_counter() - begin), record
+
+
+class Stranger:
+    """A fresh interpreter, without our packages and keras, in which one runtime holds artifacts; see `run_artifact.py`.
+
+    Args:
+        process: The interpreter.
+        folder: Where it writes `PROBABILITIES`, and its messages to `ERRORS`.
+    """
+
+    def __init__(self, process: subprocess.Popen, folder: Path):
+        self._process, self._folder = process, folder
+
+    def load(self, artifact: Artifact) -> dict:
+        """Loads an artifact, which stays.
+
+        Returns:
+            `load_seconds` and the `shape` of the images that it takes.
+
+        Raises:
+            UserError: It cannot be loaded.
+        """
+        return self._ask(artifact, {"load": str(artifact.path.resolve())})
+
+    def run(self, artifact: Artifact, images_path: Path, start: int, stop: int) -> tuple[np.ndarray, float]:
+        """Runs images through an artifact that is loaded; see `ModelRunner.run`.
+
+        Raises:
+            UserError: The artifact fails.
+        """
+        request = {"run": str(artifact.path.resolve()), "images": str(images_path.resolve())}
+        seconds = self._ask(artifact, {**request, "start": start, "stop": stop})["seconds"]
+        return np.load(self._folder / PROBABILITIES, allow_pickle=False), seconds
+
+    def _ask(self, artifact, request):
+        errors = self._folder / ERRORS
+        # What is said before is not about this artifact.
+        said = errors.stat().st_size
+        # A process that has ended takes no request; that it gives no answer says so.
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(json.dumps(request).encode() + b"\n")
+        line = self._process.stdout.readline()
+        if not line:
+            status = self._process.wait()
+            messages = errors.read_bytes()[said:].decode(errors="replace").strip().splitlines() or ["no message"]
+            raise UserError(f"{artifact} does not run (exit status {status}): {messages[-1]}")
+        return json.loads(line)
 
 
 class ArtifactRunner:
-    """An artifact in a process of its own, to be had from `start`; otherwise as `ModelRunner`."""
+    """An artifact that a stranger has loaded, as `start` gives it; otherwise as `ModelRunner`."""
 
-    def __init__(self, artifact: Artifact, process: subprocess.Popen, folder: Path):
-        self.artifact, self.name = artifact, str(artifact)
-        self._process, self._folder = process, folder
-        loaded = self._answer()
+    def __init__(self, artifact: Artifact, stranger: Stranger):
+        self.artifact, self.name, self._stranger = artifact, str(artifact), stranger
+        loaded = stranger.load(artifact)
         self.load_seconds, self.shape = loaded["load_seconds"], loaded["shape"]
 
     def run(self, images_path: Path, start: int, stop: int) -> tuple[np.ndarray, float]:
@@ -91,48 +142,46 @@ class ArtifactRunner:
         Raises:
             UserError: The artifact fails.
         """
-        request = {"images": str(images_path.resolve()), "start": start, "stop": stop}
-        # A process that has ended takes no request; that it gives no answer says so.
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        seconds = self._answer()["seconds"]
-        return np.load(self._folder / PROBABILITIES, allow_pickle=False), seconds
-
-    def _answer(self):
-        line = self._process.stdout.readline()
-        if not line:
-            status = self._process.wait()
-            messages = (self._folder / ERRORS).read_text(errors="replace").strip().splitlines() or ["no message"]
-            raise UserError(f"{self.name} does not run (exit status {status}): {messages[-1]}")
-        return json.loads(line)
+        return self._stranger.run(self.artifact, images_path, start, stop)
 
 
 Runner = ModelRunner | ArtifactRunner
 
 
 @contextlib.contextmanager
-def start(artifact: Artifact) -> Iterator[ArtifactRunner]:
-    """Starts a fresh interpreter, without our packages and keras, that stays until the block ends.
+def start(artifacts: Sequence[Artifact]) -> Iterator[list[ArtifactRunner]]:
+    """Lets strangers load artifacts, one stranger for all of a runtime; they stay until the block ends.
 
     Args:
-        artifact: What it loads and runs.
+        artifacts: What they load and run.
 
     Raises:
-        UserError: The artifact cannot be loaded.
+        UserError: An artifact cannot be loaded.
     """
+    with contextlib.ExitStack() as stack:
+        strangers, runners = {}, []
+        # One after the other: while one is loaded, no other process imports its runtime.
+        for artifact in artifacts:
+            if artifact.kind not in strangers:
+                strangers[artifact.kind] = stack.enter_context(_stranger(artifact.kind))
+            runners.append(ArtifactRunner(artifact, strangers[artifact.kind]))
+        yield runners
+
+
+@contextlib.contextmanager
+def _stranger(kind: str) -> Iterator[Stranger]:
+    """Starts one for artifacts of this kind; it is killed when the block ends."""
     with temporary_folder() as folder:
         # -I: no PYTHONPATH, no current folder.
-        command = [sys.executable, "-I", PROGRAM, artifact.kind, artifact.path.resolve(), folder / PROBABILITIES]
+        command = [sys.executable, "-I", str(PROGRAM), kind, str(folder / PROBABILITIES)]
         pipe = subprocess.PIPE
         with (
             # Not a pipe: one that nobody reads fills up and stops the process.
             (folder / ERRORS).open("wb") as errors,
-            subprocess.Popen(
-                list(map(str, command)), bufsize=0, cwd=folder, stdin=pipe, stdout=pipe, stderr=errors
-            ) as process,
+            subprocess.Popen(command, bufsize=0, cwd=folder, stdin=pipe, stdout=pipe, stderr=errors) as process,
         ):
             try:
-                yield ArtifactRunner(artifact, process, folder)
+                yield Stranger(process, folder)
             finally:
                 process.kill()
 

@@ -1,6 +1,5 @@
-"""Compare artifacts with the model that they came from, on the same images, each in a process of its own."""
+"""Compare artifacts, run by strangers, with the model that they came from, on the same images."""
 
-import contextlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +10,6 @@ from lambda_keras.export.checks.runner import ModelRunner, Runner, check_images,
 from lambda_keras.export.files import temporary_folder, write_array
 from lambda_keras.export.images.labelled import LabelledImages
 from lambda_keras.export.images.normalisation import check_artifact
-from lambda_keras.export.saved_model.description import read_preprocessing
 from lambda_keras.export.tflite.quantization import Bounds
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.record import Record
@@ -86,7 +84,7 @@ def verify(
         UserError: An artifact says that images are normalised otherwise, does not run, takes images of another shape,
             or returns another shape than the model; or the temporary files find no room.
     """
-    with temporary_folder() as folder, contextlib.ExitStack() as stack:
+    with temporary_folder() as folder, start(artifacts) as runners:
         raw, normalised = folder / "raw.npy", folder / "normalised.npy"
         write_array(raw, data.images.shape, "uint8", [data.images])
         # A part at a time: as floats all may be more than the memory holds.
@@ -94,12 +92,10 @@ def verify(
         parts = (data.normalised(begin, begin + BATCH_SIZE) for begin in starts)
         write_array(normalised, data.images.shape, "float32", parts)
         images = {original: normalised}
-        for artifact in artifacts:
-            runner = stack.enter_context(start(artifact))
+        for runner in runners:
             # After its runtime has found the file sound.
-            check_artifact(artifact, record)
-            takes_raw = read_preprocessing(artifact.path) is not None
-            images[runner] = raw if takes_raw else normalised
+            check_artifact(runner.artifact, record)
+            images[runner] = raw if runner.artifact.takes_pixels() else normalised
         for runner in images:
             check_images(runner, data.images.shape[1:])
         load_seconds = [runner.load_seconds + _time_of_a_batch(runner, path) for runner, path in images.items()]

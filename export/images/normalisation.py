@@ -4,9 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from lambda_keras.export.checks.artifact import TFLITE, Artifact
-from lambda_keras.export.saved_model import description as model_description
-from lambda_keras.export.tflite import metadata as tflite_metadata
+from lambda_keras.export.checks.artifact import Artifact
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.record import Record
 
@@ -46,11 +44,7 @@ def check_artifact(artifact: Artifact, record: Record | None) -> None:
     Raises:
         UserError: It tells of another mean or std, or what it tells is damaged.
     """
-    read = tflite_metadata.read_preprocessing if artifact.kind == TFLITE else model_description.read_preprocessing
-    preprocessing = read(artifact.path)
+    preprocessing = artifact.preprocessing()
     if preprocessing is not None:
         remedy = "it is of another model, or older; export the model again"
-        try:
-            check_normalisation(artifact, preprocessing["mean"], preprocessing["std"], record, remedy)
-        except (KeyError, TypeError) as error:
-            raise UserError(f"what {artifact} says of its images is damaged; export the model again") from error
+        check_normalisation(artifact, preprocessing.mean, preprocessing.std, record, remedy)

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import zipfile
@@ -15,6 +16,7 @@ from ai_edge_litert.interpreter import Interpreter
 import lambda_keras as lk
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from lambda_keras.export import cli
+from lambda_keras.export.saved_model import writer
 from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
 
 ROOT = Path(__file__).parents[2]
@@ -39,28 +41,34 @@ def verdicts(capsys):
     return [row.split()[-1] for row in comparisons if not row.startswith("wrote")][2:]
 
 
-def test_export_and_verify(model, model_file, data_file, arrays, tmp_path, capsys):
-    assert cli.main(["saved-model", "--model", str(model_file), "--out", f"{tmp_path}/saved_model"]) == 0
-    assert cli.main(["tflite", "--model", str(model_file), "--out", f"{tmp_path}/model.tflite"]) == 0
+def test_export_and_verify(plain_model, plain_file, arrays, tmp_path, capsys):
+    """The whole of what is printed; the model is small, and nothing but its size is."""
+    arrays = {**arrays, "images": arrays["images"][:, :16:4, :16:4], "labels": arrays["labels"] % 3}
+    np.savez(tmp_path / "test.npz", **arrays)
+    assert cli.main(["saved-model", "--model", str(plain_file), "--out", f"{tmp_path}/saved_model"]) == 0
+    assert cli.main(["tflite", "--model", str(plain_file), "--out", f"{tmp_path}/model.tflite"]) == 0
     assert capsys.readouterr().out == f"wrote {tmp_path}/saved_model/1\nwrote {tmp_path}/model.tflite\n"
 
-    artifacts = [tmp_path / "saved_model", tmp_path / "model.tflite"]
-    process = run("verify", "--model", model_file, "--data", data_file, *artifacts)
-    assert process.returncode == 0, process.stderr
+    artifacts = [f"{tmp_path}/saved_model", f"{tmp_path}/model.tflite"]
+    assert cli.main(["verify", "--model", str(plain_file), "--data", f"{tmp_path}/test.npz", *artifacts]) == 0
+    printed = capsys.readouterr()
+    assert printed.err == ""
     images = (arrays["images"] / 255 - arrays["mean"]) / arrays["std"]
-    accuracy = np.mean(model.predict(images, verbose=0).argmax(-1) == arrays["labels"])
-    comparisons, costs, meaning = (part.splitlines() for part in process.stdout.split("\n\n"))
+    accuracy = np.mean(plain_model.predict(images, verbose=0).argmax(-1) == arrays["labels"])
+    comparisons, costs, meaning = (part.splitlines() for part in printed.out.split("\n\n"))
     header, _, original, *rows = comparisons
     assert header.split()[:3] == ["artifact", "largest", "difference"]
-    assert original.split() == [str(model_file), "-", "-", "-", f"{accuracy:.2%}", "-"]
+    assert original.split() == [str(plain_file), "-", "-", "-", f"{accuracy:.2%}", "-"]
     newest = [str(tmp_path / "saved_model" / "1"), str(tmp_path / "model.tflite")]
     for row, artifact in zip(rows, newest, strict=True):
         name, largest, mean, agreement, accuracy_of_artifact, verdict = row.split()
         assert name == artifact
         assert 0 <= float(mean) <= float(largest) <= 1e-5
         assert (agreement, accuracy_of_artifact, verdict) == ("100.00%", f"{accuracy:.2%}", "pass")
-    assert [row.split()[0] for row in costs[2:]] == [str(model_file), *newest]
-    assert meaning[0] == "37 images; each artifact ran in a fresh process without keras and lambda_keras."
+    assert [row.split()[0] for row in costs[2:]] == [str(plain_file), *newest]
+    assert meaning[0] == (
+        "37 images; artifacts ran in fresh processes without keras and lambda_keras, one for each runtime."
+    )
     assert meaning[3].startswith(f"operations outside XNNPACK in {newest[1]}: ")
     assert meaning[4:] == [
         "quantization none: a probability may differ by up to 0.0001, the accuracy be up to 0.50 points lower"
@@ -93,20 +101,31 @@ def test_int8_from_a_folder_of_images(digits_run, digits_folder, tmp_path, capfd
         (["--batch", "0"], "--batch must be at least 1, got 0"),
     ],
 )
-def test_options_that_do_not_fit_are_one_line(run_of_model, data_file, options, words, tmp_path, capsys):
+def test_options_that_do_not_fit_are_one_line(plain_run, data_file, options, words, tmp_path, capsys):
     options = [str(data_file) if option == "DATA" else option for option in options]
-    status = cli.main(["tflite", "--model", str(run_of_model), "--out", f"{tmp_path}/model.tflite", *options])
+    status = cli.main(["tflite", "--model", str(plain_run), "--out", f"{tmp_path}/model.tflite", *options])
     check_one_line(status, capsys.readouterr().err, words)
     assert os.listdir(tmp_path) == []
 
 
-@pytest.mark.parametrize("options", [[], ["--fuse", "--freeze", "--features"]], ids=["plain", "all"])
-def test_a_run_is_verified_with_raw_images(run_of_model, data_file, tmp_path, options, capsys):
+def test_a_run_is_verified_with_raw_images(run_of_model, server_model, data_file, tmp_path, capsys):
+    """In both forms: as it is, and with all that can be asked for."""
+    options = ["--fuse", "--freeze", "--features"]
     assert cli.main(["saved-model", "--model", str(run_of_model), "--out", f"{tmp_path}/out", *options]) == 0
     assert capsys.readouterr().out == f"wrote {tmp_path}/out/1\n"
     assert (tmp_path / "out" / "1" / "model.json").is_file()
-    assert cli.main(["verify", "--model", str(run_of_model), "--data", str(data_file), f"{tmp_path}/out"]) == 0
-    assert verdicts(capsys) == ["-", "pass"]
+    artifacts = [str(server_model), f"{tmp_path}/out"]
+    assert cli.main(["verify", "--model", str(run_of_model), "--data", str(data_file), *artifacts]) == 0
+    assert verdicts(capsys) == ["-", "pass", "pass"]
+
+
+@pytest.mark.parametrize("command", ["verify", "benchmark"])
+def test_a_record_of_another_model_is_one_line(command, plain_file, record, tflite, data_file, tmp_path, capsys):
+    shutil.copy(plain_file, tmp_path / "model.keras")
+    record.write(tmp_path / "record.json")
+    options = {"verify": ["--data", str(data_file)], "benchmark": ["--out", f"{tmp_path}/out"]}[command]
+    status = cli.main([command, "--model", str(tmp_path), *options, str(tflite)])
+    check_one_line(status, capsys.readouterr().err, "the record of", "is of another model: it has 3 channels and 10")
 
 
 def test_a_dataset_verifies_artifacts_for_another_image_size(digits_run, tmp_path, capsys):
@@ -126,7 +145,7 @@ def test_an_artifact_of_another_normalisation_is_one_line(digits_run, digits_rec
     digits_record.with_preprocessing(mean=(0.5,)).write(tmp_path / "run" / "record.json")
     arguments = ["--model", tmp_path / "run", "--data", "digits", quantized["none"]]
     status = cli.main(["verify", *map(str, arguments)])
-    check_one_line(status, capsys.readouterr().err, "digits-none.tflite has mean [0.305]", "record [0.5]")
+    check_one_line(status, capsys.readouterr().err, "none.tflite has mean [0.305]", "record [0.5]")
 
 
 def test_tflite_of_another_form(run_of_model, tmp_path):
@@ -149,8 +168,8 @@ def test_tflite_of_another_form(run_of_model, tmp_path):
 
 
 @pytest.mark.parametrize("count", ["0", "334"])
-def test_a_count_of_warmup_requests_out_of_bounds_is_one_line(run_of_model, tmp_path, count, capsys):
-    arguments = ["--model", str(run_of_model), "--out", f"{tmp_path}/out", "--warmup", count]
+def test_a_count_of_warmup_requests_out_of_bounds_is_one_line(plain_run, tmp_path, count, capsys):
+    arguments = ["--model", str(plain_run), "--out", f"{tmp_path}/out", "--warmup", count]
     check_one_line(cli.main(["saved-model", *arguments]), capsys.readouterr().err, "--warmup must be 1 to 333", count)
     assert os.listdir(tmp_path / "out") == []
 
@@ -160,8 +179,8 @@ def test_a_missing_folder_of_versions_is_one_line(tmp_path, capsys):
     check_one_line(status, capsys.readouterr().err, "no such folder", "missing")
 
 
-def test_an_image_size_that_is_none_is_one_line(run_of_model, tmp_path, capsys):
-    arguments = ["--model", str(run_of_model), "--out", f"{tmp_path}/out", "--image-size", "0"]
+def test_an_image_size_that_is_none_is_one_line(plain_run, tmp_path, capsys):
+    arguments = ["--model", str(plain_run), "--out", f"{tmp_path}/out", "--image-size", "0"]
     check_one_line(cli.main(["saved-model", *arguments]), capsys.readouterr().err, "image_size", "0")
     assert os.listdir(tmp_path) == []
 
@@ -179,19 +198,22 @@ def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, 
     assert verdicts(capsys) == ["-", "FAIL"]
 
 
-@pytest.mark.parametrize("architecture", [[], ["lambda_resnet_tiny", "--weights"]], ids=["shared", "architecture"])
-def test_other_sources_of_a_model(architecture, model, arrays, tmp_path, capsys):
+def test_other_sources_of_a_model(model, arrays, tmp_path, capsys):
+    """A shared folder, and an architecture with its weights: the artifact of one is verified with both."""
     lk.save_pretrained(model, tmp_path / "shared")
     # Neither tells of a normalisation of its own: they have ImageNet's.
     np.savez(tmp_path / "test.npz", **{**arrays, "mean": np.float32(IMAGENET_MEAN), "std": np.float32(IMAGENET_STD)})
-    source = ["--model", *architecture, f"{tmp_path}/shared"]
-    assert cli.main(["tflite", *source, "--out", f"{tmp_path}/model.tflite"]) == 0
-    assert cli.main(["verify", *source, "--data", f"{tmp_path}/test.npz", f"{tmp_path}/model.tflite"]) == 0
-    comparisons, costs, _ = capsys.readouterr().out.split("\n\n")
-    _, _, original, _ = costs.splitlines()
-    # What is made of an architecture has no file whose size could be told.
-    assert ("MB" in original) == (not architecture)
-    assert comparisons.endswith("pass")
+    shared = ["--model", f"{tmp_path}/shared"]
+    architecture = ["--model", "lambda_resnet_tiny", "--weights", f"{tmp_path}/shared"]
+    assert cli.main(["tflite", *shared, "--out", f"{tmp_path}/model.tflite"]) == 0
+    for source in (shared, architecture):
+        capsys.readouterr()
+        assert cli.main(["verify", *source, "--data", f"{tmp_path}/test.npz", f"{tmp_path}/model.tflite"]) == 0
+        comparisons, costs, _ = capsys.readouterr().out.split("\n\n")
+        _, _, original, _ = costs.splitlines()
+        # What is made of an architecture has no file whose size could be told.
+        assert ("MB" in original) == (source == shared)
+        assert comparisons.endswith("pass")
 
 
 def test_a_model_without_weights_is_one_line(tmp_path, capsys):
@@ -222,16 +244,16 @@ def test_a_model_with_code_in_it_is_one_line(tmp_path, command, out, capsys):
     assert os.listdir(tmp_path) == ["code.keras"]
 
 
-def test_an_unwritable_place_is_one_line(run_of_model, tmp_path):
+def test_an_unwritable_place_is_one_line(plain_run, tmp_path):
     """A file in the place of a folder, where not even root may write; TensorFlow has been loaded and is silent."""
     (tmp_path / "file").write_text("")
-    process = run("tflite", "--model", run_of_model, "--out", tmp_path / "file" / "model.tflite")
+    process = run("tflite", "--model", plain_run, "--out", tmp_path / "file" / "model.tflite")
     check_one_line(process.returncode, process.stderr, "cannot write to", str(tmp_path / "file"))
 
 
-def test_incomplete_data_is_one_line(model_file, arrays, tflite, tmp_path, capsys):
+def test_incomplete_data_is_one_line(plain_file, arrays, tflite, tmp_path, capsys):
     np.savez(tmp_path / "part.npz", images=arrays["images"])
-    arguments = ["--model", model_file, "--data", tmp_path / "part.npz", tflite]
+    arguments = ["--model", plain_file, "--data", tmp_path / "part.npz", tflite]
     status = cli.main(["verify", *map(str, arguments)])
     check_one_line(status, capsys.readouterr().err, "lacks labels, mean, std")
 
@@ -255,26 +277,21 @@ def test_help_does_not_import_tensorflow():
     assert not {"tensorflow", "keras", "numpy"} & imported
 
 
-def test_a_bug_keeps_its_traceback(model_file, tmp_path, monkeypatch):
-    def fail(*arguments):
+def test_a_bug_keeps_its_traceback(plain_file, tmp_path, monkeypatch):
+    def fail(*arguments, **options):
         raise RuntimeError("a bug")
 
     monkeypatch.setattr("lambda_keras.export.saved_model.writer.export_saved_model", fail)
     with pytest.raises(RuntimeError, match="a bug"):
-        cli.main(["saved-model", "--model", str(model_file), "--out", str(tmp_path)])
+        cli.main(["saved-model", "--model", str(plain_file), "--out", str(tmp_path)])
 
 
-def test_sigterm_leaves_nothing_half_written(run_of_model, tmp_path):
+def test_sigterm_leaves_nothing_half_written(plain_run, tmp_path, monkeypatch):
     """A real signal, at the moment when the SavedModel is written but has no name yet."""
-    program = """
-import os, signal, sys
-from lambda_keras.export import cli
-from lambda_keras.export.saved_model import writer
-writer.os.rename = lambda *paths: os.kill(os.getpid(), signal.SIGTERM)
-sys.exit(cli.main(sys.argv[1:]))
-"""
-    arguments = ["saved-model", "--model", run_of_model, "--out", tmp_path / "out"]
-    process = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True)
-    assert process.returncode == 143, process.stderr
+    monkeypatch.setattr(writer.os, "rename", lambda *paths: os.kill(os.getpid(), signal.SIGTERM))
+    handler = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["saved-model", "--model", str(plain_run), "--out", f"{tmp_path}/out"])
+    assert ended.value.code == 143
     assert os.listdir(tmp_path / "out") == []
-    assert b"Traceback" not in process.stderr
+    assert signal.getsignal(signal.SIGTERM) is handler

@@ -11,6 +11,7 @@ from lambda_keras.zoo.command_line import print_table
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
+from lambda_keras.zoo.models.source import find
 
 BATCH_SIZE = 32
 
@@ -37,7 +38,7 @@ def predict(source, images, top=5, weights=None):
     """
     if top < 1:
         raise UserError(f"--top must be at least 1, got {top}")
-    classifier = Classifier(source, weights=weights)
+    classifier = Classifier(find(source, weights))
     pixels = np.stack([read_image(image, classifier.record.preprocessor) for image in images])
     starts = range(0, len(pixels), BATCH_SIZE)
     probabilities = np.concatenate([classifier.probabilities(pixels[start : start + BATCH_SIZE]) for start in starts])

@@ -14,6 +14,7 @@ from lambda_keras.zoo.data import catalog, reading
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.source import find
 
 FIGURES = "evaluation.json"
 CLASSES = "per_class.csv"
@@ -61,7 +62,7 @@ def evaluate(
     """
     if batch_size < 1:
         raise UserError(f"--batch-size must be at least 1, got {batch_size}")
-    classifier = Classifier(source, image_size, weights)
+    classifier = Classifier(find(source, weights), image_size)
     record = classifier.record
     if (dataset or record.dataset) is None:
         raise UserError(

@@ -15,6 +15,7 @@ from lambda_keras.zoo.explaining import plots
 from lambda_keras.zoo.explaining.grad_cam import grad_cam
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
+from lambda_keras.zoo.models.source import find
 
 # A picture of more rows can hardly be looked at, and at some length not be written.
 MOST_ROWS = 60
@@ -59,7 +60,7 @@ def explain_image(classifier, image, layer=None, queries=None, class_name=None):
         UserError: The model has no lambda layers, or the layer, a query or the class does not exist.
 
     Example:
-        >>> classifier = Classifier("runs/digits")  # doctest: +SKIP
+        >>> classifier = Classifier(find("runs/digits"))  # doctest: +SKIP
         >>> rows = explain_image(classifier, image, queries=[(4, 4)])  # doctest: +SKIP
         >>> explain_plots.grid(rows).savefig("seen.png")  # doctest: +SKIP
     """
@@ -99,7 +100,7 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
     out = Path(out)
     if out.suffix.lower() != ".png" or not out.parent.is_dir():
         raise UserError(f"--out takes a .png file in a folder that exists, got {out}")
-    classifier = Classifier(source, weights=weights)
+    classifier = Classifier(find(source, weights))
     layer = _find_layer(classifier, layer)
     queries = None if query is None else [query]
     # All files are read before the first is explained.

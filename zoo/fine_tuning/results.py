@@ -11,6 +11,7 @@ from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.fine_tuning import explanations, predictions, report, schedule
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.source import find
 from lambda_keras.zoo.training.metrics_log import MetricsLog
 
 LABELS = "labels.txt"
@@ -36,7 +37,7 @@ def write(out, dataset, source, start, plan, classes, command):
     names = dataset.class_names
     with replacing(out / LABELS) as partial:
         partial.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
-    classifier = Classifier(out)
+    classifier = Classifier(find(out))
     predicted = predictions.predict(classifier, dataset.test, dataset, source.test_names(dataset.test.count))
     predictions.write(predicted, names, out / PREDICTIONS)
     evaluation = evaluate_probabilities(predicted.probabilities, predicted.labels, names)

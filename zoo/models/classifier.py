@@ -5,17 +5,15 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models.source import ModelSource
 
 
 class Classifier:
     """A classifier of uint8 images, loaded together with the record that says how it wants them.
 
     Args:
-        source: A `lambda_keras.zoo.models.source.ModelSource`, or what `find` there takes: a run folder, a file, a
-            shared folder or a name.
+        source: Where it is, as `lambda_keras.zoo.models.source.find` finds it.
         image_size: Side of the images that it will be given, by default the record's.
-        weights: For the name of a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
 
     Attributes:
         name: What the model is called in messages.
@@ -28,14 +26,12 @@ class Classifier:
             the model does not take images of this size.
 
     Example:
-        >>> classifier = Classifier("runs/digits")  # doctest: +SKIP
+        >>> classifier = Classifier(find("runs/digits"))  # doctest: +SKIP
         >>> classifier.probabilities(np.zeros((2, 32, 32, 1), "uint8")).shape  # doctest: +SKIP
         (2, 10)
     """
 
-    def __init__(self, source, image_size=None, weights=None):
-        if not isinstance(source, model_source.ModelSource):
-            source = model_source.find(source, weights)
+    def __init__(self, source: ModelSource, image_size: int | None = None):
         self.name, self.folder, self.record = source.name, source.folder, source.record()
         if image_size is not None:
             self.record.with_preprocessing(image_size=image_size)  # Checks the bounds.

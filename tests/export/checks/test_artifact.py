@@ -4,6 +4,8 @@ import pytest
 
 from lambda_keras.export.checks import artifact
 from lambda_keras.export.checks.artifact import Artifact, find_artifact, find_artifacts, in_runtimes, size
+from lambda_keras.export.saved_model.description import describe, write_description
+from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.zoo.errors import UserError
 
 SAVED_MODEL = Artifact("saved_model", Path("served/1"))
@@ -74,3 +76,20 @@ def test_an_artifact_given_twice_is_refused(tmp_path):
         UserError, match=rf"{tmp_path}/2 is given twice, as {tmp_path} and as {tmp_path}/2; leave one out"
     ):
         find_artifacts([tmp_path, tmp_path / "2"])
+
+
+def test_what_it_says_of_its_images(plain_model, plain_record, tmp_path):
+    """A SavedModel prepares them, in whichever runtime; a TFLite file says how others have to."""
+    write_description(tmp_path, describe(plain_model, plain_record))
+    file = export_tflite(plain_model, tmp_path / "model.tflite", record=plain_record)
+    for each in (Artifact("saved_model", tmp_path), Artifact("openvino", tmp_path), Artifact("tflite", file)):
+        said = each.preprocessing()
+        assert said == plain_record.preprocessor
+        assert each.takes_pixels() == (each.kind != "tflite")
+
+
+def test_without_a_record_it_says_nothing(plain_model, tmp_path):
+    write_description(tmp_path, describe(plain_model))
+    saved_model = Artifact("saved_model", tmp_path)
+    assert saved_model.preprocessing() is None
+    assert not saved_model.takes_pixels()

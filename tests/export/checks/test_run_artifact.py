@@ -1,6 +1,7 @@
 """The program by itself: what it blocks, and what it says on stdout. What it computes is in test_runner.py."""
 
 import json
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -33,27 +34,34 @@ for name in ("keras", "tf_keras", "lambda_keras", "lambda_keras.layers", "lambda
 
 
 def test_answers_are_lines_of_json_and_it_ends_with_its_input(tflite, model, images, tmp_path):
+    """Two files of the same model, each with its own answer."""
     np.save(tmp_path / "images.npy", images)
-    command = [sys.executable, "-I", PROGRAM, "tflite", tflite, tmp_path / "probabilities.npy"]
-    requests = [{"images": f"{tmp_path}/images.npy", "start": start, "stop": start + 3} for start in (0, 3)]
+    paths = [str(tflite), str(shutil.copy(tflite, tmp_path / "other.tflite"))]
+    requests = [{"load": path} for path in paths]
+    for path, start in zip(paths, (0, 3), strict=True):
+        requests.append({"run": path, "images": f"{tmp_path}/images.npy", "start": start, "stop": start + 3})
     process = subprocess.run(
-        [str(part) for part in command],
+        [sys.executable, "-I", str(PROGRAM), "tflite", f"{tmp_path}/probabilities.npy"],
         input="".join(json.dumps(request) + "\n" for request in requests),
         capture_output=True,
         text=True,
     )
     assert process.returncode == 0, process.stderr
-    loaded, *answers = map(json.loads, process.stdout.splitlines())
-    assert loaded["shape"] == [None, *model.input_shape[1:]]
-    assert loaded["load_seconds"] > 0
-    assert [list(answer) for answer in answers] == [["seconds"]] * 2
+    answers = [json.loads(line) for line in process.stdout.splitlines()]
+    for loaded in answers[:2]:
+        assert loaded["shape"] == [None, *model.input_shape[1:]]
+        assert loaded["load_seconds"] > 0
+    assert [list(answer) for answer in answers[2:]] == [["seconds"]] * 2
     result = np.load(tmp_path / "probabilities.npy", allow_pickle=False)
     np.testing.assert_allclose(result, model.predict(images[3:6], verbose=0), atol=1e-5)
 
 
-def test_what_it_does_not_know_is_an_error(tflite, tmp_path):
-    command = [sys.executable, "-I", PROGRAM, "onnx", tflite, tmp_path / "probabilities.npy"]
-    process = subprocess.run([str(part) for part in command], capture_output=True, text=True)
+@pytest.mark.parametrize(("kind", "request_"), [("onnx", {"load": "TFLITE"}), ("tflite", {"run": "TFLITE"})])
+def test_what_it_does_not_know_is_an_error(tflite, tmp_path, kind, request_):
+    """Another runtime, or an artifact that is not loaded."""
+    line = json.dumps(request_).replace("TFLITE", str(tflite))
+    command = [sys.executable, "-I", str(PROGRAM), kind, f"{tmp_path}/probabilities.npy"]
+    process = subprocess.run(command, input=line, capture_output=True, text=True)
     assert process.returncode != 0
     assert process.stdout == ""
 

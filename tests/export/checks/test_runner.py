@@ -1,5 +1,6 @@
 import importlib.util
 import itertools
+import shutil
 import subprocess
 
 import numpy as np
@@ -7,66 +8,108 @@ import pytest
 
 from lambda_keras.export.checks import runner
 from lambda_keras.export.checks.artifact import Artifact
-from lambda_keras.export.checks.runner import ModelRunner, check_images, median_seconds, start
+from lambda_keras.export.checks.runner import ERRORS, PROBABILITIES, ModelRunner, check_images, median_seconds, start
 from lambda_keras.export.checks.runtimes import RUNTIMES
 from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.zoo.errors import UserError
 
 
-def probabilities(artifact, images, folder, batch_size):
-    """What an artifact says of images, one batch after the other."""
-    np.save(folder / "images.npy", images)
-    with start(artifact) as process:
-        starts = range(0, len(images), batch_size)
-        return np.concatenate([process.run(folder / "images.npy", n, n + batch_size)[0] for n in starts])
+def is_installed(runtime):
+    return all(importlib.util.find_spec(package) for package in RUNTIMES[runtime])
 
 
 @pytest.fixture(scope="module")
-def digits_server_model(digits_model, digits_record, folder):
-    return export_saved_model(digits_model, folder / "digits_server_model", digits_record)
+def started():
+    """The processes that `start` has started."""
+    started = []
+    popen = subprocess.Popen
+
+    def remember(*arguments, **options):
+        started.append(popen(*arguments, **options))
+        return started[-1]
+
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr(runner.subprocess, "Popen", remember)
+        yield started
 
 
-@pytest.mark.parametrize("kind", ["saved_model", "tflite"])
-def test_an_artifact_says_what_the_model_says(model, images, request, tmp_path, kind):
-    result = probabilities(Artifact(kind, request.getfixturevalue(kind)), images, tmp_path, batch_size=3)
+@pytest.fixture(scope="module")
+def fixed(plain_model, folder):
+    """A file that takes three images at once."""
+    return export_tflite(plain_model, folder / "three.tflite", batch_size=3)
+
+
+@pytest.fixture(scope="module")
+def artifacts(saved_model, server_model, tflite, fixed, quantized, digits_model, digits_record, folder):
+    """By name, all that these tests run."""
+    digits = export_saved_model(digits_model, folder / "digits_server_model", digits_record)
+    files = {"tflite": tflite, "fixed": fixed, "int8": quantized["int8"], "int8-float-io": quantized["int8-float-io"]}
+    artifacts = {"saved_model": Artifact("saved_model", saved_model)}
+    artifacts |= {name: Artifact("tflite", path) for name, path in files.items()}
+    for runtime in filter(is_installed, RUNTIMES):
+        artifacts |= {runtime: Artifact(runtime, server_model), f"{runtime} digits": Artifact(runtime, digits)}
+    return artifacts
+
+
+@pytest.fixture(scope="module")
+def probabilities(artifacts, started, tmp_path_factory):
+    """What the artifact of this name says of images, one batch after the other."""
+    path = tmp_path_factory.mktemp("images") / "images.npy"
+    with start(list(artifacts.values())) as runners:
+        named = dict(zip(artifacts, runners, strict=True))
+
+        def probabilities(name, images, batch_size):
+            if name not in named:
+                pytest.skip(f"the packages of {name} are not installed")
+            np.save(path, images)
+            starts = range(0, len(images), batch_size)
+            return np.concatenate([named[name].run(path, n, n + batch_size)[0] for n in starts])
+
+        yield probabilities
+
+
+def test_each_runtime_has_one_process(artifacts, probabilities, started):
+    """Which holds all artifacts of this runtime, and is isolated: no PYTHONPATH, no current folder."""
+    commands = [process.args for process in started]
+    assert [command[3] for command in commands] == list(dict.fromkeys(each.kind for each in artifacts.values()))
+    assert all(command[1] == "-I" for command in commands)
+
+
+@pytest.mark.parametrize("name", ["saved_model", "tflite"])
+def test_an_artifact_says_what_the_model_says(model, images, probabilities, name):
+    result = probabilities(name, images, batch_size=3)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result, model.predict(images, verbose=0), atol=1e-5)
 
 
 @pytest.mark.parametrize("runtime", RUNTIMES)
-@pytest.mark.parametrize("trained", [False, True], ids=["random", "digits"])
-def test_other_runtimes_say_what_the_model_says(
-    model, digits_model, server_model, digits_server_model, raw_images, normalised, digits_test, trained, runtime,
-    tmp_path,
-):  # fmt: skip
+def test_other_runtimes_say_what_the_model_says(model, raw_images, normalised, probabilities, runtime):
     """Of the SavedModel with all its signatures, strings among them."""
-    for package in RUNTIMES[runtime]:
-        if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed")
-    if trained:
-        path, raw, expected = digits_server_model, digits_test.images[:64], digits_model(digits_test.normalised(0, 64))
-    else:
-        path, raw, expected = server_model, raw_images, model(normalised)
-    result = probabilities(Artifact(runtime, path), raw, tmp_path, batch_size=24)
-    np.testing.assert_allclose(result, expected, atol=1e-5)
+    result = probabilities(runtime, raw_images, batch_size=24)
+    np.testing.assert_allclose(result, model(normalised), atol=1e-5)
+
+
+@pytest.mark.parametrize("runtime", RUNTIMES)
+def test_other_runtimes_say_what_a_trained_model_says(digits_model, digits_test, probabilities, runtime):
+    result = probabilities(f"{runtime} digits", digits_test.images[:64], batch_size=24)
+    np.testing.assert_allclose(result, digits_model(digits_test.normalised(0, 64)), atol=1e-5)
 
 
 @pytest.mark.parametrize("kind", ["int8", "int8-float-io"])
-def test_int8_is_hidden_from_the_caller(digits_model, digits_test, quantized, kind, tmp_path):
+def test_int8_is_hidden_from_the_caller(digits_model, digits_test, probabilities, kind):
     """Images go in as floats and probabilities come out as such, whatever the file takes."""
     images = digits_test.normalised(0, 64)
-    result = probabilities(Artifact("tflite", quantized[kind]), images, tmp_path, batch_size=32)
+    result = probabilities(kind, images, batch_size=32)
     assert result.dtype == np.float32
     np.testing.assert_allclose(result.sum(-1), 1, atol=0.05)
     assert np.abs(result - digits_model.predict(images, verbose=0)).mean() < 0.01
 
 
-def test_a_fixed_batch_is_filled_up(plain_model, tmp_path):
+def test_a_fixed_batch_is_filled_up(plain_model, probabilities):
     """Seven images in batches of three: the last is filled, and what is said of the filling dropped."""
-    path = export_tflite(plain_model, tmp_path / "model.tflite", batch_size=3)
     images = np.random.default_rng(0).normal(size=(7, 4, 4, 3)).astype("float32")
-    result = probabilities(Artifact("tflite", path), images, tmp_path, batch_size=3)
+    result = probabilities("fixed", images, batch_size=3)
     np.testing.assert_allclose(result, plain_model.predict(images, verbose=0), atol=1e-6)
 
 
@@ -80,40 +123,38 @@ def test_the_model_is_asked_in_the_same_way(plain_model, tmp_path):
     assert original.shape == [None, 4, 4, 3]
 
 
-def test_a_damaged_artifact_is_one_line(tmp_path):
+def test_a_damaged_artifact_is_one_line_that_names_it(fixed, tmp_path):
+    """Among those that are sound and loaded by the same process."""
     (tmp_path / "broken.tflite").write_text("hello")
+    artifacts = [Artifact("tflite", path) for path in (fixed, tmp_path / "broken.tflite")]
     with (
-        pytest.raises(UserError, match=r"broken.tflite does not run \(exit status 1\): ValueError") as raised,
-        start(Artifact("tflite", tmp_path / "broken.tflite")),
+        pytest.raises(UserError, match=r"^\S*broken.tflite does not run \(exit status 1\): ValueError") as raised,
+        start(artifacts),
     ):
         pass
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("requests", [1, 2])
-def test_a_process_that_ended_is_one_line(tflite, images, tmp_path, requests):
-    """The first request may still find the pipe open; a later one does not."""
-    np.save(tmp_path / "images.npy", images)
-    with start(Artifact("tflite", tflite)) as process:
-        process._process.kill()
+def test_a_process_that_ended_is_one_line_of_the_artifact_that_was_asked(fixed, tmp_path, started, requests):
+    """The first request may still find the pipe open; a later one does not. What was said before is of others."""
+    np.save(tmp_path / "images.npy", np.zeros((3, 4, 4, 3), "float32"))
+    shutil.copy(fixed, tmp_path / "other.tflite")
+    with start([Artifact("tflite", path) for path in (fixed, tmp_path / "other.tflite")]) as (first, second):
+        first.run(tmp_path / "images.npy", 0, 3)
+        with open(started[-1].args[4].replace(PROBABILITIES, ERRORS), "ab") as errors:
+            errors.write(b"of what was asked before\n")
+        started[-1].kill()
         for _ in range(requests):
-            with pytest.raises(UserError, match=r"does not run \(exit status -9\): no message"):
-                process.run(tmp_path / "images.npy", 0, 1)
+            with pytest.raises(UserError, match=r"other.tflite does not run \(exit status -9\): no message"):
+                second.run(tmp_path / "images.npy", 0, 3)
 
 
-def test_the_process_ends_with_the_block(tflite, monkeypatch):
-    started = []
-
-    def popen(*arguments, **options):
-        started.append(subprocess_popen(*arguments, **options))
-        return started[-1]
-
-    subprocess_popen = subprocess.Popen
-    monkeypatch.setattr(runner.subprocess, "Popen", popen)
-    with pytest.raises(RuntimeError, match="of the block"), start(Artifact("tflite", tflite)):  # noqa: PT012
-        assert started[0].poll() is None
+def test_the_process_ends_with_the_block(fixed, started):
+    with pytest.raises(RuntimeError, match="of the block"), start([Artifact("tflite", fixed)]):  # noqa: PT012
+        assert started[-1].poll() is None
         raise RuntimeError("of the block")
-    assert started[0].poll() is not None
+    assert started[-1].poll() is not None
 
 
 def test_images_of_another_size_are_refused(plain_model):

@@ -59,7 +59,7 @@ def test_every_artifact_must_pass():
 
 
 def test_quantised_files_pass_by_the_bounds_of_their_kind(digits_model, digits_test, quantized):
-    """Accuracy too, which is within half a point; each file in a process of its own."""
+    """Accuracy too, which is within half a point."""
     artifacts = [find_artifact(path) for path in quantized.values()]
     assert [artifact.quantization for artifact in artifacts] == list(quantized)
     verification = verify(original(digits_model), digits_test, artifacts)

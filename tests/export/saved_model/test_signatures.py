@@ -15,6 +15,7 @@ from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.prediction import predict
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.source import find
 
 SIGNATURES = {"serving_default", "classify_uint8", "classify_bytes", "features"}
 # What a stranger to this project does not have; see run_artifact.py.
@@ -42,18 +43,21 @@ def signatures(request):
 
 @pytest.fixture(scope="module")
 def probabilities(run_of_model, raw_images):
-    return Classifier(run_of_model).probabilities(raw_images)
+    return Classifier(find(run_of_model)).probabilities(raw_images)
 
 
 @pytest.fixture(scope="module")
-def expected_scores(run_of_model, image_files):
-    predictions = predict(run_of_model, image_files)
+def predictions(run_of_model, image_files):
+    return predict(run_of_model, image_files)
+
+
+@pytest.fixture(scope="module")
+def expected_scores(predictions):
     return np.array([[row["probability"] for row in image["predictions"]] for image in predictions])
 
 
 @pytest.fixture(scope="module")
-def expected_classes(run_of_model, image_files):
-    predictions = predict(run_of_model, image_files)
+def expected_classes(predictions):
     return [[row["class"] for row in image["predictions"]] for image in predictions]
 
 

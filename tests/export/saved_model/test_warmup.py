@@ -19,8 +19,8 @@ def answers(version):
         yield request.model_spec.signature_name, inputs, loaded.signatures[request.model_spec.signature_name](**inputs)
 
 
-def test_every_signature_has_its_requests_and_answers_them(model, record, tmp_path):
-    version = export_saved_model(model, tmp_path, record, features=True, warmup=3)
+def test_every_signature_has_its_requests_and_answers_them(plain_model, plain_record, tmp_path):
+    version = export_saved_model(plain_model, tmp_path, plain_record, features=True, warmup=3)
     rows = list(answers(version))
     signatures = "serving_default", "features", "classify_uint8", "classify_bytes"
     assert sorted(name for name, _, _ in rows) == sorted(signatures * 3)
@@ -31,7 +31,7 @@ def test_every_signature_has_its_requests_and_answers_them(model, record, tmp_pa
         if name == "classify_bytes":
             assert outputs["valid"].numpy().all()
         else:
-            assert inputs["images"].shape == (1, 32, 32, 3)
+            assert inputs["images"].shape == (1, 4, 4, 3)
             assert np.ptp(inputs["images"]) > 50, "values of pixels, not normalised ones"
 
 
@@ -71,7 +71,7 @@ def test_none_unless_asked_for(saved_model):
 
 
 @pytest.mark.parametrize(("count", "features", "most"), [(0, False, 333), (334, False, 333), (251, True, 250)])
-def test_a_count_out_of_bounds(model, record, count, features, most, tmp_path):
+def test_a_count_out_of_bounds(plain_model, plain_record, count, features, most, tmp_path):
     with pytest.raises(UserError, match=rf"--warmup must be 1 to {most} .*, got {count}"):
-        export_saved_model(model, tmp_path, record, features=features, warmup=count)
+        export_saved_model(plain_model, tmp_path, plain_record, features=features, warmup=count)
     assert os.listdir(tmp_path) == []

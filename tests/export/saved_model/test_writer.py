@@ -14,7 +14,7 @@ import lambda_keras as lk
 from lambda_keras.export.saved_model.writer import export_saved_model, versions
 from lambda_keras.zoo.errors import UserError
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 
 
 def files(folder):
@@ -105,7 +105,7 @@ def test_an_interrupted_export_leaves_nothing(plain_model, tmp_path, monkeypatch
     assert files(tmp_path) == before
 
 
-def test_a_killed_export_leaves_no_version(plain_model, model_file, tmp_path):
+def test_a_killed_export_leaves_no_version(plain_model, plain_file, tmp_path):
     """Kill -9 when all is written but the name: nothing cleans up, no server finds a version, the next export works."""
     program = """
 import os, signal, sys
@@ -115,7 +115,7 @@ writer.os.rename = lambda *paths: os.kill(os.getpid(), signal.SIGKILL)
 cli.main(sys.argv[1:])
 """
     out = tmp_path / "versions"
-    arguments = ["saved-model", "--model", model_file, "--out", out]
+    arguments = ["saved-model", "--model", plain_file, "--out", out]
     process = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True)
     assert process.returncode == -signal.SIGKILL
     assert list(out.rglob("saved_model.pb")), "killed too early to show anything"

@@ -12,11 +12,12 @@ from lambda_keras.zoo.explaining.explanation import explain, explain_image
 from lambda_keras.zoo.explaining.grad_cam import grad_cam
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
+from lambda_keras.zoo.models.source import find
 
 
 @pytest.fixture(scope="module")
 def classifier(saved_run):
-    return Classifier(saved_run)
+    return Classifier(find(saved_run))
 
 
 @pytest.fixture(scope="module")

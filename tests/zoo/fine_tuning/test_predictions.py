@@ -6,6 +6,7 @@ import pytest
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.fine_tuning import predictions
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.source import find
 
 BLUE, RED = (0, 0, 255), (255, 0, 0)
 # The model is the surer the stronger the colour.
@@ -20,7 +21,7 @@ def predicted(colour_run):
     dataset = Dataset("colours", ("blue", "red"), 3, (0.5,) * 3, (0.25,) * 3, split, split, split)
     names = [f"{number}.png" for number in range(len(COLOURS))]
     # The last batch is not full.
-    return predictions.predict(Classifier(colour_run), split, dataset, names, batch_size=4)
+    return predictions.predict(Classifier(find(colour_run)), split, dataset, names, batch_size=4)
 
 
 def test_every_image_has_its_name_label_and_probabilities(predicted):

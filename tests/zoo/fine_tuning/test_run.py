@@ -24,6 +24,7 @@ from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
 from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.models.source import find
 from lambda_keras.zoo.training import assemble
 from lambda_keras.zoo.training.trainer import Trainer
 from tests.conftest import ROOT
@@ -123,7 +124,7 @@ def test_evaluate_finds_the_images_again(run, tmp_path, capsys):
 
 def test_the_predictions_are_those_of_the_saved_model(run):
     table = rows(run[0] / "predictions.csv")
-    classifier = Classifier(run[0])
+    classifier = Classifier(find(run[0]))
     images = np.stack([read_image(row["image"], classifier.record) for row in table])
     names = classifier.record.class_names
     expected = classifier.probabilities(images)
