@@ -44,7 +44,7 @@ def test_the_maps_are_those_of_features_only(name):
 
 
 def test_a_model_of_other_stages_has_the_embedding_alone(plain_model):
-    assert set(network(plain_model, features=True)(np.zeros((1, 4, 4, 3), "float32"))) == {"embedding", "logits"}
+    assert set(network(plain_model, features=True)(np.zeros((1, 8, 8, 3), "float32"))) == {"embedding", "logits"}
 
 
 def test_no_embedding():

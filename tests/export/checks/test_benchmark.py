@@ -49,8 +49,8 @@ def test_a_batch_that_an_artifact_does_not_take(fixed):
 
 
 def test_images_of_another_size(plain_model):
-    with pytest.raises(UserError, match=r"model.keras takes images \[4, 4, 3\], got \[8, 8, 3\]"):
-        benchmark([], [1], image_size=8, original=original(plain_model))
+    with pytest.raises(UserError, match=r"model.keras takes images \[8, 8, 3\], got \[16, 16, 3\]"):
+        benchmark([], [1], image_size=16, original=original(plain_model))
 
 
 @pytest.mark.usefixtures("_one_round")

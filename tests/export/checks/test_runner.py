@@ -108,19 +108,19 @@ def test_int8_is_hidden_from_the_caller(digits_model, digits_test, probabilities
 
 def test_a_fixed_batch_is_filled_up(plain_model, probabilities):
     """Seven images in batches of three: the last is filled, and what is said of the filling dropped."""
-    images = np.random.default_rng(0).normal(size=(7, 4, 4, 3)).astype("float32")
+    images = np.random.default_rng(0).normal(size=(7, 8, 8, 3)).astype("float32")
     result = probabilities("fixed", images, batch_size=3)
     np.testing.assert_allclose(result, plain_model.predict(images, verbose=0), atol=1e-6)
 
 
 def test_the_model_is_asked_in_the_same_way(plain_model, tmp_path):
-    images = np.random.default_rng(0).integers(0, 256, (5, 4, 4, 3), dtype="uint8")
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 3), dtype="uint8")
     np.save(tmp_path / "images.npy", images)
     original = ModelRunner(plain_model, "model.keras", load_seconds=1.5)
     result, seconds = original.run(tmp_path / "images.npy", 3, 9)
     np.testing.assert_allclose(result, plain_model.predict(images[3:], verbose=0), atol=1e-6)
     assert seconds > 0
-    assert original.shape == [None, 4, 4, 3]
+    assert original.shape == [None, 8, 8, 3]
 
 
 def test_a_damaged_artifact_is_one_line_that_names_it(fixed, tmp_path):
@@ -138,7 +138,7 @@ def test_a_damaged_artifact_is_one_line_that_names_it(fixed, tmp_path):
 @pytest.mark.parametrize("requests", [1, 2])
 def test_a_process_that_ended_is_one_line_of_the_artifact_that_was_asked(fixed, tmp_path, started, requests):
     """The first request may still find the pipe open; a later one does not. What was said before is of others."""
-    np.save(tmp_path / "images.npy", np.zeros((3, 4, 4, 3), "float32"))
+    np.save(tmp_path / "images.npy", np.zeros((3, 8, 8, 3), "float32"))
     shutil.copy(fixed, tmp_path / "other.tflite")
     with start([Artifact("tflite", path) for path in (fixed, tmp_path / "other.tflite")]) as (first, second):
         first.run(tmp_path / "images.npy", 0, 3)
@@ -159,9 +159,9 @@ def test_the_process_ends_with_the_block(fixed, started):
 
 def test_images_of_another_size_are_refused(plain_model):
     original = ModelRunner(plain_model, "model.keras", load_seconds=0)
-    check_images(original, (4, 4, 3))
-    with pytest.raises(UserError, match=r"model.keras takes images \[4, 4, 3\], got \[4, 5, 3\]"):
-        check_images(original, (4, 5, 3))
+    check_images(original, (8, 8, 3))
+    with pytest.raises(UserError, match=r"model.keras takes images \[8, 8, 3\], got \[8, 9, 3\]"):
+        check_images(original, (8, 9, 3))
 
 
 def test_calls_take_turns_and_the_first_of_each_does_not_count():

@@ -71,7 +71,7 @@ def test_quantised_files_pass_by_the_bounds_of_their_kind(digits_model, digits_t
 
 def test_costs_are_of_one_image_or_of_the_fixed_batch(plain_model, tmp_path):
     data = LabelledImages(
-        np.random.default_rng(0).integers(0, 256, (7, 4, 4, 3), dtype="uint8"),
+        np.random.default_rng(0).integers(0, 256, (7, 8, 8, 3), dtype="uint8"),
         np.zeros(7, int),
         np.full(3, 0.5, "float32"),
         np.full(3, 0.25, "float32"),

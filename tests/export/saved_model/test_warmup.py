@@ -31,7 +31,7 @@ def test_every_signature_has_its_requests_and_answers_them(plain_model, plain_re
         if name == "classify_bytes":
             assert outputs["valid"].numpy().all()
         else:
-            assert inputs["images"].shape == (1, 4, 4, 3)
+            assert inputs["images"].shape == (1, 8, 8, 3)
             assert np.ptp(inputs["images"]) > 50, "values of pixels, not normalised ones"
 
 
@@ -54,7 +54,7 @@ def test_without_record_images_are_normalised(plain_model, tmp_path):
     rows = list(answers(version))
     assert [name for name, _, _ in rows] == ["serving_default"] * 2
     for _, inputs, _ in rows:
-        assert inputs["images"].shape == (1, 4, 4, 3)
+        assert inputs["images"].shape == (1, 8, 8, 3)
         assert inputs["images"].numpy().min() >= -1
         assert inputs["images"].numpy().max() <= 1
 

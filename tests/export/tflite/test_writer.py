@@ -79,7 +79,7 @@ def test_the_bounds_of_the_float_kinds(digits_model, digits_test, quantized, kin
 def test_a_batch_can_be_fixed(plain_model, tmp_path):
     path = export_tflite(plain_model, tmp_path / "model.tflite", batch_size=3)
     (details,) = Interpreter(model_path=str(path)).get_input_details()
-    assert details["shape_signature"].tolist() == [3, 4, 4, 3]
+    assert details["shape_signature"].tolist() == [3, 8, 8, 3]
 
 
 def test_images_for_a_kind_that_takes_none_are_refused(digits_model, digits_calibration, tmp_path):
