@@ -49,7 +49,8 @@ def describe(model: keras.Model, record: Record | None = None, source: ModelSour
 
 
 def _preprocessing(record):
-    return {**dataclasses.asdict(record.preprocessor), "channels": record.preprocessor.channels}
+    values = {**dataclasses.asdict(record.preprocessor), "channels": record.preprocessor.channels}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
 
 def write_description(folder: Path, description: dict) -> None:

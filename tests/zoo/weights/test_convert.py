@@ -50,7 +50,7 @@ def test_published_weights_become_a_folder_and_go_back_to_timm(hub, class_index,
     arguments = ["weights", "convert", "--model", "lambda_resnet26t", "--image-size", "64"]
     assert main([*arguments, "imagenet", str(tmp_path / "folder")]) == 0
     record = model_source.find(tmp_path / "folder").record()
-    assert (record.image_size, record.evaluation_crop) == (64, 0.94)
+    assert (record.preprocessor.image_size, record.preprocessor.evaluation_crop) == (64, 0.94)
     assert record.class_names[-1] == "n00000999"
     assert main([*arguments, "--to", "timm", str(tmp_path / "folder"), str(tmp_path / "timm.safetensors")]) == 0
     (blob,) = (hub / "blobs").iterdir()
