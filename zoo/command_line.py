@@ -6,6 +6,7 @@ import signal
 import sys
 
 from lambda_keras.zoo.errors import TryAgainError, UserError
+from lambda_keras.zoo.extras import missing_extra
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,10 +25,10 @@ def run(program, command):
         command: A function without arguments that returns an exit status, or `None` for 0.
 
     Returns:
-        The exit status: the command's; 2 after a line about what the user can put right; 75 (`EX_TEMPFAIL`) where the
-        same command goes on; 130 after Ctrl-C, which a training takes for itself; 141, as of a process that SIGPIPE
-        ends, where the reader of our output, such as `head`, has gone. Any other exception is a bug of ours and keeps
-        its traceback.
+        The exit status: the command's; 2 after a line about what the user can put right, such as an extra that is not
+        installed; 75 (`EX_TEMPFAIL`) where the same command goes on; 130 after Ctrl-C, which a training takes for
+        itself; 141, as of a process that SIGPIPE ends, where the reader of our output, such as `head`, has gone. Any
+        other exception is a bug of ours and keeps its traceback.
     """
     try:
         status = command() or 0
@@ -43,6 +44,15 @@ def run(program, command):
     except (UserError, TryAgainError) as error:
         print(f"{program}:", " ".join(str(error).split()), file=sys.stderr)
         return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2
+    except ModuleNotFoundError as error:
+        # The extra of `lambda-zoo` is zoo, that of `lambda-export` is export.
+        extra = missing_extra(error.name, preferred=program.removeprefix("lambda-"))
+        if extra is None:
+            raise
+        print(
+            f"{program}: this needs the extra {extra}: pip install 'lambda-keras[{extra}]' ({error})", file=sys.stderr
+        )
+        return 2
 
 
 def print_table(header, rows, right=()):
