@@ -2,6 +2,8 @@
 #   make quickstart          train lambda_resnet_tiny on real digits, export it, reload and compare
 #   make test                lint and every test that needs neither jax nor torch
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
+#   make test-oldest         the library's tests and the notebooks with the oldest versions that setup.cfg takes
+#   make test-colab          the same with the versions that Google Colab has
 #   make lint                ruff alone
 #   make tables              measure the models again and write README's tables
 #   make docs                write the documentation's site to site/; a warning fails it
@@ -20,7 +22,7 @@ TEST_EXTRAS := .venv/.test
 MARKS := -m "not backends"
 endif
 
-.PHONY: quickstart test lint tables docs clean
+.PHONY: quickstart test test-oldest test-colab lint tables docs clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -63,6 +65,27 @@ lint: .venv/.lint
 test: $(TEST_EXTRAS) lint
 	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile $(MARKS)
 
+# The library's tests and the notebooks need [export] and what runs tests and notebooks: no [zoo].
+OTHER_VERSIONS := -m pytest -m "not backends" tests/lambda_keras tests/notebooks
+
+test-oldest: .venv-oldest/.installed
+	.venv-oldest/bin/python $(OTHER_VERSIONS)
+
+test-colab: .venv-colab/.installed
+	.venv-colab/bin/python $(OTHER_VERSIONS)
+
+.venv-oldest/.installed: tests/oldest.txt setup.cfg
+	python3.11 -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable ".[export,notebook,test]"
+	touch $@
+
+# First what Colab has, then ours beside it: a requirement that would replace one of these versions is an error.
+.venv-colab/.installed: tests/colab.txt setup.cfg
+	python3.13 -m venv .venv-colab
+	.venv-colab/bin/python -m pip install --quiet --requirement tests/colab.txt
+	.venv-colab/bin/python -m pip install --quiet --constraint tests/colab.txt --editable ".[export,notebook,test]"
+	touch $@
+
 tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.readme
@@ -71,4 +94,4 @@ docs: .venv/.docs
 	$(BIN)/python -m mkdocs build --strict
 
 clean:
-	rm -rf .venv runs site build dist *.egg-info
+	rm -rf .venv .venv-oldest .venv-colab runs site build dist *.egg-info
