@@ -5,7 +5,7 @@
 #   make test-oldest         the library's tests and the notebooks with the oldest versions that setup.cfg takes
 #   make test-colab          the same with the versions that Google Colab has
 #   make lint                ruff alone
-#   make tables              measure the models again and write README's tables
+#   make tables              measure the models again and write the tables of README and docs
 #   make docs                write the documentation's site to site/; a warning fails it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -88,7 +88,7 @@ test-colab: .venv-colab/.installed
 
 tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
-	$(BIN)/python -m benchmarks.readme
+	$(BIN)/python -m benchmarks.tables
 
 docs: .venv/.docs
 	$(BIN)/python -m mkdocs build --strict

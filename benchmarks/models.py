@@ -2,7 +2,7 @@
 
     python -m benchmarks.models
 
-writes results/models.csv, from which `python -m benchmarks.readme` makes README's table.
+writes results/models.csv, from which `python -m benchmarks.tables` makes the tables of models.
 """
 
 import math

@@ -27,7 +27,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from benchmarks.timing import RESULTS, write_csv
-from lambda_keras.weights import preprocessor_of
+from lambda_keras.applications import preprocessor_of
 from lambda_keras.zoo.data.image_table import Row, write
 from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 

@@ -32,9 +32,10 @@ def load(
     """
     source = model_source.find(name, weights)
     if source.has_record:
-        classifier = Classifier(name, image_size, weights)
+        classifier = Classifier(source, image_size)
         model, record = classifier.model, classifier.record
-        record = record.model_copy(update={"image_size": image_size or record.image_size})
+        if image_size is not None:
+            record = record.with_preprocessing(image_size=image_size)
     else:
         if image_size is not None and image_size < 1:
             raise UserError(f"--image-size must be at least 1, got {image_size}")
@@ -64,7 +65,4 @@ def read_record(source: ModelSource, image_size: int | None = None) -> Record | 
     if not source.has_record:
         return None
     record = source.record()
-    if image_size is None:
-        return record
-    record.data(image_size=image_size)  # Checks the bounds.
-    return record.model_copy(update={"image_size": image_size})
+    return record if image_size is None else record.with_preprocessing(image_size=image_size)

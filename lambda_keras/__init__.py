@@ -55,6 +55,7 @@ __all__ = [
     "list_models",
     "load_weights",
     "preprocess_input",
+    "preprocessor_of",
     "save_pretrained",
     "warm_start",
     "weights",

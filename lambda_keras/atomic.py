@@ -3,10 +3,11 @@
 import contextlib
 import os
 import pathlib
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def replacing(path):
+def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
     """Gives a path beside `path` to write to, and renames it to `path` when the block ends without an error.
 
     Args:

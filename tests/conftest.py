@@ -26,13 +26,13 @@ def class_index(tmp_path, monkeypatch):
     """The folder of a class index like Keras', in a cache of its own, offline; the names are `class_0` and so on."""
     from lambda_keras.applications import imagenet
 
-    folder = tmp_path / "cache" / imagenet.CLASS_INDEX.name
+    folder = tmp_path / "cache" / "imagenet_class_index"
     folder.mkdir(parents=True)
     # In the order of the file's keys, 10 comes before 2.
     index = {str(label): [f"n{label:08}", f"class_{label}"] for label in sorted(range(1000), key=str)}
-    (folder / imagenet.CLASS_INDEX.file).write_text(json.dumps(index))
-    digest = hashlib.md5((folder / imagenet.CLASS_INDEX.file).read_bytes()).hexdigest()
-    monkeypatch.setattr(imagenet.CLASS_INDEX, "md5", digest)
+    (folder / imagenet.CLASS_INDEX).write_text(json.dumps(index))
+    digest = hashlib.md5((folder / imagenet.CLASS_INDEX).read_bytes()).hexdigest()
+    monkeypatch.setattr(imagenet, "CLASS_INDEX_MD5", digest)
     monkeypatch.setenv("LAMBDA_KERAS_CACHE", str(folder.parent))
     monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
     imagenet.class_names.cache_clear()

@@ -10,15 +10,13 @@ import sys
 import pytest
 
 import lambda_keras as lk
-from benchmarks import readme
+from benchmarks import tables
 from lambda_keras.export import cli
 
 ROOT = pathlib.Path(__file__).parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 # Comments after a print that are no output.
 PROSE = {
-    "c2 to c5",
-    "a report: loaded 116 as they are",
     "those with published weights",
     "of one image, lambda layers in the paper's order",
     "(4, 8, 8, 1), both: heads, height, width, intra-depth",
@@ -34,13 +32,24 @@ NEED_A_NETWORK = {
 }
 
 
-def test_tables_are_made_from_the_csv_files():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert readme.render(text) == text, "run `make tables`"
+@pytest.mark.parametrize("page", tables.PAGES, ids=lambda page: page.name)
+def test_tables_are_made_from_the_csv_files(page):
+    text = page.read_text(encoding="utf-8")
+    assert tables.render(text) == text, "run `make tables`"
+
+
+def test_each_table_is_on_a_page():
+    pages = "".join(page.read_text(encoding="utf-8") for page in tables.PAGES)
+    for name, table in tables.TABLES.items():
+        assert f"<!-- table: {name} -->\n{table()}\n<!-- end -->" in pages, name
+
+
+def test_each_chosen_model_has_a_row():
+    assert all(f"| `{name}` |" in tables.models_table(tables.CHOSEN) for name in tables.CHOSEN)
 
 
 def test_every_model_is_in_the_table_with_the_papers_figure_only_where_there_is_one():
-    table = readme.models_table()
+    table = tables.models_table()
     for name in lk.list_models():
         assert f"| `{name}` |" in table
     row = next(line for line in table.splitlines() if "`lambda_resnet152`" in line)
@@ -110,6 +119,11 @@ def says(comment, printed):
     if re.fullmatch(output, printed, re.DOTALL):
         return True
     return comment.startswith(f"{printed}: ") or comment.endswith(f": {printed}")
+
+
+def test_python_blocks_import_only_the_library():
+    for name, block in {**PYTHON, **SESSIONS}.items():
+        assert not re.search(r"lambda_keras(\.| import )(zoo|export)", block), f"{name}: type a command instead"
 
 
 def test_what_comments_say():

@@ -9,13 +9,14 @@ EXTRAS = {
         "orbit",
         "pydantic",
         "scipy",
+        "shtab",
         "sklearn",
         "tensorflow_datasets",
         "tensorflow_models",
         "tqdm",
         "yaml",
     ),
-    "export": ("ai_edge_litert", "matplotlib", "pydantic", "sklearn", "tensorflow_serving", "yaml"),
+    "export": ("ai_edge_litert", "matplotlib", "pydantic", "shtab", "sklearn", "tensorflow_serving", "yaml"),
 }
 
 

@@ -7,9 +7,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
-# Datasets of files that can be read with as many channels as a model takes.
-FILES_OF_USERS = ("image_folder", "image_table")
-
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -104,8 +101,13 @@ class Data(_Section):
 
     @model_validator(mode="after")
     def _channels_fit(self):
-        if self.channels is not None and self.name not in FILES_OF_USERS:
-            raise ValueError(f"channels is for {' and '.join(FILES_OF_USERS)}; {self.name} has its own")
+        if self.channels is not None:
+            # Not above: it imports TensorFlow, and few recipes say their channels.
+            from lambda_keras.zoo.data import catalog
+
+            if not catalog.source_of(self.name).takes_channels:
+                take = [name for name, source in catalog.SOURCES.items() if source.takes_channels]
+                raise ValueError(f"channels is for {' and '.join(take)}; {self.name} has its own")
         if len(self.mean or ()) != len(self.std or ()):
             raise ValueError(f"mean and std need a value for each channel, got {self.mean} and {self.std}")
         return self

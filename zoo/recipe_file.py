@@ -9,7 +9,7 @@ import pydantic
 import yaml
 
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.recipe import Recipe
+from lambda_keras.zoo.recipe import Data, Recipe
 
 _FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
 # model, overrides and one key below them: deeper values are plain data and need no line number.
@@ -92,13 +92,55 @@ def of_values(values, overrides, name, lines=None):
     Raises:
         UserError: As of `load`.
     """
-    from_command_line = set()
+    from_command_line = {_override(values, override) for override in overrides}
+    return _validate(Recipe, (), values, name, lines or {}, from_command_line)
+
+
+def data_of_values(values, overrides, name):
+    """Makes the section `data` alone of a dictionary, where what a recipe says besides is not known yet.
+
+    Args:
+        values: The keys and values of `data`.
+        overrides: As for `load`; those of other sections do not count.
+        name: What to call its origin in messages.
+
+    Returns:
+        A `lambda_keras.zoo.recipe.Data`.
+
+    Raises:
+        UserError: As for `load`.
+    """
+    sections = {"data": dict(values)}
+    overrides = [override for override in overrides if override.startswith("data.")]
+    from_command_line = {_override(sections, override) for override in overrides}
+    return _validate(Data, ("data",), sections["data"], name, {}, from_command_line)
+
+
+def value_of_override(key, overrides, default):
+    """Returns the value that the last override of a key has; `default` where there is none.
+
+    Example:
+        >>> value_of_override("data.image_size", ["data.image_size=64"], 32)
+        64
+    """
+    values = {}
     for override in overrides:
-        from_command_line.add(_override(values, override))
+        if override.partition("=")[0] == key:
+            _override(values, override)
+    for name in key.split("."):
+        values = values.get(name, {})
+    return values or default
+
+
+def _validate(schema, section, values, name, lines, from_command_line):
+    """Makes a section of a recipe, which `section` says the keys of, `()` for the whole."""
     try:
-        return Recipe.model_validate(values)
+        return schema.model_validate(values)
     except pydantic.ValidationError as error:
-        problems = [_explain(problem, name, lines or {}, from_command_line) for problem in error.errors()]
+        problems = [
+            _explain({**problem, "loc": (*section, *problem["loc"])}, name, lines, from_command_line)
+            for problem in error.errors()
+        ]
         raise UserError("; ".join(problems)) from error
 
 

@@ -20,8 +20,6 @@ FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_W
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 EVALUATION = "evaluation"
-# The table of a fine-tuning's images.
-IMAGES = "images.csv"
 
 
 def has_begun(path):

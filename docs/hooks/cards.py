@@ -1,6 +1,6 @@
 """A hook of MkDocs: the model cards, a page for each family, made of the catalog and the tables of results.
 
-Nothing on them is written by hand but what a family is: parameters and multiply-adds come from
+Nothing on them is written by hand except what a family is: parameters and multiply-adds come from
 `benchmarks/results/models.csv`, the paper's figures from `zoo/results.csv`, weights from
 `lambda_keras/weights/catalog.json`, recipes from `zoo/recipes`.
 """
@@ -10,7 +10,7 @@ import re
 from mkdocs.structure.files import File
 
 import lambda_keras as lk
-from benchmarks.readme import ROOT, read
+from benchmarks.tables import ROOT, read
 from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
 from lambda_keras.zoo import recipe_file
@@ -145,7 +145,11 @@ def _weights(models):
         yield _metrics(records)
     for record in records:
         yield from _weights_card(record)
-    starts = [(f"`{model}`", _code(record.file for record in catalog.warm_starts(model))) for model in models]
+    sources = {model: lk.applications.get_config(model).warm_start for model in models}
+    starts = [
+        (f"`{model}`", _code(record.file for record in catalog.warm_starts(source)))
+        for model, source in sources.items()
+    ]
     if any(files for _, files in starts):
         yield (
             '`warm_start="resnet_rs"` fills what these models have in common with a ResNet-RS of the same depth, all '
@@ -206,7 +210,7 @@ def _weights_card(record):
     code = (
         "import lambda_keras as lk",
         f'model = lk.create_model("{record.model}", weights="{record.tag}")',
-        f'preprocessor = lk.weights.preprocessor_of("{record.name}")',
+        f'preprocessor = lk.applications.preprocessor_of("{record.name}")',
     )
     yield "\n".join((f"```{kind}", *(prompt + line for line in code), "```"))
 

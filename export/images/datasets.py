@@ -20,14 +20,15 @@ def load_dataset(option: str, name: str | Path, record: Record, data_dir: Path |
     Raises:
         UserError: There is no such dataset, or its images have other channels than the model's.
     """
-    data = record.data(name=str(name))
+    data = record.data(str(name))
     try:
         dataset = catalog.load(data, data_dir)
     except UserError as error:
         raise UserError(f"{option} {name}: no such file or folder, and as a dataset: {error}") from error
-    if dataset.channels != record.channels:
+    channels = record.preprocessor.channels
+    if dataset.channels != channels:
         raise UserError(
-            f"the model takes images with {record.channels} channels, those of {name} have {dataset.channels}; "
+            f"the model takes images with {channels} channels, those of {name} have {dataset.channels}; "
             f"give {option} a dataset that has as many"
         )
     return dataset

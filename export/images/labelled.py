@@ -70,7 +70,8 @@ def load_test_images(
         return data
     check_has_record("--data", source, record)
     images, labels = _read_test_part(source, record, data_dir)
-    data = LabelledImages(images, labels, np.float32(record.mean), np.float32(record.std))
+    preprocessor = record.preprocessor
+    data = LabelledImages(images, labels, np.float32(preprocessor.mean), np.float32(preprocessor.std))
     _check(data, path, model)
     return data
 
@@ -79,7 +80,8 @@ def _read_test_part(name, record, data_dir):
     dataset = load_dataset("--data", name, record, data_dir)
     _check_classes(dataset, record)
     count = dataset.test.count
-    shape = (count, record.image_size, record.image_size, record.channels)
+    size = record.preprocessor.image_size
+    shape = (count, size, size, record.preprocessor.channels)
     try:
         images, labels = np.empty(shape, "uint8"), np.empty(count, "int64")
     except MemoryError as error:
@@ -87,7 +89,7 @@ def _read_test_part(name, record, data_dir):
             f"the {count} test images of {name} do not fit into memory; give a smaller dataset, or some in an .npz file"
         ) from error
     read = 0
-    data = record.data(name=str(name))
+    data = record.data(str(name))
     for batch in input_pipeline.evaluation_batches(dataset.test, dataset, data, batch_size=BATCH_SIZE):
         valid = batch["valid"].numpy()
         stop = read + valid.sum()

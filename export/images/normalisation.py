@@ -28,11 +28,12 @@ def check_normalisation(
     """
     if record is None:
         return
-    pairs = ((mean, record.mean), (std, record.std))
+    preprocessor = record.preprocessor
+    pairs = ((mean, preprocessor.mean), (std, preprocessor.std))
     if not all(np.shape(got) == np.shape(want) and np.allclose(got, want) for got, want in pairs):
         raise UserError(
             f"{name} has mean {np.asarray(mean).tolist()} and std {np.asarray(std).tolist()}, the model's record "
-            f"{list(record.mean)} and {list(record.std)}; {remedy}"
+            f"{list(preprocessor.mean)} and {list(preprocessor.std)}; {remedy}"
         )
 
 

@@ -15,7 +15,6 @@ from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.models.source import ModelSource
 
 MODEL_DESCRIPTION = "model.json"
-PREPROCESSING = ("image_size", "evaluation_crop", "interpolation", "mean", "std", "channels")
 ROOT = Path(__file__).parents[2]
 
 
@@ -41,12 +40,16 @@ def describe(model: keras.Model, record: Record | None = None, source: ModelSour
             "tag": published.tag if published else None,
             "sha256": published.sha256 if published else _hash_of_file(source),
         },
-        "preprocessing": record.model_dump(mode="json", include=set(PREPROCESSING)) if record else None,
+        "preprocessing": _preprocessing(record) if record else None,
         "classes": model.output_shape[-1],
         "versions": {"lambda_keras": lk.__version__, "keras": keras.__version__, "tensorflow": tf.__version__},
         "git_commit": _git_commit(),
         "metrics": [dataclasses.asdict(metric) for metric in published.metrics] if published else [],
     }
+
+
+def _preprocessing(record):
+    return {**dataclasses.asdict(record.preprocessor), "channels": record.preprocessor.channels}
 
 
 def write_description(folder: Path, description: dict) -> None:

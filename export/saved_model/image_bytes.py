@@ -2,18 +2,18 @@
 
 import tensorflow as tf
 
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import preprocessing
-from lambda_keras.zoo.models.record import Record
 
 
-def decode_valid(encoded: tf.Tensor, record: Record) -> tuple[tf.Tensor, tf.Tensor]:
-    """Decodes, resizes and crops the files that are images, as the record says.
+def decode_valid(encoded: tf.Tensor, preprocessor: Preprocessor) -> tuple[tf.Tensor, tf.Tensor]:
+    """Decodes, resizes and crops the files that are images, as the model wants them.
 
     `tf.map_fn` would fail the whole batch for one damaged file, hence a pipeline of tf.data, which can pass over it.
 
     Args:
         encoded: Strings [batch], the bytes of JPEG, PNG, BMP or GIF files; of an animation, the first frame counts.
-        record: The model's record.
+        preprocessor: The model's.
 
     Returns:
         The images, uint8 [valid, image_size, image_size, channels], and their rows in the batch, int64 [valid]. Where
@@ -21,15 +21,17 @@ def decode_valid(encoded: tf.Tensor, record: Record) -> tuple[tf.Tensor, tf.Tens
     """
 
     def prepare(row, file):
-        image = preprocessing.decode(file, record.channels)
-        image = preprocessing.evaluation_crop(image, record.image_size, record.evaluation_crop, record.interpolation)
+        image = preprocessing.decode(file, preprocessor.channels)
+        image = preprocessing.evaluation_crop(
+            image, preprocessor.image_size, preprocessor.evaluation_crop, preprocessor.interpolation
+        )
         return image, row
 
     images = tf.data.Dataset.from_tensor_slices(encoded).enumerate()
     images = images.map(prepare, num_parallel_calls=tf.data.AUTOTUNE).ignore_errors()
     # A batch of size 0 is not allowed.
     batches = images.batch(tf.maximum(tf.size(encoded, tf.int64), 1))
-    black = tf.zeros([1, record.image_size, record.image_size, record.channels], tf.uint8)
+    black = tf.zeros([1, preprocessor.image_size, preprocessor.image_size, preprocessor.channels], tf.uint8)
     none_valid = tf.data.Dataset.from_tensors((black, tf.zeros([0], tf.int64)))
     return batches.concatenate(none_valid).take(1).get_single_element()
 

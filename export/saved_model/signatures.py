@@ -87,7 +87,8 @@ class ServerModel(tf.Module):
 
     def _run(self, images):
         if self._record:
-            images = lk.preprocess_input(images, mean=self._record.mean, std=self._record.std)
+            preprocessor = self._record.preprocessor
+            images = lk.preprocess_input(images, mean=preprocessor.mean, std=preprocessor.std)
         return self._network(images)
 
     def _classify_images(self, dtype):
@@ -112,7 +113,7 @@ class ServerModel(tf.Module):
         # Names of binary strings end in `_bytes`: a convention of TensorFlow Serving's REST interface.
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def classify(image_bytes):
-            images, rows = decode_valid(image_bytes, self._record)
+            images, rows = decode_valid(image_bytes, self._record.preprocessor)
             probabilities = tf.nn.softmax(self._run(images)[LOGITS])
             scores, labels = tf.math.top_k(probabilities, k=min(MOST_CLASSES, len(names)))
             batch = tf.size(image_bytes, tf.int64)

@@ -78,9 +78,9 @@ def predict_request(signature: str, name: str, value) -> predict_pb2.PredictRequ
 
 def _images(spec, number, record):
     """One image as the signature takes it."""
+    size = record.preprocessor.image_size if record else ANY_SIZE
     if spec.dtype == tf.string:
-        return [encoded_picture(record.image_size, record.image_size, record.channels, number)]
-    size = record.image_size if record else ANY_SIZE
+        return [encoded_picture(size, size, record.preprocessor.channels, number)]
     height, width, channels = (side or size for side in spec.shape[1:])
     pixels = picture(height, width, channels, number)[np.newaxis].astype(spec.dtype.as_numpy_dtype)
     # Without a record images are taken normalised.

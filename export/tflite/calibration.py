@@ -81,7 +81,7 @@ def load_calibration(
     if is_dataset or path.is_dir():
         check_has_record("--calibration", source, record)
         images = _read_dataset(source, count, record, data_dir) if is_dataset else _read_folder(path, count, record)
-        mean, std = np.float32(record.mean), np.float32(record.std)
+        mean, std = np.float32(record.preprocessor.mean), np.float32(record.preprocessor.std)
     else:
         data = load_labelled_images(path, model)
         images, mean, std = data.images[_taken(len(data.images), count)], data.mean, data.std
@@ -102,14 +102,15 @@ def _read_folder(folder, count, record):
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
     if not files:
         raise UserError(f"{folder} has no image files (endings {', '.join(ENDINGS)})")
-    return np.stack([read_image(files[index], record) for index in _taken(len(files), count)])
+    return np.stack([read_image(files[index], record.preprocessor) for index in _taken(len(files), count)])
 
 
 def _read_dataset(name, count, record, data_dir):
     dataset = load_dataset("--calibration", name, record, data_dir)
     # In their order some datasets are sorted by class, and large ones would be read to their end.
     images = dataset.train.shuffled(seed=0).take(len(_taken(dataset.train.count, count)))
-    return np.stack([prepare_image(image, record, f"an image of {name}") for _, image, _ in images])
+    preprocessor = record.preprocessor
+    return np.stack([prepare_image(image, preprocessor, f"an image of {name}") for _, image, _ in images])
 
 
 def _check_variety(images, source):

@@ -1,5 +1,6 @@
 """What a TFLite file tells of its images and classes, for programs that have only the file."""
 
+import dataclasses
 import io
 import json
 import zipfile
@@ -32,10 +33,9 @@ def add_metadata(content: bytes, record: Record) -> bytes:
     Returns:
         The file with metadata; LiteRT runs it as before.
     """
-    preprocessing = {"image_size", "evaluation_crop", "interpolation", "mean", "std"}
     metadata = {
         "model": record.model,
-        "preprocessing": record.model_dump(mode="json", include=preprocessing),
+        "preprocessing": dataclasses.asdict(record.preprocessor),
         "labels": record.class_names,
     }
     return _with_file(_with_buffer(content, json.dumps(metadata).encode()), labels_text(record.class_names))

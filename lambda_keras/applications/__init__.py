@@ -1,6 +1,8 @@
 """Models in the manner of `keras.applications`."""
 
-from lambda_keras.applications.imagenet import decode_predictions, preprocess_input
+import importlib
+import typing
+
 from lambda_keras.applications.lambda_resnet import (
     LambdaResNet50,
     LambdaResNet50C4,
@@ -27,6 +29,10 @@ from lambda_keras.applications.lambda_resnet import (
 from lambda_keras.applications.mobilenet_v2 import LambdaMobileNetV2, MobileNetV2
 from lambda_keras.applications.registry import create_model, get_config, list_models
 from lambda_keras.applications.timm_lambda_resnet import LambdaResNet26RPT256, LambdaResNet26T, LambdaResNet50TS
+
+if typing.TYPE_CHECKING:
+    from lambda_keras.applications.imagenet import decode_predictions
+    from lambda_keras.applications.preprocessing import preprocess_input, preprocessor_of
 
 __all__ = [
     "LambdaMobileNetV2",
@@ -60,4 +66,22 @@ __all__ = [
     "get_config",
     "list_models",
     "preprocess_input",
+    "preprocessor_of",
 ]
+
+# These import Keras, and so are imported when they are asked for: the registry is read without it.
+_HOMES = {
+    "decode_predictions": "imagenet",
+    "preprocess_input": "preprocessing",
+    "preprocessor_of": "preprocessing",
+}
+
+
+def __getattr__(name: str) -> typing.Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

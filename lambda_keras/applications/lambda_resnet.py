@@ -5,7 +5,7 @@ Block counts and the places of lambda layers are those of LambdaNetworks, append
 """
 
 from lambda_keras.applications.registry import model_function, register
-from lambda_keras.applications.resnet import STAGES, ResNetConfig, build_resnet
+from lambda_keras.applications.resnet import STAGES, ResNetConfig
 
 # depth: (blocks of c2 to c5, blocks of c4 with a lambda layer, default image size)
 DEPTHS = {
@@ -27,7 +27,15 @@ def _every_block(count):
 
 def _resnet_rs(name, depth, **fields):
     blocks, _, image_size = DEPTHS[depth]
-    return ResNetConfig(name, blocks, image_size=image_size, stem="resnet_rs", pooled_shortcut=True, **fields)
+    return ResNetConfig(
+        name,
+        blocks,
+        image_size=image_size,
+        stem="resnet_rs",
+        pooled_shortcut=True,
+        warm_start=f"resnet_rs{depth}",
+        **fields,
+    )
 
 
 def _lambda_resnet(depth):
@@ -83,11 +91,11 @@ CONFIGS = {
     )
 }
 
-register(build_resnet, CONFIGS.values())
+register("lambda_keras.applications.resnet_trunk", CONFIGS.values())
 
 
 def _function(python_name, registry_name, summary):
-    return model_function(build_resnet, CONFIGS[registry_name], python_name, __name__, summary)
+    return model_function(registry_name, python_name, __name__, summary)
 
 
 _LAMBDA = "LambdaResNet-{}: lambda layers in all of c5 and at even distances in c4 (LambdaNetworks, appendix)."

@@ -8,7 +8,7 @@ after a strided lambda layer, then normalisation and activation.
 import functools
 
 from lambda_keras.applications.registry import model_function, register
-from lambda_keras.applications.resnet import ResNetConfig, build_resnet
+from lambda_keras.applications.resnet import ResNetConfig
 
 _timm_config = functools.partial(
     ResNetConfig,
@@ -36,11 +36,11 @@ CONFIGS = {
         ),
     )
 }
-register(build_resnet, CONFIGS.values())
+register("lambda_keras.applications.resnet_trunk", CONFIGS.values())
 
 
 def _function(python_name, registry_name, summary):
-    return model_function(build_resnet, CONFIGS[registry_name], python_name, __name__, summary)
+    return model_function(registry_name, python_name, __name__, summary)
 
 
 LambdaResNet26T = _function(

@@ -1,5 +1,8 @@
 """From tensors with names to the variables of a model: all of them, or an error before the first one changes."""
 
+from collections.abc import Mapping, Sequence
+
+import keras
 import numpy as np
 
 from lambda_keras.weights.errors import WeightsError
@@ -16,7 +19,7 @@ ADAPTABLE = {
 }
 
 
-def variables_by_name(model):
+def variables_by_name(model: keras.Model | keras.Layer) -> dict[str, keras.Variable]:
     """The variables of a model that weights fill, by name.
 
     A name is the variable's path, such as `c4_block3_lambda/query_projection/kernel`. It outlives saving, reloading
@@ -39,7 +42,15 @@ def variables_by_name(model):
     return variables
 
 
-def assign(model, tensors, source, *, adapted=None, random=(), unused=()):
+def assign(
+    model: keras.Model | keras.Layer,
+    tensors: Mapping[str, np.ndarray],
+    source: str,
+    *,
+    adapted: Mapping[str, str] | None = None,
+    random: Sequence[str] = (),
+    unused: Sequence[str] = (),
+) -> LoadReport:
     """Fills each variable of a model with the tensor of its name.
 
     Args:
@@ -68,7 +79,7 @@ def assign(model, tensors, source, *, adapted=None, random=(), unused=()):
         raise WeightsError(f"{source} does not fit {model.name}: {listing(problems)}. {cause}")
     for name, tensor in tensors.items():
         variables[name].assign(tensor)
-    adapted = adapted or {}
+    adapted = dict(adapted or {})
     return LoadReport(
         source,
         loaded=tuple(name for name in variables if name in tensors and name not in adapted),
@@ -78,7 +89,7 @@ def assign(model, tensors, source, *, adapted=None, random=(), unused=()):
     )
 
 
-def listing(problems):
+def listing(problems: list[str]) -> str:
     """The first problems of a list as a text, and how many more there are."""
     more = f"; and {len(problems) - NAMED} more" if len(problems) > NAMED else ""
     return "; ".join(problems[:NAMED]) + more
@@ -103,7 +114,7 @@ def _likely_cause(variables, tensors):
     if all(causes):
         return (
             f"The model has {' and '.join(dict.fromkeys(causes))}. "
-            "`lambda_keras.load_weights(model, weights, adapt=True)` adapts to these."
+            '`lambda_keras.load_weights(model, weights, fit="adapt")` adapts to these.'
         )
     if not set(variables) & set(tensors):
         return "No name is known: the file is of another model, or of another library."

@@ -4,13 +4,12 @@ import functools
 import json
 import pathlib
 
-from lambda_keras.applications.registry import get_config
 from lambda_keras.weights.errors import WeightsError
-from lambda_keras.weights.row import FORMATS, WARM_START_FORMATS, parse
+from lambda_keras.weights.row import FORMATS, WARM_START_FORMATS, WeightsRecord, parse
 
 
 @functools.cache
-def records():
+def records() -> tuple[WeightsRecord, ...]:
     """All rows of the catalog.
 
     Returns:
@@ -22,7 +21,7 @@ def records():
     return parse(json.loads(pathlib.Path(__file__).with_name("catalog.json").read_text("utf-8")))
 
 
-def tags(model):
+def tags(model: str) -> tuple[str, ...]:
     """Tags of the weights that fit a model of the registry; empty if none were published.
 
     Example:
@@ -32,7 +31,7 @@ def tags(model):
     return tuple(record.tag for record in records() if record.model == model and record.format in FORMATS)
 
 
-def find(model, tag):
+def find(model: str, tag: str) -> WeightsRecord:
     """The row of a model's weights.
 
     Args:
@@ -56,36 +55,27 @@ def find(model, tag):
     if candidates:
         raise WeightsError(f"{model} has no weights {tag!r}. There are: {', '.join(_words(candidates))}.")
     others = sorted({record.model for record in records() if record.format in FORMATS})
-    advice = "`lambda_keras.weights.warm_start` fills a part of it. " if warm_starts(model) else ""
     raise WeightsError(
-        f"{model} is an architecture only: no weights of it are published, so there is no {tag!r}. {advice}"
+        f"{model} is an architecture only: no weights of it are published, so there is no {tag!r}. "
+        "`lambda_keras.weights.warm_start` fills a part of LambdaResNet 50 to 420. "
         f"Models with weights: {', '.join(others)}."
     )
 
 
-def warm_starts(model):
-    """The rows whose weights fill the part of a model that is not lambda layers: ResNet-RS of the same depth.
+def warm_starts(source: str | None) -> tuple[WeightsRecord, ...]:
+    """The rows whose weights fill the part of a model that is not lambda layers.
 
     Args:
-        model: Name of a model in the registry.
+        source: The ResNet-RS that has these weights, as `warm_start` of the model's configuration names it.
 
     Returns:
-        A tuple of `WeightsRecord`s, smallest images first; empty if the model is not built like a ResNet-RS.
-
-    Raises:
-        ValueError: No model has this name.
+        The rows, smallest images first; none without a source.
 
     Example:
-        >>> [record.file for record in warm_starts("lambda_resnet101")]
+        >>> [row.file for row in warm_starts("resnet_rs101")]
         ['resnet-rs-101-i160.h5', 'resnet-rs-101-i192.h5']
     """
-
-    def skeleton(name):
-        config = get_config(name)
-        return getattr(config, "stem", None), getattr(config, "blocks", None)
-
-    candidates = [record for record in records() if record.format in WARM_START_FORMATS]
-    return tuple(record for record in candidates if skeleton(record.model) == skeleton(model))
+    return tuple(record for record in records() if record.model == source and record.format in WARM_START_FORMATS)
 
 
 def _words(candidates):

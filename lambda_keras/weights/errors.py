@@ -1,4 +1,4 @@
-"""The error of everything that loads weights."""
+"""The error and the warning of everything that loads weights."""
 
 
 class WeightsError(ValueError):
@@ -6,3 +6,7 @@ class WeightsError(ValueError):
 
     Where it is raised, no variable of the model has changed.
     """
+
+
+class WeightsWarning(UserWarning):
+    """Weights were loaded otherwise than they were stored, or it was assumed how they want their images."""

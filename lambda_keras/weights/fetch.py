@@ -4,21 +4,23 @@ import hashlib
 import os
 import pathlib
 import re
+from collections.abc import Sequence
 
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats.pickles import refuse_pickle
+from lambda_keras.weights.row import WeightsRecord
 
 IN_PACKAGE = pathlib.Path(__file__).with_name("shipped")
 
 
-def fetch(record, offline=None):
+def fetch(record: WeightsRecord, offline: bool | None = None) -> pathlib.Path:
     """Downloads the file of a catalog row, unless it is in the cache or came with this package.
 
     The Hub's files are in the cache of `huggingface_hub` (`HF_HOME`, `HF_HUB_CACHE`), those of plain URLs under
     `LAMBDA_KERAS_CACHE`, by default the system's folder for caches. With `LAMBDA_KERAS_OFFLINE=1` there is no request.
 
     Args:
-        record: A `lambda_keras.weights.catalog.WeightsRecord`.
+        record: A `lambda_keras.weights.row.WeightsRecord`.
         offline: Whether to make no request; by default what `LAMBDA_KERAS_OFFLINE` says.
 
     Returns:
@@ -32,13 +34,18 @@ def fetch(record, offline=None):
     """
     if record.is_in_package:
         return _verify_in_package(record)
-    offline = _is_offline() if offline is None else offline
     if record.repository is not None:
         return fetch_from_hub(record.repository, record.file, record.revision, record.sha256, offline)
-    return _fetch_from_urls(record, offline)
+    return fetch_from_urls(record.name, record.file, record.urls, record.sha256, record.md5, offline)
 
 
-def fetch_from_hub(repository, file, revision=None, sha256=None, offline=None):
+def fetch_from_hub(
+    repository: str,
+    file: str,
+    revision: str | None = None,
+    sha256: str | None = None,
+    offline: bool | None = None,
+) -> pathlib.Path:
     """Downloads a file of the Hugging Face Hub, unless it is in the cache.
 
     `huggingface_hub` does it: its cache and locks, resumed downloads, proxies, `HF_ENDPOINT`, `HF_HUB_OFFLINE`. The
@@ -76,7 +83,73 @@ def fetch_from_hub(repository, file, revision=None, sha256=None, offline=None):
     raise _hub_error(repository, file, revision, problems)
 
 
-def sha256_of(path):
+def fetch_from_urls(
+    name: str,
+    file: str,
+    urls: Sequence[str],
+    sha256: str | None = None,
+    md5: str | None = None,
+    offline: bool | None = None,
+) -> pathlib.Path:
+    """Downloads a file of plain URLs, unless it is in the cache.
+
+    Args:
+        name: What to call it in messages, and its folder in the cache.
+        file: Its name.
+        urls: Where it is, the main place first.
+        sha256: Its hash, if known.
+        md5: Its hash where no SHA-256 is known.
+        offline: As of `fetch`.
+
+    Returns:
+        `pathlib.Path` of the verified file.
+
+    Raises:
+        WeightsError: The file cannot be had, has no hash, or only comes with another one; such a file is not kept.
+    """
+    import pooch
+
+    refuse_pickle(file)
+    offline = _is_offline() if offline is None else offline
+    algorithm, expected = ("sha256", sha256) if sha256 else ("md5", md5)
+    if expected is None:
+        raise WeightsError(f"The record of {name} has neither sha256 nor md5, so its file cannot be verified.")
+    folder = pathlib.Path(os.environ.get("LAMBDA_KERAS_CACHE") or pooch.os_cache("lambda_keras")).expanduser()
+    path = folder / name / file
+    problems = []
+    try:
+        if path.exists():
+            if pooch.file_hash(path, algorithm) == expected:
+                return path
+            path.unlink()
+            problems.append("the file in the cache had another hash and was removed")
+    except OSError as error:
+        problems.append(_describe(error))
+    if offline:
+        problems.append("it is not in the cache, and no download is allowed (LAMBDA_KERAS_OFFLINE)")
+    else:
+        for url in urls:
+            downloads = pooch.create(
+                path.parent,
+                base_url="",
+                registry={file: f"{algorithm}:{expected}"},
+                urls={file: url},
+                retry_if_failed=1,
+            )
+            try:
+                # pooch checks the hash before the download gets its name. By default it writes 1 KiB at a time.
+                downloads.fetch(file, downloader=pooch.HTTPDownloader(progressbar=True, chunk_size=2**20))
+                return path
+            except (OSError, ValueError) as error:
+                problems.append(f"{url}: {_describe(error)}")
+    raise WeightsError(
+        f"There is no verified file of {name}. {'; '.join(problems)}. To place it by hand, download "
+        f"{' or '.join(urls)} elsewhere and copy it to {path}; its {algorithm} must be {expected}. "
+        "LAMBDA_KERAS_CACHE names another folder."
+    )
+
+
+def sha256_of(path: str | os.PathLike) -> str:
     """The SHA-256 of a file, as 64 hexadecimal digits."""
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
@@ -159,48 +232,6 @@ def _hub_error(repository, file, revision, problems):
         f"{'; then: '.join(problems)}. To place it by hand, run on another machine "
         f"`hf download {repository} {file} --revision {revision}` and copy the folder {folder} of its cache to "
         f'{constants.HF_HUB_CACHE}/{folder}; or pass a path instead of the name: weights="…/{file}", or its folder.'
-    )
-
-
-def _fetch_from_urls(record, offline):
-    import pooch
-
-    refuse_pickle(record.file)
-    algorithm, expected = ("sha256", record.sha256) if record.sha256 else ("md5", record.md5)
-    if expected is None:
-        raise WeightsError(f"The record of {record.name} has neither sha256 nor md5, so its file cannot be verified.")
-    folder = pathlib.Path(os.environ.get("LAMBDA_KERAS_CACHE") or pooch.os_cache("lambda_keras")).expanduser()
-    path = folder / record.name / record.file
-    problems = []
-    try:
-        if path.exists():
-            if pooch.file_hash(path, algorithm) == expected:
-                return path
-            path.unlink()
-            problems.append("the file in the cache had another hash and was removed")
-    except OSError as error:
-        problems.append(_describe(error))
-    if offline:
-        problems.append("it is not in the cache, and no download is allowed (LAMBDA_KERAS_OFFLINE)")
-    else:
-        for url in record.urls:
-            downloads = pooch.create(
-                path.parent,
-                base_url="",
-                registry={record.file: f"{algorithm}:{expected}"},
-                urls={record.file: url},
-                retry_if_failed=1,
-            )
-            try:
-                # pooch checks the hash before the download gets its name. By default it writes 1 KiB at a time.
-                downloads.fetch(record.file, downloader=pooch.HTTPDownloader(progressbar=True, chunk_size=2**20))
-                return path
-            except (OSError, ValueError) as error:
-                problems.append(f"{url}: {_describe(error)}")
-    raise WeightsError(
-        f"There is no verified file of {record.name}. {'; '.join(problems)}. To place it by hand, download "
-        f"{' or '.join(record.urls)} elsewhere and copy it to {path}; its {algorithm} must be {expected}. "
-        "LAMBDA_KERAS_CACHE names another folder."
     )
 
 

@@ -1,8 +1,12 @@
 """The model card of a shared model: what the Hub shows of it."""
 
 import math
+from collections.abc import Sequence
+
+import keras
 
 from lambda_keras.version import __version__
+from lambda_keras.weights.preprocessor import Preprocessor
 
 CARD = """---
 library_name: lambda-keras
@@ -38,7 +42,13 @@ The layers are those of LambdaNetworks (Bello, ICLR 2021, https://arxiv.org/abs/
 MISSING = "Its author gave no description: training data, accuracy and limits are unknown."
 
 
-def render(model, preprocessor, class_names, description, license):
+def render(
+    model: keras.Model,
+    preprocessor: Preprocessor,
+    class_names: Sequence[str] | None,
+    description: str,
+    license: str | None,
+) -> str:
     """The text of a model card.
 
     Args:

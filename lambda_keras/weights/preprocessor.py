@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 
 from lambda_keras.weights.errors import WeightsError
 
@@ -34,10 +35,10 @@ class Preprocessor:
     image_size: int
     evaluation_crop: float = 0.875
     interpolation: str = "bicubic"
-    mean: tuple = (0.485, 0.456, 0.406)
-    std: tuple = (0.229, 0.224, 0.225)
+    mean: tuple[float, ...] = (0.485, 0.456, 0.406)
+    std: tuple[float, ...] = (0.229, 0.224, 0.225)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         """Refuses what no image can be prepared with."""
         for field in ("mean", "std"):
             object.__setattr__(self, field, tuple(getattr(self, field)))
@@ -52,12 +53,17 @@ class Preprocessor:
         yield "mean", bool(self.mean) and all(map(_is_number, self.mean))
         yield "std", len(self.std) == len(self.mean) and all(_is_number(x) and x > 0 for x in self.std)
 
-    def to_json(self):
+    @property
+    def channels(self) -> int:
+        """Channels of an image."""
+        return len(self.mean)
+
+    def to_json(self) -> str:
         """The preprocessor as the text of a `preprocessor.json`."""
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     @classmethod
-    def from_json(cls, text, source):
+    def from_json(cls, text: str, source: str | os.PathLike) -> "Preprocessor":
         """Reads what `to_json` wrote.
 
         Args:

@@ -2,21 +2,22 @@
 
 import hashlib
 import json
+import os
 import pathlib
+from collections.abc import Sequence
 
 import keras
 
 from lambda_keras.atomic import replacing
 from lambda_keras.version import __version__
-from lambda_keras.weights import fetch, model_card
+from lambda_keras.weights import fetch, model_card, reference
 from lambda_keras.weights.assignment import assign, variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats import open_file
 from lambda_keras.weights.formats.safetensors import write_safetensors
-from lambda_keras.weights.hub_name import is_hub_name, split_hub_name
 from lambda_keras.weights.preprocessor import Preprocessor
+from lambda_keras.weights.reference import CONFIG, Folder, Hub
 
-CONFIG = "config.json"
 # Also the name of timm's file on the Hub.
 WEIGHTS = "model.safetensors"
 PREPROCESSOR = "preprocessor.json"
@@ -24,7 +25,14 @@ CARD = "README.md"
 FORMAT = 1
 
 
-def save_pretrained(model, folder, preprocessor=None, class_names=None, description="", license=None):
+def save_pretrained(
+    model: keras.Model,
+    folder: str | os.PathLike,
+    preprocessor: Preprocessor | None = None,
+    class_names: Sequence[str] | None = None,
+    description: str = "",
+    license: str | None = None,
+) -> None:
     """Writes a model to a folder that can be shared as it is, such as by `hf upload`.
 
     The folder gets `config.json` (the model's layers, the names of its classes and the hashes of the other files),
@@ -77,7 +85,7 @@ def save_pretrained(model, folder, preprocessor=None, class_names=None, descript
     _write(folder / CONFIG, json.dumps(config, indent=1) + "\n")
 
 
-def from_pretrained(source):
+def from_pretrained(source: str | os.PathLike) -> keras.Model:
     """Makes the model that `save_pretrained` wrote, compiled for nothing.
 
     Args:
@@ -90,7 +98,8 @@ def from_pretrained(source):
         FileNotFoundError: There is no such folder.
         WeightsError: It is damaged, cannot be fetched, or has layers of other packages.
     """
-    get = _getter(source)
+    place = reference.parse_shared(source)
+    get = _getter(place)
     config = _read_config(get, source)
     _check_origin(config["model"], source)
     try:
@@ -105,35 +114,37 @@ def from_pretrained(source):
     return model
 
 
-def read_preprocessor(source):
+def read_preprocessor(place: Hub | Folder) -> tuple[Preprocessor, list[str] | None]:
     """The `Preprocessor` of a shared model, and the names of its classes or `None`.
 
     Args:
-        source: The folder, or `hf://owner/repository[@revision]`.
+        place: Where the model is, as of `lambda_keras.weights.reference.parse_shared`.
+
+    Raises:
+        FileNotFoundError: There is no such folder.
+        WeightsError: It is damaged or cannot be fetched.
     """
-    get = _getter(source)
-    config = _read_config(get, source)
-    path = _verified(get, config, PREPROCESSOR, source)
+    get = _getter(place)
+    config = _read_config(get, place)
+    path = _verified(get, config, PREPROCESSOR, place)
     return Preprocessor.from_json(path.read_text(encoding="utf-8"), path), config["class_names"]
 
 
-def weights_file(folder):
-    """The verified weights of a folder that `save_pretrained` wrote."""
-    get = _getter(folder)
-    return _verified(get, _read_config(get, folder), WEIGHTS, folder)
+def weights_file(place: Hub | Folder) -> pathlib.Path:
+    """The verified weights of a shared model; see `read_preprocessor`."""
+    get = _getter(place)
+    return _verified(get, _read_config(get, place), WEIGHTS, place)
 
 
-def _getter(source):
+def _getter(place):
     """A function from the name of a file to its path: in a folder, or fetched from the Hub."""
-    if is_hub_name(source):
-        repository, revision = split_hub_name(source)
-        return lambda name: fetch.fetch_from_hub(repository, name, revision)
-    folder = pathlib.Path(source)
+    if isinstance(place, Hub):
+        return lambda name: fetch.fetch_from_hub(place.repository, name, place.revision)
 
     def get(name):
-        if not (folder / name).is_file():
-            raise FileNotFoundError(f"No {name} in '{folder}': give a folder that `save_pretrained` wrote.")
-        return folder / name
+        if not (place.path / name).is_file():
+            raise FileNotFoundError(f"No {name} in '{place}': give a folder that `save_pretrained` wrote.")
+        return place.path / name
 
     return get
 

@@ -22,17 +22,17 @@ class LoadReport:
     """
 
     source: str
-    loaded: tuple = ()
-    adapted: dict = dataclasses.field(default_factory=dict)
-    random: tuple = ()
-    unused: tuple = ()
+    loaded: tuple[str, ...] = ()
+    adapted: dict[str, str] = dataclasses.field(default_factory=dict)
+    random: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
     @property
-    def is_exact(self):
+    def is_exact(self) -> bool:
         """Whether each variable holds a tensor as it was, and none is left over."""
         return not (self.adapted or self.random or self.unused)
 
-    def __str__(self):
+    def __str__(self) -> str:
         """One line for what was loaded as it was, then one for each name of all others."""
         rows = [("loaded", str(len(self.loaded)), "as they are")]
         rows += _rows("adapted", [f"{name}: {what}" for name, what in self.adapted.items()])

@@ -56,6 +56,7 @@ class WeightsRecord:
         channels: Number of channels of the images.
         image_size: Side of the images of the evaluation, in pixels.
         fixed_image_size: Whether the weights fit this size alone.
+        blocks: For a warm start, the number of blocks in stages c2 to c5 of the network; `None` for all others.
         evaluation_crop: Part of a resized image's side that the evaluation crops, or `None` if not published.
         interpolation: Interpolation of the resizing, or `None` if not published.
         mean: Mean of each channel on the scale 0 to 1, for `preprocess_input`.
@@ -69,7 +70,7 @@ class WeightsRecord:
     repository: str | None
     revision: str | None
     file: str
-    urls: tuple
+    urls: tuple[str, ...]
     sha256: str | None
     md5: str | None
     hash_source: str
@@ -79,28 +80,29 @@ class WeightsRecord:
     source: str
     dataset: str
     classes: int
-    class_names: tuple | None
+    class_names: tuple[str, ...] | None
     channels: int
     image_size: int
     fixed_image_size: bool
+    blocks: tuple[int, ...] | None
     evaluation_crop: float | None
     interpolation: str | None
-    mean: tuple
-    std: tuple
-    metrics: tuple
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    metrics: tuple[Metric, ...]
 
     @property
-    def name(self):
+    def name(self) -> str:
         """`model.tag`, as timm names weights."""
         return f"{self.model}.{self.tag}"
 
     @property
-    def is_in_package(self):
+    def is_in_package(self) -> bool:
         """Whether the file came with this package, so that there is nothing to download."""
         return self.repository is None and not self.urls
 
     @property
-    def preprocessor(self):
+    def preprocessor(self) -> Preprocessor:
         """The `lambda_keras.weights.preprocessor.Preprocessor` of the evaluation.
 
         Raises:
@@ -109,7 +111,7 @@ class WeightsRecord:
         return Preprocessor(self.image_size, self.evaluation_crop, self.interpolation, self.mean, self.std)
 
 
-def parse(rows):
+def parse(rows: list[dict]) -> tuple[WeightsRecord, ...]:
     """Makes records of the rows of a catalog.
 
     Args:
@@ -142,6 +144,8 @@ def _parse_row(row):
         raise WeightsError(f"catalog row {name}: a file that came with this package needs `sha256`")
     if row["format"] in FORMATS and None in (row["evaluation_crop"], row["interpolation"]):
         raise WeightsError(f"catalog row {name}: weights of a model need `evaluation_crop` and `interpolation`")
+    if (row["format"] in WARM_START_FORMATS) != (row["blocks"] is not None):
+        raise WeightsError(f"catalog row {name}: weights for a warm start need `blocks`, and no others have them")
     if not len(row["mean"]) == len(row["std"]) == row["channels"]:
         raise WeightsError(f"catalog row {name}: `mean` and `std` need one value for each of `channels`")
     if row["class_names"] is not None and len(row["class_names"]) != row["classes"]:
@@ -151,9 +155,9 @@ def _parse_row(row):
     except WeightsError as error:
         raise WeightsError(f"catalog row {name}: {error}") from error
     metrics = tuple(Metric(**metric) for metric in row["metrics"])
-    tuples = {field: tuple(row[field]) for field in ("urls", "mean", "std")}
-    class_names = None if row["class_names"] is None else tuple(row["class_names"])
-    return WeightsRecord(**{**row, **tuples, "class_names": class_names, "metrics": metrics})
+    lists = ("urls", "class_names", "blocks", "mean", "std")
+    tuples = {field: None if row[field] is None else tuple(row[field]) for field in lists}
+    return WeightsRecord(**{**row, **tuples, "metrics": metrics})
 
 
 def _check(name, row, kind, checks):
@@ -212,6 +216,7 @@ _ROW = {
     "channels": _COUNT,
     "image_size": _COUNT,
     "fixed_image_size": (lambda value: isinstance(value, bool), "true or false"),
+    "blocks": _or_none(_list_of(_COUNT)),
     "evaluation_crop": _or_none(_number(0, 1, "a number above 0 and up to 1")),
     "interpolation": (lambda value: value in (None, *INTERPOLATIONS), f"one of {INTERPOLATIONS}, or null"),
     "mean": _list_of((lambda value: type(value) in (int, float) and 0 <= value <= 1, "a number from 0 to 1")),

@@ -1,7 +1,9 @@
 """Weights of a model for another one of the same architecture: other classes, image size or image channels."""
 
 import dataclasses
+from collections.abc import Mapping, Sequence
 
+import keras
 import numpy as np
 
 from lambda_keras.layers import LambdaLayer
@@ -23,13 +25,27 @@ class Adaptation:
         unused: Names of the source's tensors that were left out.
     """
 
-    tensors: dict
-    adapted: dict
-    random: tuple
-    unused: tuple
+    tensors: dict[str, np.ndarray]
+    adapted: dict[str, str] = dataclasses.field(default_factory=dict)
+    random: tuple[str, ...] = ()
+    unused: tuple[str, ...] = ()
 
 
-def adapt(model, tensors, fresh_classifier=False):
+def without_classifier(model: keras.Model, tensors: Mapping[str, np.ndarray]) -> Adaptation:
+    """Leaves a classifier out on both sides: the model's stays random.
+
+    Args:
+        model: The built model to fill.
+        tensors: A mapping from names, as of `variables_by_name`, to arrays.
+    """
+    return Adaptation(
+        tensors={name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIER)},
+        random=tuple(name for name in variables_by_name(model) if name.startswith(CLASSIFIER)),
+        unused=tuple(name for name in tensors if name.startswith(CLASSIFIER)),
+    )
+
+
+def adapt(model: keras.Model, tensors: Mapping[str, np.ndarray], fresh_classifier: bool = False) -> Adaptation:
     """Makes tensors of a model fit another model of the same architecture.
 
     * Another number of classes, a classifier on one side only, or `fresh_classifier`: the model's classifier stays
@@ -64,13 +80,10 @@ def adapt(model, tensors, fresh_classifier=False):
         ('predictions/kernel', 'predictions/bias')
     """
     shapes = {name: tuple(variable.shape) for name, variable in variables_by_name(model).items()}
-    tensors, adapted = dict(tensors), {}
-    random = unused = ()
+    adaptation = Adaptation(dict(tensors))
     if fresh_classifier or _classes(shapes) != _classes({name: tensor.shape for name, tensor in tensors.items()}):
-        random = tuple(name for name in shapes if name.startswith(CLASSIFIER))
-        unused = tuple(name for name in tensors if name.startswith(CLASSIFIER))
-    for name in unused:
-        del tensors[name]
+        adaptation = without_classifier(model, tensors)
+    tensors, adapted = adaptation.tensors, adaptation.adapted
 
     for name in FIRST_CONVOLUTIONS:
         if name in tensors and name in shapes:
@@ -85,10 +98,10 @@ def adapt(model, tensors, fresh_classifier=False):
             if len(received) == len(wanted) and received[:-2] != wanted[:-2]:
                 tensors[name] = resize_table(tensors[name], wanted[:-2])
                 adapted[name] = f"resized from {_product(received[:-2])} offsets to {_product(wanted[:-2])}"
-    return Adaptation(tensors, adapted, random, unused)
+    return adaptation
 
 
-def keep_what_fits(model, adaptation):
+def keep_what_fits(model: keras.Model, adaptation: Adaptation) -> Adaptation:
     """Leaves out the tensors that fit no variable of a model; what they do not fill stays random.
 
     Args:
@@ -150,7 +163,7 @@ def _product(sides):
     return "×".join(map(str, sides))
 
 
-def resize_table(table, offsets):
+def resize_table(table: np.ndarray, offsets: Sequence[int]) -> np.ndarray:
     """Resizes a table of relative position embeddings of a global scope for maps of another size.
 
     On a grid of n positions, o positions are the share o/n of the map: a new offset takes the embedding of the same

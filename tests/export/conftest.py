@@ -13,8 +13,9 @@ from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.export.tflite.calibration import Calibration
 from lambda_keras.export.tflite.quantization import CALIBRATED, KINDS
 from lambda_keras.export.tflite.writer import export_tflite
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import digits
-from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.models.record import Record, TrainedOn
 
 
 def blotches(count, seed, side=32):
@@ -97,21 +98,8 @@ def pixels_of_digits(is_test):
 
 @pytest.fixture(scope="session")
 def digits_record():
-    return Record(
-        model="lambda_resnet_tiny",
-        image_size=16,
-        evaluation_crop=1,
-        interpolation="bicubic",
-        mean=(0.305,),
-        std=(0.376,),
-        channels=1,
-        class_names=tuple("0123456789"),
-        dataset="digits",
-        train_split=None,
-        validation_split=None,
-        test_split=None,
-        validation_fraction=0.1,
-    )
+    preprocessor = Preprocessor(16, 1.0, "bicubic", mean=(0.305,), std=(0.376,))
+    return Record("lambda_resnet_tiny", preprocessor, tuple("0123456789"), TrainedOn("digits"))
 
 
 @pytest.fixture(scope="session")
@@ -121,7 +109,7 @@ def digits_model(digits_record):
     model = lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1), classes=10, batch_norm_momentum=0.9)
     images, labels = pixels_of_digits(is_test=False)
     model.compile(keras.optimizers.Adam(3e-3), "sparse_categorical_crossentropy")
-    images = lk.preprocess_input(images, mean=digits_record.mean, std=digits_record.std)
+    images = lk.preprocess_input(images, mean=digits_record.preprocessor.mean, std=digits_record.preprocessor.std)
     model.fit(np.asarray(images), labels, batch_size=32, epochs=6, verbose=0)
     return model
 
@@ -129,14 +117,21 @@ def digits_model(digits_record):
 @pytest.fixture(scope="session")
 def digits_test(digits_record):
     return LabelledImages(
-        *pixels_of_digits(is_test=True), np.float32(digits_record.mean), np.float32(digits_record.std)
+        *pixels_of_digits(is_test=True),
+        np.float32(digits_record.preprocessor.mean),
+        np.float32(digits_record.preprocessor.std),
     )
 
 
 @pytest.fixture(scope="session")
 def digits_calibration(digits_record):
     images, _ = pixels_of_digits(is_test=False)
-    return Calibration(images[:200], images[200:250], np.float32(digits_record.mean), np.float32(digits_record.std))
+    return Calibration(
+        images[:200],
+        images[200:250],
+        np.float32(digits_record.preprocessor.mean),
+        np.float32(digits_record.preprocessor.std),
+    )
 
 
 @pytest.fixture(scope="session")
@@ -228,21 +223,8 @@ def tflite(model, folder):
 
 @pytest.fixture(scope="session")
 def record():
-    return Record(
-        model="lambda_resnet_tiny",
-        image_size=32,
-        evaluation_crop=0.875,
-        interpolation="bicubic",
-        mean=(0.4, 0.45, 0.5),
-        std=(0.2, 0.25, 0.3),
-        channels=3,
-        class_names=tuple("ABCDEFGHIJ"),
-        dataset=None,
-        train_split=None,
-        validation_split=None,
-        test_split=None,
-        validation_fraction=0.1,
-    )
+    preprocessor = Preprocessor(32, 0.875, "bicubic", mean=(0.4, 0.45, 0.5), std=(0.2, 0.25, 0.3))
+    return Record("lambda_resnet_tiny", preprocessor, tuple("ABCDEFGHIJ"))
 
 
 @pytest.fixture(scope="session")
@@ -274,7 +256,7 @@ def raw_images():
 @pytest.fixture(scope="session")
 def normalised(raw_images, record):
     """The same as the model takes them."""
-    return np.asarray(lk.preprocess_input(raw_images, mean=record.mean, std=record.std))
+    return np.asarray(lk.preprocess_input(raw_images, mean=record.preprocessor.mean, std=record.preprocessor.std))
 
 
 @pytest.fixture(scope="session")

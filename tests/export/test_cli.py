@@ -123,7 +123,7 @@ def test_a_dataset_verifies_artifacts_for_another_image_size(digits_run, tmp_pat
 
 def test_an_artifact_of_another_normalisation_is_one_line(digits_run, digits_record, quantized, tmp_path, capsys):
     shutil.copytree(digits_run, tmp_path / "run")
-    digits_record.model_copy(update={"mean": (0.5,)}).write(tmp_path / "run" / "record.json")
+    digits_record.with_preprocessing(mean=(0.5,)).write(tmp_path / "run" / "record.json")
     arguments = ["--model", tmp_path / "run", "--data", "digits", quantized["none"]]
     status = cli.main(["verify", *map(str, arguments)])
     check_one_line(status, capsys.readouterr().err, "digits-none.tflite has mean [0.305]", "record [0.5]")

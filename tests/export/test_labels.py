@@ -1,3 +1,5 @@
+import dataclasses
+
 import pytest
 
 from lambda_keras.export.labels import check_labels, labels_text
@@ -19,7 +21,7 @@ def test_each_label_is_a_line():
 
 
 def test_both_exports_check_them(plain_model, record, tmp_path):
-    broken = record.model_copy(update={"class_names": ("a\n", "b", "c")})
+    broken = dataclasses.replace(record, class_names=("a\n", "b", "c"))
     with pytest.raises(UserError, match="has a line break"):
         ServerModel(plain_model, broken)
     with pytest.raises(UserError, match="has a line break"):

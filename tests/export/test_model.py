@@ -1,3 +1,5 @@
+import dataclasses
+
 import keras
 import numpy as np
 import pytest
@@ -25,7 +27,7 @@ def test_without_record(model_file, capsys):
 
 def test_another_image_size(run_of_model):
     _, model, record = load(run_of_model, image_size=48)
-    assert record.image_size == 48
+    assert record.preprocessor.image_size == 48
     assert model(np.zeros((1, 48, 48, 3), "float32")).shape == (1, 10)
 
 
@@ -47,7 +49,7 @@ def test_a_fixed_image_size(record, tmp_path):
 
 def test_a_record_of_another_model(run_of_model, record, tmp_path):
     (tmp_path / "model.keras").write_bytes((run_of_model / "model.keras").read_bytes())
-    record.model_copy(update={"class_names": ("A", "B")}).write(tmp_path / "record.json")
+    dataclasses.replace(record, class_names=("A", "B")).write(tmp_path / "record.json")
     with pytest.raises(UserError, match="is of another model"):
         load(tmp_path)
 

@@ -148,7 +148,7 @@ def test_the_accuracy_of_tflite_files(shipped, kind, operations, tmp_path):
     calibration = load_calibration(record.dataset, model, 200, record, data_dir) if kind in CALIBRATED else None
     path = export_tflite(lk.fuse(model), tmp_path / "model.tflite", kind, calibration, record=record)
     assert not operations(path) & {"CUSTOM", "CONV_3D"}
-    images = np.asarray(lk.preprocess_input(pixels, mean=record.mean, std=record.std))
+    images = np.asarray(lk.preprocess_input(pixels, mean=record.preprocessor.mean, std=record.preprocessor.std))
     runner = Interpreter(model_path=str(path)).get_signature_runner()
     (given,), (returned,) = runner.get_input_details().values(), runner.get_output_details().values()
 
@@ -173,7 +173,7 @@ def test_the_accuracy_of_saved_models(shipped, fuse, freeze, tmp_path):
     version = export_saved_model(lk.fuse(model) if fuse else model, tmp_path, record, freeze=freeze)
     served = tf.saved_model.load(version).signatures["classify_uint8"]
     result = in_batches(lambda batch: served(images=tf.constant(batch))["probabilities"], pixels)
-    images = np.asarray(lk.preprocess_input(pixels, mean=record.mean, std=record.std))
+    images = np.asarray(lk.preprocess_input(pixels, mean=record.preprocessor.mean, std=record.preprocessor.std))
     check_accuracy(result, model.predict(images, batch_size=BATCH_SIZE, verbose=0), labels, 1e-4)
 
 

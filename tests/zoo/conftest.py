@@ -13,7 +13,7 @@ import lambda_keras as lk
 from lambda_keras.weights import Preprocessor
 from lambda_keras.weights.fetch import sha256_of
 from lambda_keras.zoo.data import digits
-from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.models.record import Record, TrainedOn
 
 
 @pytest.fixture(scope="session")
@@ -58,21 +58,8 @@ def model():
 
 @pytest.fixture(scope="session")
 def record():
-    return Record(
-        model="lambda_resnet_tiny",
-        image_size=32,
-        evaluation_crop=1,
-        interpolation="bicubic",
-        mean=(0.305,),
-        std=(0.376,),
-        channels=1,
-        class_names=tuple("0123456789"),
-        dataset="digits",
-        train_split=None,
-        validation_split=None,
-        test_split=None,
-        validation_fraction=0.1,
-    )
+    preprocessor = Preprocessor(32, 1.0, "bicubic", mean=(0.305,), std=(0.376,))
+    return Record("lambda_resnet_tiny", preprocessor, tuple("0123456789"), TrainedOn("digits"))
 
 
 @pytest.fixture(scope="session")
@@ -85,9 +72,9 @@ def saved_run(model, record, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def colour_record(record):
-    changes = {"model": "colours", "image_size": 8, "dataset": "image_folder", "class_names": ("blue", "red")}
-    return record.model_copy(update={**changes, "channels": 3, "mean": (0.5,) * 3, "std": (0.25,) * 3})
+def colour_record():
+    preprocessor = Preprocessor(8, 1.0, "bicubic", mean=(0.5,) * 3, std=(0.25,) * 3)
+    return Record("colours", preprocessor, ("blue", "red"), TrainedOn("image_folder"))
 
 
 @pytest.fixture(scope="session")

@@ -80,10 +80,19 @@ def test_in_a_process_of_its_own_stderr_is_the_one_line(tmp_path):
     assert result.stdout == ""
 
 
-def test_help_imports_nothing_heavy():
-    command = [sys.executable, "-X", "importtime", "-m", "lambda_keras.zoo", "train", "--help"]
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [
+        (["train", "--help"], "--recipe"),
+        (["models"], "lambda_resnet50ts"),
+        (["models", "--pretrained"], "% top-1"),
+        (["recipes"], "fashion_mnist"),
+    ],
+)
+def test_help_and_lists_import_nothing_heavy(arguments, printed):
+    command = [sys.executable, "-X", "importtime", "-m", "lambda_keras.zoo", *arguments]
     process = subprocess.run(command, text=True, capture_output=True, check=True)
-    assert "--recipe" in process.stdout
+    assert printed in process.stdout
     imported = {line.rpartition("|")[2].strip() for line in process.stderr.splitlines()}
     assert "lambda_keras.zoo.cli" in imported
     assert not {"tensorflow", "keras", "numpy", "matplotlib", "sklearn"} & imported

@@ -1,10 +1,25 @@
+import logging
+import os
 import signal
 import subprocess
 import sys
+import warnings
 
 import pytest
 
-from lambda_keras.zoo.command_line import Parser, print_table, run
+from lambda_keras.version import __version__
+from lambda_keras.weights import WeightsWarning
+from lambda_keras.zoo import command_line
+from lambda_keras.zoo.command_line import (
+    Parser,
+    add_common_options,
+    add_program_options,
+    narrate,
+    print_table,
+    progress_bar,
+    run,
+    set_verbosity,
+)
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
 
 
@@ -29,6 +44,21 @@ def test_what_is_not_a_bug_becomes_one_line_and_a_status(error, status, line, ca
 
     assert run("lambda-zoo", command) == status
     assert capsys.readouterr() == ("", line)
+
+
+def test_warnings_of_weights_are_their_text_each_time(capsys):
+    def command():
+        for _ in range(2):
+            warnings.warn("two tables\nwere resized", WeightsWarning, stacklevel=1)
+
+    assert run("lambda-zoo", command) == 0
+    assert capsys.readouterr() == ("", "two tables\nwere resized\n" * 2)
+
+
+def test_other_warnings_stay_warnings(capsys):
+    with pytest.warns(RuntimeWarning, match="overflow"):
+        run("lambda-zoo", lambda: warnings.warn("overflow", RuntimeWarning, stacklevel=1))
+    assert capsys.readouterr() == ("", "")
 
 
 def test_a_bug_keeps_its_traceback():
@@ -76,3 +106,52 @@ def test_ctrl_c_is_one_line():
     process.send_signal(signal.SIGINT)
     assert process.communicate() == (b"", b"x: interrupted\n")
     assert process.returncode == 130
+
+
+def options_of(*arguments):
+    parser = Parser(prog="lambda-zoo")
+    add_common_options(parser)
+    return parser.parse_args(arguments)
+
+
+def test_quiet_leaves_the_result_alone(capsys, monkeypatch):
+    monkeypatch.setattr(command_line, "_quiet", False)
+    for arguments in ((), ("--quiet",)):
+        set_verbosity(options_of(*arguments))
+        narrate("what is done")
+        assert list(progress_bar([1, 2])) == [1, 2]
+    assert capsys.readouterr() == ("what is done\n", "")
+
+
+def test_verbose_lets_tensorflow_speak(monkeypatch):
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    monkeypatch.setattr(logging, "basicConfig", lambda **options: levels.append(options["level"]))
+    levels = []
+    set_verbosity(options_of("-v"))
+    assert (os.environ["TF_CPP_MIN_LOG_LEVEL"], levels) == ("0", [logging.INFO])
+
+
+def test_quiet_and_verbose_exclude_each_other():
+    with pytest.raises(UserError, match="not allowed with argument -q/--quiet"):
+        options_of("-q", "-v")
+
+
+def test_bash_completes_commands_and_options(tmp_path):
+    script = subprocess.check_output(
+        [sys.executable, "-m", "lambda_keras.zoo", "--print-completion", "bash"], text=True
+    )
+    (tmp_path / "completion.sh").write_text(script)
+    complete = "COMP_WORDS=($1); COMP_CWORD=$(( ${#COMP_WORDS[@]} - 1 )); _shtab_lambda_zoo"
+    ask = f'source completion.sh; {complete}; echo "${{COMPREPLY[@]}}"'
+    for typed, expected in (("lambda-zoo fine", "fine-tune"), ("lambda-zoo evaluate --spl", "--split")):
+        assert subprocess.check_output(["bash", "-c", ask, "bash", typed], text=True, cwd=tmp_path).split() == [
+            expected
+        ]
+
+
+def test_the_version(capsys):
+    parser = Parser(prog="lambda-zoo")
+    add_program_options(parser)
+    with pytest.raises(SystemExit) as end:
+        parser.parse_args(["--version"])
+    assert (end.value.code, capsys.readouterr().out) == (0, f"lambda-zoo {__version__}\n")

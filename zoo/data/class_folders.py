@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import tensorflow as tf
-from tqdm import tqdm
 
 from lambda_keras.atomic import replacing
+from lambda_keras.zoo.command_line import narrate, progress_bar
 from lambda_keras.zoo.data import catalog, preprocessing
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.errors import UserError
@@ -39,10 +39,10 @@ def write_images(name, out, data_dir=None):
             folder.mkdir()
         images = (image for part in PARTS for image in getattr(dataset, part).ordered().as_numpy_iterator())
         total = sum(getattr(dataset, part).count for part in PARTS)
-        for number, (image, label) in enumerate(tqdm(images, total=total, unit="image", leave=False, disable=None)):
+        for number, (image, label) in enumerate(progress_bar(images, total=total, unit="image")):
             encoded = tf.io.encode_png(preprocessing.decode(image, dataset.channels)).numpy()
             with replacing(folders[label] / f"{number:05}.png") as partial:
                 partial.write_bytes(encoded)
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
-    print(f"Wrote {total:,} images of {len(folders):,} classes to {out}")
+    narrate(f"Wrote {total:,} images of {len(folders):,} classes to {out}")

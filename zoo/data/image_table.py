@@ -11,6 +11,8 @@ from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError
 
 COLUMNS = ("path", "label", "split")
+# The table of its images that a fine-tuning leaves beside the model.
+FILE_IN_RUN = "images.csv"
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots
+from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data import catalog, input_pipeline
 from lambda_keras.zoo.errors import UserError
 
@@ -44,4 +45,4 @@ def inspect_data(recipe, out="data.png", data_dir=None):
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
     print(f"could not be read: {(~batch['valid']).sum()} of the {ROWS * COLUMNS} images shown")
-    print(f"Wrote {out}")
+    narrate(f"Wrote {out}")

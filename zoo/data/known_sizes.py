@@ -2,33 +2,28 @@
 
 import itertools
 
-# Images and files of each split, as TensorFlow Datasets prepares it.
-_SPLITS = {
-    "fashion_mnist": {"train": (60_000, 1), "test": (10_000, 1)},
-    "imagenet2012": {"train": (1_281_167, 1024), "validation": (50_000, 64)},
-}
 
-
-def add_known_splits(builder):
-    """Gives a builder its splits where it has none because its dataset is not prepared, but its sizes are known here.
+def add_known_splits(builder, sizes):
+    """Gives a builder its splits where it has none because its dataset is not prepared.
 
     Their files need not exist; only their counts are of use.
 
     Args:
         builder: A `tfds.core.DatasetBuilder`.
+        sizes: `{split: (images, files)}`, as TensorFlow Datasets prepares it; empty where that is not known.
 
     Example:
         >>> builder = tensorflow_datasets.builder("imagenet2012", data_dir="nowhere")
-        >>> add_known_splits(builder)
+        >>> add_known_splits(builder, {"train": (1_281_167, 1024)})
         >>> builder.info.splits["train[:20shard]"].num_examples
         25023
     """
     import tensorflow_datasets as tfds
 
-    if builder.info.splits or builder.name not in _SPLITS:
+    if builder.info.splits or not sizes:
         return
     splits = []
-    for name, (images, files) in _SPLITS[builder.name].items():
+    for name, (images, files) in sizes.items():
         # Files of equal length, but for rounding.
         boundaries = [round(images * file / files) for file in range(files + 1)]
         template = tfds.core.ShardedFileTemplate(

@@ -2,20 +2,20 @@
 
 import difflib
 
+from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 
 CHANNELS = (1, 3, 4)
-# Names that the catalog takes besides those of TensorFlow Datasets.
-OTHER_DATASETS = ("digits", "fashion_mnist", "image_folder", "image_table")
 
 
-def find_builder(name, data_dir=None):
+def find_builder(name, data_dir=None, other_names=()):
     """Returns the builder of a dataset, whether it is prepared or not.
 
     Args:
         name: Name in TensorFlow Datasets, such as `imagenet2012` or `cats_vs_dogs:4.0.1`.
         data_dir: Folder of prepared data; by default TensorFlow Datasets' own.
+        other_names: Names that could have been meant besides those of TensorFlow Datasets.
 
     Raises:
         UserError: There is no such dataset.
@@ -25,23 +25,24 @@ def find_builder(name, data_dir=None):
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:
-        raise UserError(_unknown(name)) from error
+        raise UserError(_unknown(name, other_names)) from error
     except (AssertionError, ImportError, ValueError) as error:  # A version, configuration or name that cannot be.
         raise UserError(f"no dataset {name!r} in TensorFlow Datasets: {str(error).splitlines()[0]}") from error
 
 
-def builder_of(name, data_dir=None):
+def builder_of(name, data_dir=None, other_names=()):
     """Returns the builder of a dataset that is prepared, after a download where that is allowed.
 
     Args:
         name: Name in TensorFlow Datasets, such as `imagenet2012` or `cats_vs_dogs:4.0.1`.
         data_dir: Folder of prepared data; nothing is downloaded into it. By default TensorFlow Datasets' own
             folder, into which the dataset is downloaded where it is missing.
+        other_names: As for `find_builder`.
 
     Raises:
         UserError: There is no such dataset, or it is neither prepared nor to be had.
     """
-    builder = find_builder(name, data_dir)
+    builder = find_builder(name, data_dir, other_names)
     if not builder.is_prepared():
         if data_dir is not None:
             raise UserError(
@@ -167,14 +168,14 @@ def _overlap(files, other_files):
     )
 
 
-def _unknown(name):
+def _unknown(name, other_names):
     import tensorflow_datasets as tfds
 
-    names = [*OTHER_DATASETS, *tfds.list_builders(with_community_datasets=False)]
+    names = [*other_names, *tfds.list_builders(with_community_datasets=False)]
     nearest = difflib.get_close_matches(name.partition(":")[0], names)
     hint = f"; did you mean {' or '.join(map(repr, nearest))}?" if nearest else ""
     return (
-        f"unknown dataset {name!r}{hint} (known: {', '.join(OTHER_DATASETS)}, and TensorFlow Datasets, see "
+        f"unknown dataset {name!r}{hint} (known: {', '.join(other_names)}, and TensorFlow Datasets, see "
         "https://www.tensorflow.org/datasets/catalog)"
     )
 
@@ -182,7 +183,7 @@ def _unknown(name):
 def _download(builder):
     import tensorflow_datasets as tfds
 
-    print(f"Downloading {builder.name} to {builder.data_dir}", flush=True)
+    narrate(f"Downloading {builder.name} to {builder.data_dir}")
     try:
         builder.download_and_prepare()
     except (AssertionError, OSError, tfds.download.DownloadError) as error:  # AssertionError: a manual download.

@@ -38,7 +38,7 @@ def predict(source, images, top=5, weights=None):
     if top < 1:
         raise UserError(f"--top must be at least 1, got {top}")
     classifier = Classifier(source, weights=weights)
-    pixels = np.stack([read_image(image, classifier.record) for image in images])
+    pixels = np.stack([read_image(image, classifier.record.preprocessor) for image in images])
     starts = range(0, len(pixels), BATCH_SIZE)
     probabilities = np.concatenate([classifier.probabilities(pixels[start : start + BATCH_SIZE]) for start in starts])
     classes = named_classes(classifier.record.class_names)

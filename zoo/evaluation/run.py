@@ -7,11 +7,10 @@ import math
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
-from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
 from lambda_keras.zoo.data import catalog, input_pipeline
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.report import report
@@ -72,20 +71,20 @@ def evaluate(
         )
     changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in changes.items() if value is not None}
-    data = record.data(**changes, name=dataset or record.dataset)
-    if data.name == "image_table" and data_dir is None:
-        # Fine-tuning leaves the table of its images beside the model.
-        data_dir = classifier.folder / run_folder.IMAGES
+    data = record.with_preprocessing(**changes).data(dataset)
+    table = catalog.source_of(data.name).table_in_run
+    if table and data_dir is None:
+        data_dir = classifier.folder / table
     images = catalog.load(data, data_dir)
     _check_dataset(images, record)
     part = getattr(images, split)
     out = _make_folder(out or classifier.folder / run_folder.EVALUATION)
 
-    print(f"{classifier.name} ({record.model}) on {data.name}, {split}: {part.count} images")
+    narrate(f"{classifier.name} ({record.model}) on {data.name}, {split}: {part.count} images")
     for name, value in changes.items():
-        print(f"{name} {value} instead of the record's {getattr(record, name)}")
+        narrate(f"{name} {value} instead of the record's {getattr(record.preprocessor, name)}")
     batches = input_pipeline.evaluation_batches(part, images, data, batch_size=batch_size)
-    probabilities, labels = _classify(classifier, tqdm(batches, unit="batch", leave=False, disable=None))
+    probabilities, labels = _classify(classifier, progress_bar(batches, unit="batch"))
     if len(labels) == 0:
         raise UserError(f"none of the {part.count} images of {data.name}, {split}, could be read")
     result = report(probabilities, labels, record.class_names)
@@ -111,15 +110,15 @@ def evaluate(
     _print_figures(figures, data)
     _print_classes(result.classes)
     _write(out, {**evaluated, **figures}, result, record.class_names)
-    print(f"Wrote {out}")
+    narrate(f"Wrote {out}")
     return result
 
 
 def _check_dataset(dataset, record):
     """Refuses images whose labels mean other classes than the model's."""
-    if dataset.channels != record.channels:
+    if dataset.channels != record.preprocessor.channels:
         raise UserError(
-            f"{record.model} takes images with {record.channels} channels, those of {dataset.name} have "
+            f"{record.model} takes images with {record.preprocessor.channels} channels, those of {dataset.name} have "
             f"{dataset.channels}; give data with as many"
         )
     if dataset.class_names != record.class_names:

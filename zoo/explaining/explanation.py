@@ -8,6 +8,7 @@ import numpy as np
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.explain import InteractionMap, interaction_map, lambda_layers, map_size
+from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.prediction import named_classes, title
 from lambda_keras.zoo.explaining import plots
@@ -67,7 +68,8 @@ def explain_image(classifier, image, layer=None, queries=None, class_name=None):
     (probabilities,) = classifier.probabilities(image[None])
     predicted = int(probabilities.argmax())
     label = predicted if class_name is None else _find_label(record.class_names, class_name)
-    normalised = np.asarray(lk.preprocess_input(image, mean=record.mean, std=record.std))
+    preprocessor = record.preprocessor
+    normalised = np.asarray(lk.preprocess_input(image, mean=preprocessor.mean, std=preprocessor.std))
     names = [title(named) for named in named_classes(record.class_names)]
     cam = grad_cam(classifier.model, normalised, label)
     queries = _places(map_size(classifier.model, normalised, layer)) if queries is None else queries
@@ -101,7 +103,7 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
     layer = _find_layer(classifier, layer)
     queries = None if query is None else [query]
     # All files are read before the first is explained.
-    pixels = [read_image(path, classifier.record) for path in images]
+    pixels = [read_image(path, classifier.record.preprocessor) for path in images]
     rows = []
     for path, image in zip(images, pixels, strict=True):
         rows += explain_image(classifier, image, layer, queries, class_name)
@@ -114,8 +116,8 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
             plots.grid(rows).savefig(partial)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
-    print(f"layer: {layer}, whose map is {size[0]}x{size[1]} (of {', '.join(_names(classifier.model))})")
-    print(f"Wrote {out}")
+    narrate(f"layer: {layer}, whose map is {size[0]}x{size[1]} (of {', '.join(_names(classifier.model))})")
+    narrate(f"Wrote {out}")
 
 
 def _names(model):

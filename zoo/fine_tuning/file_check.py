@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import tensorflow as tf
-from tqdm import tqdm
 
+from lambda_keras.zoo.command_line import progress_bar
 from lambda_keras.zoo.data import preprocessing
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
@@ -87,7 +87,7 @@ def check(listing):
 def _read(listing):
     with ThreadPoolExecutor(os.cpu_count()) as executor:
         results = executor.map(_read_file, listing.rows)
-        results = list(tqdm(results, "reading", len(listing.rows), unit="image", leave=False, disable=None))
+        results = list(progress_bar(results, desc="reading", total=len(listing.rows), unit="image"))
     images = [result for result in results if isinstance(result, Image)]
     return images, [*listing.left_out, *(result for result in results if isinstance(result, LeftOut))]
 

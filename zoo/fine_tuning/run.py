@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.zoo import recipe_file, run_folder
-from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.command_line import is_quiet, narrate
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning import start as starts
@@ -115,25 +115,26 @@ def fine_tune(settings):
     source = _find_source(settings, start)
     epochs = _epochs_of_run(settings, out) if settings.budget else settings.epochs
     plan = _plan(settings, start, source, epochs)
-    data_dir = _prepare_folder(settings, plan, source, out)
+    _prepare_folder(settings, plan, source, out)
 
-    dataset = catalog.load(plan.whole.data, data_dir)
+    dataset = source.load(plan.whole.data, out)
     classes = data_summary.images_of_classes(dataset)
-    data_summary.print_classes(classes)
+    if not is_quiet():
+        data_summary.print_classes(classes)
     for line in source.remarks:
-        print(line, flush=True)
+        narrate(line)
     if settings.budget and epochs is None:
         epochs = _epochs_within_budget(settings, start, plan, dataset, begin)
         plan = _plan(settings, start, source, epochs)
-    print(f"start: {start.describe(plan.first.model.fresh_classifier)}")
+    narrate(f"start: {start.describe(plan.first.model.fresh_classifier)}")
     for line in plan.describe(dataset.train.count):
-        print(line, flush=True)
+        narrate(line)
 
     # Before the first phase, so that who goes on finds the epochs that the budget allowed.
     run_folder.start(out, plan.whole)
     if plan.head:
-        _train_head(plan.head, out / schedule.HEAD, data_dir)
-    train(plan.whole, out, data_dir)
+        _train_head(plan.head, out / schedule.HEAD, dataset)
+    train(plan.whole, out, dataset=dataset, verbose=not is_quiet())
     command = settings.command(plan.whole.training.epochs)
     return results.write(out, dataset, source, start, plan, classes, command)
 
@@ -149,9 +150,7 @@ def _find_source(settings, start):
     if len(path.parts) > 1 or path.is_file():
         what = "no folder" if path.is_file() else "no such folder"
         raise UserError(f"{what}: {path}; give a folder of class folders, a .csv file or a dataset's name")
-    size = start.preprocessor.image_size
-    # The number of images, which is not known yet, decides on nothing here.
-    data = schedule.whole_recipe(settings, start, {"name": settings.data, "image_size": size}, images=1).data
+    data = schedule.data_without_number(settings, start.preprocessor)
     try:
         return CatalogDataset(data, settings.data_dir, start.preprocessor, start.is_pretrained)
     except UserError as error:
@@ -173,7 +172,7 @@ def _plan(settings, start, source, epochs):
 
 
 def _prepare_folder(settings, plan, source, out):
-    """Makes the folder or checks whose it is; returns the `data_dir` of the catalog."""
+    """Makes the folder or checks whose it is, and writes what there is to know of the images."""
     head = out / schedule.HEAD
     if not settings.overwrite:
         run_folder.check(out, plan.whole)
@@ -186,7 +185,7 @@ def _prepare_folder(settings, plan, source, out):
         if settings.overwrite:
             run_folder.remove(head)
             run_folder.remove(out)
-        return source.prepare(out, settings.overwrite or not has_begun)
+        source.prepare(out, settings.overwrite or not has_begun)
     except OSError as error:
         raise UserError(f"cannot write to {out}: {error.strerror}; give another folder with --out") from error
 
@@ -200,11 +199,11 @@ def _epochs_within_budget(settings, start, plan, dataset, begin):
         return schedule.head_epochs(epochs, start, settings.head_epochs)
 
     epochs = schedule.epochs_within(seconds, counts, images_per_second, plan.whole.training.epochs, head)
-    print(f"{images_per_second:.1f} images a second here; the budget is enough for {epochs} epochs")
+    narrate(f"{images_per_second:.1f} images a second here; the budget is enough for {epochs} epochs")
     return epochs
 
 
-def _train_head(recipe, folder, data_dir):
+def _train_head(recipe, folder, dataset):
     # The model is the last file of the phase.
     if not (folder / run_folder.MODEL).exists():
-        train(recipe, folder, data_dir, is_last=False)
+        train(recipe, folder, dataset=dataset, is_last=False, verbose=not is_quiet())

@@ -71,6 +71,34 @@ class Plan:
         return lines
 
 
+def data_without_number(settings, preprocessor):
+    """The images of a dataset by name, as far as their number decides on nothing.
+
+    Args:
+        settings: A `lambda_keras.zoo.fine_tuning.run.Settings`.
+        preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
+
+    Returns:
+        A `lambda_keras.zoo.recipe.Data`, with which the dataset is loaded.
+
+    Raises:
+        UserError: An override is wrong, or a value does not fit.
+    """
+    values = {"name": settings.data, "image_size": preprocessor.image_size}
+    return recipe_file.data_of_values({**values, **_crop(settings, values)}, settings.overrides, "fine-tune")
+
+
+def _crop(settings, data):
+    """What suits the image size, which the user may have changed."""
+    size = recipe_file.value_of_override("data.image_size", settings.overrides, data["image_size"])
+    if not isinstance(size, int):
+        # It is refused with the recipe.
+        size = data["image_size"]
+    if size >= SMALLEST_PHOTOGRAPH:
+        return {"crop": "inception", "randaugment_layers": 2}
+    return {"crop": "pad", "crop_padding": max(1, size // 16)}
+
+
 def whole_recipe(settings, start, data, images, epochs=None, fresh_classifier=False):
     """The recipe in which all layers are trained, for a start without another phase before it.
 
@@ -91,10 +119,9 @@ def whole_recipe(settings, start, data, images, epochs=None, fresh_classifier=Fa
     _, usual_epochs, magnitude, mixup = next(setting for setting in _BY_IMAGES if images < setting[0])
     epochs = usual_epochs if epochs is None else epochs
     frozen = start.is_pretrained and images < FEW_IMAGES
-    if data["image_size"] >= SMALLEST_PHOTOGRAPH:
-        crop = {"crop": "inception", "randaugment_layers": 2, "randaugment_magnitude": magnitude}
-    else:
-        crop = {"crop": "pad", "crop_padding": max(1, data["image_size"] // 16)}
+    crop = _crop(settings, data)
+    if "randaugment_layers" in crop:
+        crop["randaugment_magnitude"] = magnitude
     values = {
         "model": {
             "name": settings.model,
@@ -121,12 +148,7 @@ def whole_recipe(settings, start, data, images, epochs=None, fresh_classifier=Fa
             "seed": settings.seed,
         },
     }
-    recipe = recipe_file.of_values(values, settings.overrides, "fine-tune")
-    if recipe.data.image_size != data["image_size"]:
-        # What suits the user's image size.
-        data = {**data, "image_size": recipe.data.image_size}
-        return whole_recipe(settings, start, data, images, epochs, fresh_classifier)
-    return recipe
+    return recipe_file.of_values(values, settings.overrides, "fine-tune")
 
 
 def phases(whole, start, epochs_of_head, out):

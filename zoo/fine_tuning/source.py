@@ -7,7 +7,6 @@ from pathlib import Path
 
 import numpy as np
 
-from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.data import catalog, image_table
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.errors import UserError
@@ -33,17 +32,26 @@ class Source(abc.ABC):
 
     @abc.abstractmethod
     def prepare(self, out, overwrite):
-        """Writes what `lambda_keras.zoo.data.catalog.load` needs to the folder of the fine-tuning, which exists.
+        """Writes what there is to know of the images to the folder of the fine-tuning, which exists.
 
         Args:
             out: The folder.
             overwrite: Whether it may replace what belongs to other images.
 
-        Returns:
-            The `data_dir` of `lambda_keras.zoo.data.catalog.load`.
-
         Raises:
             UserError: The folder belongs to other images.
+        """
+
+    @abc.abstractmethod
+    def load(self, data, out):
+        """Returns the `lambda_keras.zoo.data.splits.Dataset`.
+
+        Args:
+            data: The `lambda_keras.zoo.recipe.Data` of the training.
+            out: The folder of the fine-tuning, after `prepare`.
+
+        Raises:
+            UserError: As for `lambda_keras.zoo.data.catalog.load`.
         """
 
     @abc.abstractmethod
@@ -84,15 +92,18 @@ class Files(Source):
 
     def prepare(self, out, overwrite):
         """Writes the tables of images and of what is left out; see `Source.prepare`."""
-        table = out / run_folder.IMAGES
+        table = out / image_table.FILE_IN_RUN
         if table.exists() and not overwrite and image_table.read(table) != self._rows:
             raise UserError(
-                f"{out} holds a run on other images (its {run_folder.IMAGES} is not what was found now); give another "
-                "folder with --out, or --overwrite to remove that run"
+                f"{out} holds a run on other images (its {image_table.FILE_IN_RUN} is not what was found now); give "
+                "another folder with --out, or --overwrite to remove that run"
             )
         image_table.write(self._rows, table)
         data_summary.write_left_out(self._check, out / LEFT_OUT)
-        return table
+
+    def load(self, data, out):
+        """The images of the table; see `Source.load`."""
+        return catalog.load(data, out / image_table.FILE_IN_RUN)
 
     def test_names(self, count):
         """Their paths."""
@@ -110,8 +121,7 @@ class CatalogDataset(Source):
     """
 
     def __init__(self, data, data_dir, preprocessor, is_pretrained):
-        dataset = catalog.load(data, data_dir)
-        self._data_dir = data_dir
+        self._dataset = dataset = catalog.load(data, data_dir)
         self.data = {"name": data.name, **_preprocessing(preprocessor)}
         if is_pretrained:
             self.data |= {
@@ -123,7 +133,10 @@ class CatalogDataset(Source):
 
     def prepare(self, out, overwrite):
         """There is nothing to write; see `Source.prepare`."""
-        return self._data_dir
+
+    def load(self, data, out):
+        """It is loaded already; see `Source.load`."""
+        return catalog.normalised(self._dataset, data)
 
     def test_names(self, count):
         """Their numbers."""

@@ -1,11 +1,11 @@
 """The weights that a fine-tuning starts from, and the images that these want."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import lambda_keras as lk
-from lambda_keras.weights import Preprocessor, catalog, loader
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.weights import Preprocessor, catalog, reference
+from lambda_keras.weights.reference import File, Tag
+from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models import source as model_source
 
 NONE = "none"
@@ -64,7 +64,7 @@ class Start:
         return "random weights"
 
 
-def find(model, weights, warm_start):
+def find(model: str, weights: str | None, warm_start: str | None) -> Start:
     """Finds the start; nothing is loaded.
 
     Args:
@@ -86,13 +86,13 @@ def find(model, weights, warm_start):
     if weights is None:
         weights = NONE if warm_start else "imagenet"
     if weights == NONE:
-        return Start(None, warm_start, loader.preprocessor_of(model))
+        return Start(None, warm_start, lk.applications.preprocessor_of(model))
     if warm_start:
         raise UserError(f"--weights and --warm-start exclude each other, got {weights} and {warm_start}")
     source = _find_source(model, weights)
     if source is None:
-        return Start(weights, None, loader.preprocessor_of(model))
-    if isinstance(source, model_source.SavedModel):
+        return Start(weights, None, lk.applications.preprocessor_of(model))
+    if isinstance(source, model_source.KerasFile):
         # Of a run folder the file in it.
         weights = source.name
     published = source.published
@@ -102,16 +102,13 @@ def find(model, weights, warm_start):
 
 def _find_source(model, weights):
     """The `ModelSource` of weights; `None` for a lone file, which tells nothing of its images."""
-    # Before any look at the disk: a folder may have the name of a tag.
-    if loader.is_tag(weights):
-        if not catalog.tags(model):
-            raise UserError(
-                f"no weights of {model} are published; start from your own (--weights PATH or hf://owner/repository) "
-                f"or at random (--weights {NONE}), or take one of {', '.join(lk.list_models(pretrained=True))}"
-            )
-        return model_source.find(model, weights)
-    source = model_source.origin(weights)
-    # A checkpoint of TensorFlow is named without the ending of its index.
-    if source is None and not (Path(weights).is_file() or Path(f"{weights}.index").is_file()):
+    with errors_of_weights():
+        found = reference.parse(weights, model)
+    if isinstance(found, Tag) and not catalog.tags(model):
+        raise UserError(
+            f"no weights of {model} are published; start from your own (--weights PATH or hf://owner/repository) "
+            f"or at random (--weights {NONE}), or take one of {', '.join(lk.list_models(pretrained=True))}"
+        )
+    if isinstance(found, File) and not found.path.is_file():
         raise UserError(f"no such file: {weights}; --weights takes a tag, a path, hf://owner/repository or {NONE}")
-    return source
+    return model_source.origin(found)

@@ -12,9 +12,10 @@ class Classifier:
     """A classifier of uint8 images, loaded together with the record that says how it wants them.
 
     Args:
-        source: What `lambda_keras.zoo.models.source.find` takes: a run folder, a file, a shared folder or a name.
+        source: A `lambda_keras.zoo.models.source.ModelSource`, or what `find` there takes: a run folder, a file, a
+            shared folder or a name.
         image_size: Side of the images that it will be given, by default the record's.
-        weights: For a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
+        weights: For the name of a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
 
     Attributes:
         name: What the model is called in messages.
@@ -33,20 +34,21 @@ class Classifier:
     """
 
     def __init__(self, source, image_size=None, weights=None):
-        source = model_source.find(source, weights)
+        if not isinstance(source, model_source.ModelSource):
+            source = model_source.find(source, weights)
         self.name, self.folder, self.record = source.name, source.folder, source.record()
         if image_size is not None:
-            self.record.data(image_size=image_size)  # Checks the bounds.
+            self.record.with_preprocessing(image_size=image_size)  # Checks the bounds.
         self.model = source.load(image_size)
         *sides, channels = self.model.input_shape[1:]
         classes = self.model.output_shape[-1]
-        if (self.record.channels, len(self.record.class_names)) != (channels, classes):
+        if (self.record.preprocessor.channels, len(self.record.class_names)) != (channels, classes):
             raise UserError(
-                f"the record of {self.name} is of another model: it has {self.record.channels} channels and "
-                f"{len(self.record.class_names)} classes, the model has {channels} and {classes}; copy the record of "
-                "this model"
+                f"the record of {self.name} is of another model: it has {self.record.preprocessor.channels} channels "
+                f"and {len(self.record.class_names)} classes, the model has {channels} and {classes}; copy the record "
+                "of this model"
             )
-        image_size = image_size or self.record.image_size
+        image_size = image_size or self.record.preprocessor.image_size
         if any(side not in (None, image_size) for side in sides):
             raise UserError(
                 f"the record of {self.name} is of another model: its images are {image_size}x{image_size}, the model "
@@ -77,5 +79,6 @@ class Classifier:
         return probabilities
 
     def _classify_images(self, images):
-        images = lk.preprocess_input(images, mean=self.record.mean, std=self.record.std)
+        preprocessor = self.record.preprocessor
+        images = lk.preprocess_input(images, mean=preprocessor.mean, std=preprocessor.std)
         return tf.cast(self.model(images, training=False), tf.float32)

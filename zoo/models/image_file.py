@@ -1,4 +1,4 @@
-"""One image, as a model's record wants it."""
+"""One image, as a model wants it."""
 
 from pathlib import Path
 
@@ -8,12 +8,12 @@ from lambda_keras.zoo.data import preprocessing
 from lambda_keras.zoo.errors import UserError
 
 
-def read_image(path, record):
-    """Reads an image file as the record says that it is evaluated.
+def read_image(path, preprocessor):
+    """Reads an image file as a model wants it in evaluation.
 
     Args:
         path: A JPEG, PNG, BMP or GIF file; of an animation, the first frame counts.
-        record: A `lambda_keras.zoo.models.record.Record`.
+        preprocessor: The model's `lambda_keras.weights.Preprocessor`.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
@@ -25,16 +25,16 @@ def read_image(path, record):
         encoded = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return prepare_image(encoded, record, path)
+    return prepare_image(encoded, preprocessor, path)
 
 
-def prepare_image(encoded, record, name):
-    """Decodes, crops and resizes an image as the record says that it is evaluated.
+def prepare_image(encoded, preprocessor, name):
+    """Decodes, crops and resizes an image as a model wants it in evaluation.
 
     Args:
         encoded: The bytes of a JPEG, PNG, BMP or GIF file, or an image that is decoded: uint8
-            `[height, width, channels]` with the channels of the record.
-        record: A `lambda_keras.zoo.models.record.Record`.
+            `[height, width, channels]` with the model's channels.
+        preprocessor: The model's `lambda_keras.weights.Preprocessor`.
         name: What to call it in the message.
 
     Returns:
@@ -44,8 +44,10 @@ def prepare_image(encoded, record, name):
         UserError: It cannot be decoded.
     """
     try:
-        image = preprocessing.decode(encoded, record.channels)
+        image = preprocessing.decode(encoded, preprocessor.channels)
     except tf.errors.InvalidArgumentError as error:
         raise UserError(f"cannot decode {name}: it is damaged, or not a JPEG, PNG, BMP or GIF file") from error
-    image = preprocessing.evaluation_crop(image, record.image_size, record.evaluation_crop, record.interpolation)
+    image = preprocessing.evaluation_crop(
+        image, preprocessor.image_size, preprocessor.evaluation_crop, preprocessor.interpolation
+    )
     return image.numpy()

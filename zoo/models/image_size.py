@@ -1,10 +1,11 @@
 """A model for images of another size than those it was made for."""
 
-import sys
+import warnings
 
 import keras
 
 from lambda_keras.weights.assignment import assign, variables_by_name
+from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.weights.transfer import adapt
 from lambda_keras.zoo.errors import UserError
 
@@ -12,7 +13,7 @@ from lambda_keras.zoo.errors import UserError
 def with_image_size(model, image_size, name):
     """Makes a model of the same layers and weights for images of another size.
 
-    Position tables of a global scope are resized, which is told on stderr; all other weights stay as they are.
+    Position tables of a global scope are resized, and a `WeightsWarning` says so; all other weights stay as they are.
 
     Args:
         model: A classifier, as `lambda_keras.zoo.models.loading.load_classifier` returns it.
@@ -37,5 +38,5 @@ def with_image_size(model, image_size, name):
             f"{name} takes images of {height}x{width} only, got {image_size}x{image_size}: {error}"
         ) from error
     if not report.is_exact:
-        print(report, file=sys.stderr)
+        warnings.warn(str(report), WeightsWarning, stacklevel=2)
     return resized

@@ -6,34 +6,149 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
 from lambda_keras.atomic import replacing
+from lambda_keras.weights import Preprocessor
+from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.recipe import FILES_OF_USERS, Data
+from lambda_keras.zoo.recipe import Data
 
 
-class Record(BaseModel):
+@dataclasses.dataclass(frozen=True)
+class TrainedOn:
+    """The images that a model was trained on.
+
+    Attributes:
+        dataset: The dataset's name, as in the recipe.
+        train: Split expression of the training part; `None` for the dataset's default, here and below.
+        validation: The same of the validation part.
+        test: The same of the test part.
+        validation_fraction: Share of the training part that was held back for validation.
+    """
+
+    dataset: str
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    validation_fraction: float = Data.model_fields["validation_fraction"].default
+
+
+@dataclasses.dataclass(frozen=True)
+class Record:
     """What must be known beside a model's file to evaluate it, or to predict with it.
 
     Attributes:
         model: The model's name in `lambda_keras.list_models()`.
-        image_size: Side of the model's images in pixels.
-        evaluation_crop: Share of the side that the central crop keeps.
-        interpolation: How images are resized.
-        mean: Mean of each channel on the scale 0 to 1, for `lambda_keras.preprocess_input`.
-        std: Standard deviation of each channel on the same scale.
-        channels: Channels of an image.
+        preprocessor: How the model wants its images, a `lambda_keras.weights.Preprocessor`.
         class_names: The name of each label, in order.
-        dataset: The dataset's name, as in the recipe; `None` for a shared model, which does not tell it.
-        train_split: Split expression of the training part; `None` for the dataset's default, here and below.
-        validation_split: The same of the validation part.
-        test_split: The same of the test part.
-        validation_fraction: Share of the training part that was held back for validation.
+        trained_on: A `TrainedOn`; `None` for a shared model, which does not tell it.
+
+    Raises:
+        UserError: A value is outside the bounds that `lambda_keras.zoo.recipe.Data` sets, or of another kind.
 
     Example:
-        >>> record = Record.of(recipe, dataset)  # doctest: +SKIP
+        >>> record = Record("lambda_resnet_tiny", Preprocessor(32, mean=(0.3,), std=(0.4,)), "0123456789")
         >>> record.write("runs/digits/record.json")  # doctest: +SKIP
-        >>> Record.read("runs/digits/record.json").image_size  # doctest: +SKIP
-        32
+        >>> Record.read("runs/digits/record.json") == record  # doctest: +SKIP
+        True
     """
+
+    model: str
+    preprocessor: Preprocessor
+    class_names: tuple[str, ...]
+    trained_on: TrainedOn | None = None
+
+    def __post_init__(self):
+        """Refuses what no image can be prepared or named with."""
+        object.__setattr__(self, "class_names", tuple(self.class_names))
+        try:
+            _File.of(self)
+        except ValidationError as error:
+            raise UserError(f"the record of {self.model}: {_explain(error)}") from error
+        self.data()
+
+    @classmethod
+    def of(cls, recipe, dataset):
+        """Makes the record of a model that is trained with this recipe.
+
+        Args:
+            recipe: The `lambda_keras.zoo.recipe.Recipe`.
+            dataset: What `lambda_keras.zoo.data.catalog.load(recipe.data)` returns.
+        """
+        data = recipe.data
+        return cls(
+            recipe.model.name,
+            Preprocessor(data.image_size, data.evaluation_crop, data.interpolation, dataset.mean, dataset.std),
+            dataset.class_names,
+            TrainedOn(data.name, data.train, data.validation, data.test, data.validation_fraction),
+        )
+
+    @property
+    def dataset(self):
+        """The name of the dataset that the model was trained on; `None` where that is not known."""
+        return self.trained_on and self.trained_on.dataset
+
+    def with_preprocessing(self, **changes):
+        """Makes the record of a model that is given images of another kind.
+
+        Args:
+            **changes: Attributes of the `lambda_keras.weights.Preprocessor` that differ.
+
+        Raises:
+            UserError: A value is out of bounds.
+
+        Example:
+            >>> record.with_preprocessing(image_size=64).preprocessor.image_size  # doctest: +SKIP
+            64
+        """
+        values = {**dataclasses.asdict(self.preprocessor), **changes}
+        return dataclasses.replace(self, preprocessor=_preprocessor(self.model, values))
+
+    def data(self, dataset=None):
+        """Returns the `Data` of a recipe with which the catalog and the input pipeline give the images of evaluation.
+
+        Args:
+            dataset: The dataset's name, if not that of the record; it is needed, before images are loaded, where the
+                record has none. Another dataset has its own default splits.
+        """
+        images = self.trained_on or TrainedOn("unknown")
+        if dataset not in (None, images.dataset):
+            # Split expressions are of the record's own dataset.
+            images = TrainedOn(dataset, validation_fraction=images.validation_fraction)
+        values = dataclasses.asdict(images)
+        values["name"] = values.pop("dataset")
+        if catalog.source_of(images.dataset).takes_channels:
+            values["channels"] = self.preprocessor.channels
+        return _data(self.model, dataclasses.asdict(self.preprocessor), **values)
+
+    def write(self, path):
+        """Writes the record as JSON; an older file is replaced once the new one is whole."""
+        with replacing(path) as partial:
+            partial.write_text(_File.of(self).model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+    @classmethod
+    def read(cls, path):
+        """Reads a record.
+
+        Args:
+            path: A file that `write` wrote.
+
+        Raises:
+            UserError: There is no such file, or it is damaged, or a value is unknown, missing or out of bounds.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise UserError(
+                f"no such file: {path}; it says how the model beside it wants its images: `lambda-zoo train` writes "
+                "it, copy it together with the model"
+            )
+        try:
+            file = _File.model_validate_json(path.read_bytes())
+        except ValidationError as error:
+            raise UserError(f"{path} is damaged: {_explain(error)}; copy it from the run again") from error
+        return file.record()
+
+
+class _File(BaseModel):
+    """What stands in `record.json`, flat and in this order."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -58,119 +173,43 @@ class Record(BaseModel):
         return self
 
     @classmethod
-    def of(cls, recipe, dataset):
-        """Makes the record of a model that is trained with this recipe.
-
-        Args:
-            recipe: The `lambda_keras.zoo.recipe.Recipe`.
-            dataset: What `lambda_keras.zoo.data.catalog.load(recipe.data)` returns.
-        """
-        data = recipe.data
+    def of(cls, record):
+        trained_on = record.trained_on
         return cls(
-            model=recipe.model.name,
-            image_size=data.image_size,
-            evaluation_crop=data.evaluation_crop,
-            interpolation=data.interpolation,
-            mean=dataset.mean,
-            std=dataset.std,
-            channels=dataset.channels,
-            class_names=dataset.class_names,
-            dataset=data.name,
-            train_split=data.train,
-            validation_split=data.validation,
-            test_split=data.test,
-            validation_fraction=data.validation_fraction,
+            model=record.model,
+            **dataclasses.asdict(record.preprocessor),
+            channels=record.preprocessor.channels,
+            class_names=record.class_names,
+            dataset=record.dataset,
+            train_split=trained_on and trained_on.train,
+            validation_split=trained_on and trained_on.validation,
+            test_split=trained_on and trained_on.test,
+            validation_fraction=trained_on.validation_fraction if trained_on else TrainedOn.validation_fraction,
         )
 
-    @classmethod
-    def of_preprocessor(cls, preprocessor, model, class_names, dataset=None, test_split=None):
-        """Makes the record of a model that was not trained here.
+    def record(self):
+        trained_on = None
+        if self.dataset is not None:
+            splits = {"train": self.train_split, "validation": self.validation_split, "test": self.test_split}
+            trained_on = TrainedOn(self.dataset, **splits, validation_fraction=self.validation_fraction)
+        fields = (field.name for field in dataclasses.fields(Preprocessor))
+        values = {name: getattr(self, name) for name in fields}
+        return Record(self.model, _preprocessor(self.model, values), self.class_names, trained_on)
 
-        Args:
-            preprocessor: The `lambda_keras.weights.Preprocessor` that goes with its weights.
-            model: The model's name.
-            class_names: The name of each label, in order.
-            dataset: The dataset's name, if known.
-            test_split: Split expression of the images on which it is evaluated, if not the dataset's default.
 
-        Raises:
-            UserError: A value is outside the bounds that `lambda_keras.zoo.recipe.Data` sets, or of another kind.
-        """
-        try:
-            record = cls(
-                **dataclasses.asdict(preprocessor),
-                model=model,
-                channels=len(preprocessor.mean),
-                class_names=class_names,
-                dataset=dataset,
-                train_split=None,
-                validation_split=None,
-                test_split=test_split,
-                validation_fraction=Data.model_fields["validation_fraction"].default,
-            )
-        except ValidationError as error:
-            raise UserError(f"the record of {model}: {_explain(error)}") from error
-        record.data()  # Checks the bounds, which are the recipe's.
-        return record
+def _preprocessor(model, values):
+    # First the recipe's bounds, which are the narrower ones, and whose message names the key.
+    _data(model, values, name="unknown")
+    return Preprocessor(**values)
 
-    def data(self, **changes):
-        """Returns the `Data` of a recipe with which the catalog and the input pipeline give the images of evaluation.
 
-        Args:
-            **changes: Fields of `lambda_keras.zoo.recipe.Data` that differ from the record; `name` must be among them
-                where the record has no dataset, before images are loaded. Another dataset has its own default splits.
-
-        Raises:
-            UserError: A value is outside the bounds that `lambda_keras.zoo.recipe.Data` sets.
-
-        Example:
-            >>> record.data(image_size=64).image_size  # doctest: +SKIP
-            64
-        """
-        name = changes.get("name", self.dataset)
-        # Split expressions are of the record's own dataset.
-        splits = (self.train_split, self.validation_split, self.test_split) if name == self.dataset else (None,) * 3
-        values = {
-            "name": name or "unknown",
-            **dict(zip(("train", "validation", "test"), splits, strict=True)),
-            "validation_fraction": self.validation_fraction,
-            "image_size": self.image_size,
-            "evaluation_crop": self.evaluation_crop,
-            "interpolation": self.interpolation,
-            "channels": self.channels if name in FILES_OF_USERS else None,
-        }
-        try:
-            return Data(**{**values, **changes})
-        except ValidationError as error:
-            raise UserError(f"the images of {self.model}: {_explain(error)}") from error
-
-    def write(self, path):
-        """Writes the record as JSON; an older file is replaced once the new one is whole."""
-        with replacing(path) as partial:
-            partial.write_text(self.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-    @classmethod
-    def read(cls, path):
-        """Reads a record.
-
-        Args:
-            path: A file that `write` wrote.
-
-        Raises:
-            UserError: There is no such file, or it is damaged, or a value is unknown, missing or out of bounds.
-        """
-        path = Path(path)
-        if not path.is_file():
-            raise UserError(
-                f"no such file: {path}; it says how the model beside it wants its images: `lambda-zoo train` writes "
-                "it, copy it together with the model"
-            )
-        try:
-            record = cls.model_validate_json(path.read_bytes())
-        except ValidationError as error:
-            raise UserError(f"{path} is damaged: {_explain(error)}; copy it from the run again") from error
-        record.data()  # Checks the bounds, which are the recipe's.
-        return record
+def _data(model, preprocessing, **values):
+    """The `Data` of values and of a preprocessor's values, with the line of an error."""
+    shared = {name: preprocessing[name] for name in ("image_size", "evaluation_crop", "interpolation")}
+    try:
+        return Data(**shared, **values)
+    except ValidationError as error:
+        raise UserError(f"the images of {model}: {_explain(error)}") from error
 
 
 def _explain(error):
@@ -181,7 +220,7 @@ def _explain(error):
 def _explain_problem(problem):
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {name} (allowed: {', '.join(Record.model_fields)})"
+        return f"unknown key {name} (allowed: {', '.join(_File.model_fields)})"
     if problem["type"] == "missing":
         return f"{name} is missing"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")

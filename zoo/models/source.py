@@ -5,34 +5,31 @@ repository of the Hugging Face Hub, or a registered architecture with weights.
 """
 
 import abc
-import dataclasses
 import functools
 import re
-import sys
+import warnings
+from collections.abc import Sequence
 from pathlib import Path
+
+import keras
 
 import lambda_keras as lk
 from lambda_keras.applications import imagenet
-from lambda_keras.weights import Preprocessor, catalog, loader, pretrained
-from lambda_keras.weights.hub_name import PREFIX, is_hub_name, split_hub_name
+from lambda_keras.weights import Preprocessor, catalog, loader, pretrained, reference
+from lambda_keras.weights.errors import WeightsWarning
+from lambda_keras.weights.reference import Checkpoint, File, Folder, Hub, Tag
 from lambda_keras.weights.row import WeightsRecord
 from lambda_keras.zoo import run_folder
+from lambda_keras.zoo.data.catalog import of_published
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models.image_size import with_image_size
 from lambda_keras.zoo.models.loading import check_backend, check_classifier, load_classifier
-from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.models.record import Record, TrainedOn
 
 EXPECTED = (
     "a model is a .keras file, a folder of a run or of save_pretrained, hf://owner/repository[@revision], or a name of "
     "`lambda-zoo models`, such as lambda_resnet50ts"
 )
-# The datasets of the catalog of weights, as `lambda_keras.zoo.data.catalog` calls them, and the split with the
-# published accuracy where it is not the default one.
-DATASETS = {
-    "imagenet": ("imagenet2012", "validation"),
-    "fashion_mnist": ("fashion_mnist",),
-    "digits": ("digits",),
-}
 
 
 class ModelSource(abc.ABC):
@@ -51,7 +48,7 @@ class ModelSource(abc.ABC):
     published: WeightsRecord | None = None
 
     @abc.abstractmethod
-    def record(self):
+    def record(self) -> Record:
         """Returns the `lambda_keras.zoo.models.record.Record`.
 
         Raises:
@@ -59,7 +56,7 @@ class ModelSource(abc.ABC):
         """
 
     @abc.abstractmethod
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Returns the `lambda_keras.weights.Preprocessor` and the names of the classes, or `None` for these.
 
         Raises:
@@ -67,7 +64,7 @@ class ModelSource(abc.ABC):
         """
 
     @abc.abstractmethod
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """Returns the `keras.Model`: images [batch, height, width, channels] in, probabilities [batch, classes] out.
 
         Args:
@@ -78,7 +75,7 @@ class ModelSource(abc.ABC):
         """
 
 
-class SavedModel(ModelSource):
+class KerasFile(ModelSource):
     """A `.keras` file, or a run folder with one; the record is the `record.json` beside it."""
 
     def __init__(self, path):
@@ -89,17 +86,16 @@ class SavedModel(ModelSource):
         self._record = self._file.with_name(run_folder.RECORD)
         self.has_record = self._record.exists()
 
-    def record(self):
+    def record(self) -> Record:
         """The record; see `ModelSource.record`."""
         return Record.read(self._record)
 
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Both, from the record; see `ModelSource.preprocessing`."""
         record = self.record()
-        fields = (field.name for field in dataclasses.fields(Preprocessor))
-        return Preprocessor(**{field: getattr(record, field) for field in fields}), record.class_names
+        return record.preprocessor, record.class_names
 
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
         return _resized(load_classifier(self._file), image_size, self.name)
 
@@ -107,23 +103,23 @@ class SavedModel(ModelSource):
 class SharedModel(ModelSource):
     """What `lambda_keras.save_pretrained` wrote, to a folder or for a repository of the Hub."""
 
-    def __init__(self, source):
-        self.name = str(source)
-        self.folder = _run_folder(self.name) if is_hub_name(self.name) else Path(source)
+    def __init__(self, place):
+        self._place, self.name = place, str(place)
+        self.folder = _run_folder(self.name) if isinstance(place, Hub) else place.path
 
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Both; see `ModelSource.preprocessing`."""
         with errors_of_weights():
-            return pretrained.read_preprocessor(self.name)
+            return pretrained.read_preprocessor(self._place)
 
-    def record(self):
+    def record(self) -> Record:
         """The record; see `ModelSource.record`."""
         preprocessor, class_names = self.preprocessing()
         if class_names is None:
             class_names = _numbers(self._model.output_shape[-1])
-        return Record.of_preprocessor(preprocessor, self.name, class_names)
+        return Record(self.name, preprocessor, class_names)
 
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
         return _resized(self._model, image_size, self.name)
 
@@ -141,8 +137,9 @@ class RegisteredModel(ModelSource):
 
     Args:
         architecture: Its name.
-        weights: What `lambda_keras.load_weights` takes.
-        row: The catalog's row of the weights; `None` of others.
+        weights: What `lambda_keras.weights.reference.parse` returned: published weights by their tag, or where others
+            are, among them another revision of a repository of the catalog.
+        row: The catalog's row of the weights or of their repository; `None` of others.
         name: What to call it in messages.
         origin: For weights without a row, the `ModelSource` that they are from, which knows their preprocessing and
             classes; `None` for a lone file, whose images are taken to be as the architecture's.
@@ -151,39 +148,46 @@ class RegisteredModel(ModelSource):
     def __init__(self, architecture, weights, row, name, origin=None):
         self._architecture, self._weights, self._row, self._origin = architecture, weights, row, origin
         # Another revision of a repository has other weights than the row.
-        self.published = row if row and weights == row.name else None
+        self.published = row if isinstance(weights, Tag) else None
         self.name, self.folder = name, _run_folder(name)
 
-    def preprocessing(self):
+    def preprocessing(self) -> tuple[Preprocessor, Sequence[str] | None]:
         """Both; see `ModelSource.preprocessing`."""
         if self._origin:
             return self._origin.preprocessing()
         if self._row and self._row.class_names:
             return self._preprocessor(), self._row.class_names
-        # The registry's models of so many classes are made for ImageNet.
-        if lk.applications.get_config(self._architecture).classes != 1000:
+        if not self._is_of_imagenet():
             return self._preprocessor(), None
         with errors_of_weights():
             return self._preprocessor(), tuple(identifier for identifier, _ in imagenet.class_names())
 
-    def record(self):
+    def record(self) -> Record:
         """The record; see `ModelSource.record`."""
         preprocessor, class_names = self.preprocessing()
         if self._row is None and self._origin is None:
-            print(
+            warnings.warn(
                 f"{self._weights} does not tell how its images were: they are taken as {self._architecture} wants them "
                 f"(mean {list(preprocessor.mean)}, std {list(preprocessor.std)}); a run folder or one of "
                 "save_pretrained tells it",
-                file=sys.stderr,
+                WeightsWarning,
+                stacklevel=2,
             )
         class_names = class_names or _numbers(lk.applications.get_config(self._architecture).classes)
-        dataset = DATASETS.get(self._row.dataset, ()) if self._row else ()
-        return Record.of_preprocessor(preprocessor, self._architecture, class_names, *dataset)
+        dataset, test = of_published(self._row.dataset) if self._row else (None, None)
+        trained_on = TrainedOn(dataset, test=test) if dataset else None
+        return Record(self._architecture, preprocessor, class_names, trained_on)
+
+    def _is_of_imagenet(self):
+        """Whether the classes are ImageNet's: by the row, or else because the architecture has as many by default."""
+        if self._row:
+            return self._row.dataset == "imagenet"
+        return lk.applications.get_config(self._architecture).classes == imagenet.CLASSES
 
     def _preprocessor(self):
-        return self._row.preprocessor if self._row else loader.preprocessor_of(self._architecture)
+        return self._row.preprocessor if self._row else lk.applications.preprocessor_of(self._architecture)
 
-    def load(self, image_size=None):
+    def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
         check_backend()
         # Once: an origin on the Hub is asked each time.
@@ -195,11 +199,11 @@ class RegisteredModel(ModelSource):
         model = lk.create_model(self._architecture, input_shape=shape, **({"classes": len(names)} if names else {}))
         with errors_of_weights():
             # Exactly, unlike `weights` of `create_model`: a classifier that stays random must not be evaluated.
-            lk.load_weights(model, self._weights, architecture=self._architecture)
+            loader.fill(model, self._weights)
         return model
 
 
-def find(source, weights=None):
+def find(source: str | Path, weights: str | None = None) -> ModelSource:
     """Finds a model; nothing is loaded or downloaded.
 
     Args:
@@ -217,66 +221,90 @@ def find(source, weights=None):
         >>> find("lambda_resnet50ts").name
         'lambda_resnet50ts.a1h_in1k'
     """
-    source = str(source)
     if weights is not None:
         if source not in lk.list_models():
             raise UserError(f"--weights is for a name of `lambda-zoo models` without a tag, got {source}")
-        return _registered(source, weights)
-    if is_hub_name(source):
-        return _of_hub(source)
-    architecture, _, tag = source.partition(".")
-    if architecture in lk.list_models() and tag != "keras" and not Path(source).exists():
-        return _registered(architecture, tag or _first_tag(architecture))
-    if (Path(source) / pretrained.CONFIG).is_file():
-        return SharedModel(source)
-    return SavedModel(Path(source))
+        with errors_of_weights():
+            found = reference.parse(weights, source)
+        if isinstance(found, Tag):
+            return _published(found)
+        return RegisteredModel(source, found, None, f"{source} with {found}", origin(found))
+    found = parse(source)
+    return _published(found) if isinstance(found, Tag) else _at(found)
 
 
-def _registered(architecture, weights):
-    if not loader.is_published(weights) or is_hub_name(weights):
-        return RegisteredModel(architecture, weights, None, f"{architecture} with {weights}", origin(weights))
+def parse(source: str | Path) -> Tag | Hub | Folder | File | Checkpoint:
+    """Says what the argument of a command means that names a model: beside files, a path that exists wins over a name.
+
+    Args:
+        source: As of `find`.
+
+    Returns:
+        As of `lambda_keras.weights.reference.parse`: a `Tag` is of a registered model.
+
+    Raises:
+        UserError: It starts like a repository of the Hub, and is none.
+    """
     with errors_of_weights():
-        row = loader.find_record(weights, architecture)
-    return RegisteredModel(architecture, row.name, row, row.name)
+        found = reference.parse(source)
+    if isinstance(found, Tag) and (found.model not in lk.list_models() or Path(source).exists()):
+        return reference.of_path(source)
+    return found
 
 
-def origin(weights):
+def origin(found: Tag | Hub | Folder | File | Checkpoint) -> ModelSource | None:
     """Finds the model that weights are from, which knows how its images were and what its classes are.
 
     Args:
-        weights: A path or `hf://owner/repository[@revision]`; no tag.
+        found: What `lambda_keras.weights.reference.parse` returned for the weights.
 
     Returns:
         A `ModelSource`; `None` for a lone file, which tells nothing of its images, or where there is none.
 
     Raises:
-        UserError: A folder has no model.
+        UserError: A folder has no model, or there are no such published weights.
     """
-    path = Path(weights)
-    if is_hub_name(weights) or path.is_dir():
-        return find(weights)
-    return SavedModel(path) if path.is_file() and path.with_name(run_folder.RECORD).is_file() else None
+    match found:
+        case Tag():
+            return _published(found)
+        case Hub() | Folder():
+            return _at(found)
+        case File(path) if path.is_file() and path.with_name(run_folder.RECORD).is_file():
+            return KerasFile(path)
+    return None
 
 
-def _first_tag(architecture):
-    tags = catalog.tags(architecture)
-    if not tags:
+def _published(found: Tag) -> ModelSource:
+    """The model of published weights; without a tag, of the first."""
+    tags = catalog.tags(found.model)
+    if not (found.tag or tags):
         raise UserError(
-            f"{architecture} is an architecture only: no weights of it are published; give your own with --weights, or "
+            f"{found.model} is an architecture only: no weights of it are published; give your own with --weights, or "
             f"take one of {', '.join(lk.list_models(pretrained=True))}"
         )
-    return tags[0]
-
-
-def _of_hub(source):
     with errors_of_weights():
-        repository, revision = split_hub_name(source)
-    row = next((row for row in catalog.records() if row.repository == repository), None)
+        row = catalog.find(found.model, found.tag or tags[0])
+    return RegisteredModel(row.model, Tag(row.model, row.tag), row, row.name)
+
+
+def _at(found: Hub | Folder | File | Checkpoint) -> ModelSource:
+    """The model in a repository of the Hub, in a folder or in a file."""
+    match found:
+        case Hub():
+            return _of_hub(found)
+        case Folder(path):
+            return SharedModel(found) if found.is_shared else KerasFile(path)
+        case _:
+            return KerasFile(found.path)
+
+
+def _of_hub(found: Hub) -> ModelSource:
+    row = next((row for row in catalog.records() if row.repository == found.repository), None)
     if row is None:
-        return SharedModel(source)
+        return SharedModel(found)
     # The catalog's hash is that of its own revision.
-    weights = row.name if revision in (None, row.revision) else source
-    return RegisteredModel(row.model, weights, row, source)
+    weights = Tag(row.model, row.tag) if found.revision in (None, row.revision) else found
+    return RegisteredModel(row.model, weights, row, str(found))
 
 
 def _resized(model, image_size, name):
@@ -285,7 +313,7 @@ def _resized(model, image_size, name):
 
 def _run_folder(name):
     """A folder beside those of `lambda-zoo train`, for what has no folder of its own."""
-    return Path("runs", re.sub(r"[^\w.@]+", "-", name.removeprefix(PREFIX)))
+    return Path("runs", re.sub(r"[^\w.@]+", "-", name.removeprefix(reference.HUB)))
 
 
 def _numbers(classes):

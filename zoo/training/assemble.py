@@ -55,7 +55,11 @@ def load_start(model, recipe):
     with errors_of_weights():
         if start.weights is not None:
             report = lk.load_weights(
-                model, start.weights, adapt=True, architecture=start.name, fresh_classifier=start.fresh_classifier
+                model,
+                start.weights,
+                fit="adapt",
+                classifier="fresh" if start.fresh_classifier else "keep",
+                architecture=start.name,
             )
         elif start.warm_start is not None:
             report = lk.warm_start(model, start.warm_start)

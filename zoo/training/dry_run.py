@@ -6,9 +6,7 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
-from lambda_keras.zoo.data import catalog, idx_files, tfds
-from lambda_keras.zoo.data.known_sizes import add_known_splits
-from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training import assemble, averages, memory
 from lambda_keras.zoo.training.trainer import images_per_pass
@@ -46,7 +44,8 @@ def dry_run(recipe, data_dir=None, replicas=1):
         raise UserError(f"--replicas must be at least 1, got {replicas}")
     training = recipe.training
     images = images_per_pass(training, replicas)
-    dataset, remark = _dataset(recipe.data, data_dir)
+    dataset, is_here = catalog.without_download(recipe.data, data_dir)
+    remark = "" if is_here else f" ({recipe.data.name} is not prepared here)"
     is_known = dataset.train is not None
     if not is_known:
         # One step an epoch, which only the schedule gets to see.
@@ -86,20 +85,3 @@ def _steps(training, steps_per_epoch):
     return (
         f"{steps_per_epoch:,} an epoch, {steps:,} in {training.epochs} epochs ({steps * training.batch_size:,} images)"
     )
-
-
-def _dataset(data, data_dir):
-    """Returns what is known of a recipe's dataset without a download, and a remark on where that comes from.
-
-    Parts whose size is unknown are `None`.
-    """
-    if data.name in ("digits", "image_folder") or (data.name == "fashion_mnist" and idx_files.are_in(data_dir)):
-        return catalog.load(data, data_dir), ""
-    builder = tfds.find_builder(data.name, data_dir)
-    if builder.is_prepared():
-        return catalog.load(data, data_dir), ""
-    add_known_splits(builder)
-    parts = tfds.splits_of(builder, data) if builder.info.splits else (None, None, None)
-    # Mean and standard deviation do not matter here.
-    facts = Dataset(data.name, tfds.classes_of(builder), tfds.channels_of(builder), (), (), *parts)
-    return facts, f" ({data.name} is not prepared here)"

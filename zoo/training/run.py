@@ -27,7 +27,7 @@ from lambda_keras.zoo.training.trainer import CORRECT, IMAGES, LOSS, UNREADABLE
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
 
 
-def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=True, is_last=True):
+def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=True, is_last=True, dataset=None):
     """Trains the recipe's model, evaluates it once on the test split and writes the run folder.
 
     A run that was stopped goes on from its newest checkpoint, with the same numbers as if it had not been stopped.
@@ -45,6 +45,8 @@ def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=Tr
         verbose: Whether to show the progress.
         is_last: Whether the training is whole. Otherwise another one starts from its model: the test split is not
             looked at, and there are neither `test.npz` nor pictures.
+        dataset: What `lambda_keras.zoo.data.catalog.load` made of the recipe's data and `data_dir`, if it is loaded
+            already.
 
     Returns:
         The accuracy on the test split, 0..1; `None` if that was not looked at.
@@ -61,7 +63,7 @@ def train(recipe, out, data_dir=None, strategy=None, overwrite=False, verbose=Tr
         raise UserError("training.xla is for --strategy default; a TPU always compiles with XLA, the others cannot")
     if not overwrite:
         run_folder.check(out, recipe)
-    dataset = catalog.load(recipe.data, data_dir)
+    dataset = dataset or catalog.load(recipe.data, data_dir)
     is_new = overwrite or tf.train.latest_checkpoint(Path(out, run_folder.CHECKPOINTS)) is None
     with StopFlag() as stop:
         trainer = assemble.build_trainer(recipe, dataset, strategy, stop.raised, is_new)

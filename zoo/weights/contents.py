@@ -3,13 +3,13 @@
 import dataclasses
 import io
 import zipfile
-from pathlib import Path
 
 import numpy as np
 
+from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats import hdf5, open_file, safetensors, timm
-from lambda_keras.weights.formats.pickles import refuse_pickle
-from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.weights.formats.open_file import Format
+from lambda_keras.zoo.errors import UserError
 
 
 class DamagedError(UserError):
@@ -47,23 +47,23 @@ def read(path):
         UserError: There is no such file, or it is a pickle or of an unknown format.
         DamagedError: It cannot be read.
     """
-    path = Path(path)
-    index = path if path.suffix == ".index" else path.with_name(f"{path.name}.index")
-    if index.is_file():
-        return _reading(index.with_suffix(""), "TensorFlow checkpoint", _read_checkpoint)
-    with errors_of_weights():
-        refuse_pickle(path)
-    if not path.is_file():
-        raise UserError(f"no such file: {path}, and no such name in the catalog of weights")
-    if path.suffix == ".safetensors":
-        contents = _reading(path, "safetensors", safetensors.read_safetensors)
-        kind = "timm's names" if timm.is_timm(contents.tensors) else "names of this package"
-        return dataclasses.replace(contents, format=f"safetensors, {kind}")
-    if path.suffix == ".h5":
-        kind = ".weights.h5 of Keras 3" if path.name.endswith(".weights.h5") else "HDF5"
-        return _reading(path, kind, _read_h5)
-    if path.suffix == ".keras":
-        return _reading(path, ".keras", _read_keras)
+    try:
+        kind, path = open_file.recognise(path)
+    except FileNotFoundError as error:
+        raise UserError(f"no such file: {path}, and no such name in the catalog of weights") from error
+    except WeightsError as error:
+        raise UserError(error) from error
+    match kind:
+        case Format.CHECKPOINT:
+            return _reading(path, kind.value, _read_checkpoint)
+        case Format.SAFETENSORS:
+            contents = _reading(path, kind.value, safetensors.read_safetensors)
+            names = "timm's names" if timm.is_timm(contents.tensors) else "names of this package"
+            return dataclasses.replace(contents, format=f"{kind.value}, {names}")
+        case Format.WEIGHTS_H5 | Format.H5:
+            return _reading(path, kind.value, _read_h5)
+        case Format.KERAS:
+            return _reading(path, kind.value, _read_keras)
     raise UserError(f"{path} is of no format that is read here: {open_file.FORMATS}, or an .h5 file")
 
 

@@ -5,11 +5,9 @@ from pathlib import Path
 
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
-from lambda_keras.weights import loader
+from lambda_keras.weights import loader, reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
-from lambda_keras.weights.hub_name import is_hub_name
-from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models import source as model_source
 
@@ -33,7 +31,9 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         UserError: The weights are missing, damaged or of another model, or `out` exists or cannot be written.
     """
     out = Path(out)
-    write = lk.export_to_timm if to_timm else _writer(out, model, source)
+    with errors_of_weights():
+        found = reference.parse(source, model)
+    write = lk.export_to_timm if to_timm else _writer(out, found)
     if to_timm and out.suffix != ".safetensors":
         raise UserError(f"--to timm writes a .safetensors file, got {out}")
     if out.exists() and not overwrite:
@@ -44,7 +44,7 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
     except ValueError as error:
         raise UserError(error) from error
     with errors_of_weights():
-        report = lk.load_weights(network, source, architecture=model)
+        report = loader.fill(network, found)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         with errors_of_weights():
@@ -54,8 +54,8 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
     print(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
 
 
-def _writer(out, model, source):
-    """The function from a model and a path that writes what the path's ending says."""
+def _writer(out, found):
+    """The function from a model and a path that writes what the path's ending says, of the weights found."""
     if out.suffix == ".safetensors":
         return _write_safetensors
     if out.name.endswith(".weights.h5"):
@@ -63,7 +63,7 @@ def _writer(out, model, source):
     if out.suffix == ".keras":
         return _write_keras
     if not out.suffix:
-        return lambda network, folder: _write_folder(network, folder, *_preprocessing(model, source))
+        return lambda network, folder: _write_folder(network, folder, *_preprocessing(found))
     raise UserError(f"{EXPECTED}; got {out}")
 
 
@@ -88,13 +88,7 @@ def _write_folder(network, folder, preprocessor, class_names):
     lk.save_pretrained(network, folder, preprocessor, class_names)
 
 
-def _preprocessing(model, source):
+def _preprocessing(found):
     """The `Preprocessor` and the class names that go with weights; for a plain file `(None, None)`."""
-    has_record = source.endswith(".keras") and Path(source).with_name(run_folder.RECORD).is_file()
-    if is_hub_name(source) or Path(source).is_dir() or has_record:
-        found = model_source.find(source)
-    elif loader.is_published(source):
-        found = model_source.find(model, source)
-    else:
-        return None, None
-    return found.preprocessing()
+    origin = model_source.origin(found)
+    return origin.preprocessing() if origin else (None, None)

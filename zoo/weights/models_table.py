@@ -34,7 +34,7 @@ def weights_state(model):
     records = [catalog.find(model, tag) for tag in catalog.tags(model)]
     if records:
         return "; ".join(map(_describe, records))
-    sizes = ", ".join(record.tag for record in catalog.warm_starts(model))
+    sizes = ", ".join(record.tag for record in catalog.warm_starts(lk.applications.get_config(model).warm_start))
     return f"architecture only; warm start: resnet_rs ({sizes})" if sizes else "architecture only"
 
 

@@ -1,36 +1,35 @@
 """`lambda-zoo weights show`: all that is known of published weights, or all that is in a file."""
 
 import dataclasses
-from pathlib import Path
 
 from lambda_keras.weights import pretrained
+from lambda_keras.weights.reference import Folder, Tag
 from lambda_keras.zoo.command_line import print_table
 from lambda_keras.zoo.errors import errors_of_weights
-from lambda_keras.zoo.weights import contents
-from lambda_keras.zoo.weights.fetch import describe_hash
-from lambda_keras.zoo.weights.names import find_record, is_name
+from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.weights import contents, rows
 
 
 def show(source):
     """Prints a row of the catalog, or what is in a file or in a folder.
 
     Args:
-        source: What `lambda_keras.zoo.weights.names.find_record` takes, a folder of `save_pretrained`, or a file of
-            weights.
+        source: `model.tag` or `model`, a folder of `save_pretrained`, or a file of weights.
 
     Raises:
         UserError: There is no such thing, or it is damaged.
     """
-    if is_name(source):
-        _show_record(find_record(source))
-    elif Path(source).is_dir():
-        with errors_of_weights():
-            preprocessor, class_names = pretrained.read_preprocessor(source)
-            weights = pretrained.weights_file(source)
-        _print_facts(dataclasses.asdict(preprocessor) | {"classes": ", ".join(class_names or ("no names",))})
-        _show_file(weights)
-    else:
-        _show_file(Path(source))
+    match model_source.parse(source):
+        case Tag() as name:
+            _show_record(rows.find(name))
+        case Folder() as folder:
+            with errors_of_weights():
+                preprocessor, class_names = pretrained.read_preprocessor(folder)
+                weights = pretrained.weights_file(folder)
+            _print_facts(dataclasses.asdict(preprocessor) | {"classes": ", ".join(class_names or ("no names",))})
+            _show_file(weights)
+        case file:
+            _show_file(file.path)
 
 
 def _show_record(record):
@@ -41,7 +40,7 @@ def _show_record(record):
         "format": record.format,
         "file": _place(record),
         "size": size,
-        "hash": describe_hash(record),
+        "hash": rows.describe_hash(record),
         "licence": record.license,
         "source": record.source,
         "dataset": f"{record.dataset}, {record.classes} classes",
@@ -70,8 +69,8 @@ def _show_file(path):
     parameters = sum(tensor.size for tensor in found.tensors.values())
     _print_facts({"file": path, "format": found.format, "tensors": len(found.tensors), "values": f"{parameters:,}"})
     print()
-    rows = [(name, str(list(tensor.shape)), str(tensor.dtype)) for name, tensor in found.tensors.items()]
-    print_table(("tensor", "shape", "type"), rows)
+    lines = [(name, str(list(tensor.shape)), str(tensor.dtype)) for name, tensor in found.tensors.items()]
+    print_table(("tensor", "shape", "type"), lines)
 
 
 def _print_facts(facts):

@@ -1,14 +1,13 @@
 """`lambda-zoo weights verify`: weights that are here against their hashes."""
 
 import hashlib
-from pathlib import Path
 
 from lambda_keras.weights import WeightsError, catalog, pretrained
 from lambda_keras.weights import fetch as downloads
+from lambda_keras.weights.reference import Checkpoint, Folder, Tag
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.weights import contents
-from lambda_keras.zoo.weights.fetch import describe_hash
-from lambda_keras.zoo.weights.names import find_record, is_name
+from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.weights import contents, rows
 
 
 def verify(sources):
@@ -45,22 +44,25 @@ def _check(source):
         lambda_keras.zoo.weights.contents.DamagedError: It cannot be read.
         UserError: It does not exist.
     """
-    if is_name(source):
-        record = find_record(source)
-        downloads.fetch(record, offline=True)
-        return f"the file in the cache has {describe_hash(record)}"
-    path = Path(source)
-    if path.is_dir():
-        try:
-            pretrained.read_preprocessor(source)
-            weights = pretrained.weights_file(source)
-        except FileNotFoundError as error:
-            raise UserError(error) from error
-        _check_finite(weights)
-        return f"all files have the hashes of {pretrained.CONFIG}, all values are finite"
+    match model_source.parse(source):
+        case Tag() as name:
+            row = rows.find(name)
+            downloads.fetch(row, offline=True)
+            return f"the file in the cache has {rows.describe_hash(row)}"
+        case Folder() as folder:
+            try:
+                pretrained.read_preprocessor(folder)
+                weights = pretrained.weights_file(folder)
+            except FileNotFoundError as error:
+                raise UserError(error) from error
+            _check_finite(weights)
+            return f"all files have the hashes of {pretrained.CONFIG}, all values are finite"
+        case Checkpoint(prefix):
+            _check_finite(prefix)
+            return "a checkpoint of several files, all values are finite"
+        case lone:
+            path = lone.path
     _check_finite(path)
-    if not path.is_file():
-        return "a checkpoint of several files, all values are finite"
     sha256 = downloads.sha256_of(path)
     with open(path, "rb") as file:
         md5 = hashlib.file_digest(file, "md5").hexdigest()

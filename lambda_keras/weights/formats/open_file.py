@@ -1,24 +1,72 @@
 """Reading weight files as data: their tensors by name, whatever the format. Nothing in a file is executed."""
 
+import enum
 import io
+import os
 import pathlib
 import zipfile
 
+import keras
+import numpy as np
+
+from lambda_keras.weights import reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats import hdf5, timm
 from lambda_keras.weights.formats.pickles import refuse_pickle
 from lambda_keras.weights.formats.safetensors import read_safetensors
+from lambda_keras.weights.reference import Checkpoint
 
 FORMATS = (
     ".safetensors (of this package or of timm), .weights.h5, .keras, or the prefix of a TensorFlow checkpoint, such as "
     "ckpt-1 beside ckpt-1.index"
 )
+
+
+class Format(enum.Enum):
+    """A format of weights, in words."""
+
+    CHECKPOINT = "TensorFlow checkpoint"
+    SAFETENSORS = "safetensors"
+    WEIGHTS_H5 = ".weights.h5 of Keras 3"
+    H5 = "HDF5"
+    KERAS = ".keras"
+
+
+# The first that fits counts.
+ENDINGS = {
+    ".safetensors": Format.SAFETENSORS,
+    ".weights.h5": Format.WEIGHTS_H5,
+    ".h5": Format.H5,
+    ".keras": Format.KERAS,
+}
 # Groups within groups; a damaged file may link a group into itself.
 DEEPEST = 16
 
 
-def read_tensors(path, model):
+def recognise(path: str | os.PathLike) -> tuple[Format | None, pathlib.Path]:
+    """Says of which format a file of weights is, by its name.
+
+    Args:
+        path: The file, or the prefix or the index of a TensorFlow checkpoint.
+
+    Returns:
+        The format, `None` where the name is of none, and the path: of a checkpoint the prefix.
+
+    Raises:
+        FileNotFoundError: There is no such file.
+        WeightsError: It is a pickle.
+    """
+    place = reference.of_path(path)
+    if isinstance(place, Checkpoint):
+        return Format.CHECKPOINT, place.path
+    refuse_pickle(path)
+    if not place.path.is_file():
+        raise FileNotFoundError(f"No weights file at '{path}': give the path of {FORMATS}.")
+    return next((kind for ending, kind in ENDINGS.items() if place.path.name.endswith(ending)), None), place.path
+
+
+def read_tensors(path: str | os.PathLike, model: keras.Model) -> dict[str, np.ndarray]:
     """The tensors of a weights file, by the names of the model's variables.
 
     Args:
@@ -34,21 +82,18 @@ def read_tensors(path, model):
         FileNotFoundError: There is no such file.
         WeightsError: The file is damaged, a pickle, or of an unknown format.
     """
-    path = pathlib.Path(path)
-    index = path if path.suffix == ".index" else path.with_name(f"{path.name}.index")
-    if index.is_file():
-        return _reading(_read_checkpoint, index.with_suffix(""), model)
-    refuse_pickle(path)
-    if not path.is_file():
-        raise FileNotFoundError(f"No weights file at '{path}': give the path of {FORMATS}.")
-    if path.suffix == ".safetensors":
-        tensors = _reading(read_safetensors, path)
-        return timm.from_timm(model, tensors) if timm.is_timm(tensors) else tensors
-    if path.name.endswith(".weights.h5"):
-        return _reading(_read_h5, path, model)
-    if path.suffix == ".keras":
-        return _reading(_read_keras, path, model)
-    legacy = " An .h5 file of Keras 2 is not read, but `warm_start` takes those of ResNet-RS." * (path.suffix == ".h5")
+    kind, path = recognise(path)
+    match kind:
+        case Format.CHECKPOINT:
+            return _reading(_read_checkpoint, path, model)
+        case Format.SAFETENSORS:
+            tensors = _reading(read_safetensors, path)
+            return timm.from_timm(model, tensors) if timm.is_timm(tensors) else tensors
+        case Format.WEIGHTS_H5:
+            return _reading(_read_h5, path, model)
+        case Format.KERAS:
+            return _reading(_read_keras, path, model)
+    legacy = " An .h5 file of Keras 2 is not read, but `warm_start` takes those of ResNet-RS." * (kind is Format.H5)
     raise WeightsError(f"'{path}' is of no format that is read here. Give {FORMATS}.{legacy}")
 
 

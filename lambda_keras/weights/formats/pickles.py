@@ -1,11 +1,13 @@
 """Refuses files of pickles, PyTorch's checkpoints among them: reading one runs whatever its author put into it."""
 
+import os
+
 from lambda_keras.weights.errors import WeightsError
 
 SUFFIXES = (".pth", ".pth.tar", ".pt", ".bin", ".pkl", ".pickle", ".ckpt")
 
 
-def refuse_pickle(name):
+def refuse_pickle(name: str | os.PathLike) -> None:
     """Raises if a file's name is that of a pickle.
 
     A TensorFlow checkpoint is named by the prefix of its files, which may end in `.ckpt` too: who takes one looks for

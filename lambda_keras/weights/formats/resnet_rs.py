@@ -9,15 +9,19 @@ Keras 2 reads such files by the order of the layers, and so does this module: st
 import collections
 import contextlib
 import itertools
+import os
 import re
 
-from lambda_keras.applications.lambda_resnet import DEPTHS
-from lambda_keras.applications.resnet import STAGES
+import keras
+import numpy as np
+
 from lambda_keras.weights import catalog, fetch, transfer
 from lambda_keras.weights.assignment import assign, variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats import hdf5
+from lambda_keras.weights.report import LoadReport
 
+STAGES = ("c2", "c3", "c4", "c5")
 CONVOLUTION = ("kernel",)
 BATCH_NORM = ("gamma", "beta", "moving_mean", "moving_variance")
 DENSE = ("kernel", "bias")
@@ -42,7 +46,7 @@ PROJECTION = (("shortcut_conv", CONVOLUTION), ("shortcut_bn", BATCH_NORM))
 CLASSIFIER = ("predictions", DENSE)
 
 
-def warm_start(model, weights="resnet_rs", path=None):
+def warm_start(model: keras.Model, weights: str = "resnet_rs", path: str | os.PathLike | None = None) -> LoadReport:
     """Fills all of a LambdaResNet that a ResNet-RS of the same depth has, too; its lambda layers stay random.
 
     That is a place to start training from, not a pretrained model: no weights of the paper's models were published.
@@ -86,7 +90,7 @@ def warm_start(model, weights="resnet_rs", path=None):
     )
 
 
-def warm_start_tensors(model, path):
+def warm_start_tensors(model: keras.Model, path: str | os.PathLike) -> tuple[dict[str, np.ndarray], tuple[str, ...]]:
     """Reads what a model has variables for from a ResNet-RS file.
 
     Args:
@@ -132,16 +136,21 @@ def warm_start_tensors(model, path):
 
 def _nearest_record(model):
     blocks = _blocks_of(model)
-    depth = next((depth for depth, row in DEPTHS.items() if row[0] == blocks), None)
-    if depth is None:
+    records = [record for record in catalog.records() if record.blocks == blocks]
+    if not records:
+        depths = dict.fromkeys(_depth(record) for record in catalog.records() if record.blocks)
         raise WeightsError(
             f"No ResNet-RS of {_describe(blocks)} was published, as {model.name} has. Give the `path` of a file, or "
-            f"take a model of depth {', '.join(map(str, DEPTHS))}."
+            f"take a model of depth {', '.join(depths)}."
         )
     # A model of unknown size takes the smallest.
     image_size = model.input_shape[1] or 0
-    records = catalog.warm_starts(f"lambda_resnet{depth}")
     return min(records, key=lambda record: abs(record.image_size - image_size))
+
+
+def _depth(record):
+    """What the name of a ResNet-RS ends in."""
+    return record.model.removeprefix("resnet_rs")
 
 
 def _blocks_of(model):
@@ -164,7 +173,8 @@ def _blocks_in(layers):
 
 
 def _describe(blocks):
-    depth = next((f"depth {depth}" for depth, row in DEPTHS.items() if row[0] == blocks), "no published depth")
+    same = (f"depth {_depth(record)}" for record in catalog.records() if record.blocks == blocks)
+    depth = next(same, "no published depth")
     return f"{depth}, {blocks} blocks in its stages"
 
 

@@ -1,12 +1,15 @@
 """Reading and writing `.safetensors` files, which hold tensors and nothing that could run."""
 
+import os
+from collections.abc import Mapping
+
 import numpy as np
 import safetensors.numpy
 
 from lambda_keras.atomic import replacing
 
 
-def read_safetensors(path):
+def read_safetensors(path: str | os.PathLike) -> dict[str, np.ndarray]:
     """The tensors of a file by their names there.
 
     Raises:
@@ -15,7 +18,9 @@ def read_safetensors(path):
     return safetensors.numpy.load_file(path)
 
 
-def write_safetensors(tensors, path, metadata=None):
+def write_safetensors(
+    tensors: Mapping[str, np.ndarray], path: str | os.PathLike, metadata: dict[str, str] | None = None
+) -> None:
     """Writes tensors to a file, which is there whole or not at all.
 
     Args:

@@ -1,8 +1,11 @@
 """Weights between this package's models and timm's, tensor by tensor in both directions; complete or an error."""
 
 import itertools
+import os
 import re
+from collections.abc import Iterable, Mapping
 
+import keras
 import numpy as np
 
 from lambda_keras.weights.assignment import listing, variables_by_name
@@ -11,12 +14,12 @@ from lambda_keras.weights.formats.safetensors import write_safetensors
 from lambda_keras.weights.formats.timm_pairs import pairs_of_lambda, pairs_of_model
 
 
-def is_timm(tensors):
+def is_timm(tensors: Iterable[str]) -> bool:
     """Whether names of tensors are those of a timm ResNet."""
     return any(name.startswith(("stem.", "stages.", "head.")) for name in tensors)
 
 
-def from_timm(model, tensors):
+def from_timm(model: keras.Model, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Converts the state dict of a timm model.
 
     Names and layouts are checked here, sizes where the tensors are assigned: another number of classes and other
@@ -40,7 +43,7 @@ def from_timm(model, tensors):
     return _convert(pairs_of_model(model), variables, tensors, model.name)
 
 
-def to_timm(model):
+def to_timm(model: keras.Model) -> dict[str, np.ndarray]:
     """Converts the weights of a model to a state dict that the timm model of the same name loads.
 
     Args:
@@ -56,7 +59,7 @@ def to_timm(model):
     return _convert_back(pairs_of_model(model), variables_by_name(model))
 
 
-def export_to_timm(model, path):
+def export_to_timm(model: keras.Model, path: str | os.PathLike) -> None:
     """Writes the weights of a model as a `.safetensors` file that timm loads.
 
     Args:
@@ -73,7 +76,7 @@ def export_to_timm(model, path):
     write_safetensors(to_timm(model), path, {"format": "pt"})
 
 
-def lambda_layer_from_timm(layer, tensors):
+def lambda_layer_from_timm(layer: keras.Layer, tensors: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Converts the state dict of a timm `LambdaLayer`.
 
     Args:
@@ -91,7 +94,7 @@ def lambda_layer_from_timm(layer, tensors):
     return _convert(pairs_of_lambda(layer), variables_by_name(layer), tensors, layer.name)
 
 
-def lambda_layer_to_timm(layer):
+def lambda_layer_to_timm(layer: keras.Layer) -> dict[str, np.ndarray]:
     """Converts the weights of a layer, as of `lambda_layer_from_timm`, to the state dict of a timm `LambdaLayer`."""
     return _convert_back(pairs_of_lambda(layer), variables_by_name(layer))
 

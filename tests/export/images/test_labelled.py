@@ -1,3 +1,4 @@
+import dataclasses
 import resource
 from pathlib import Path
 
@@ -63,9 +64,12 @@ def test_a_dataset_gives_all_of_its_test_part(digits_model, digits_record):
     assert len(data.images) == len(part) == 450
     for index in (0, 63, 64, 449):  # of the first, second and last batch
         image, label = part[index]
-        np.testing.assert_array_equal(data.images[index], prepare_image(image, digits_record, "digit"))
+        np.testing.assert_array_equal(data.images[index], prepare_image(image, digits_record.preprocessor, "digit"))
         assert data.labels[index] == label
-    assert (data.mean, data.std) == (np.float32(digits_record.mean), np.float32(digits_record.std))
+    assert (data.mean, data.std) == (
+        np.float32(digits_record.preprocessor.mean),
+        np.float32(digits_record.preprocessor.std),
+    )
 
 
 def test_images_that_cannot_be_read_are_told(record, tmp_path, capsys):
@@ -78,7 +82,7 @@ def test_images_that_cannot_be_read_are_told(record, tmp_path, capsys):
     (tmp_path / "7.png").write_text("no image")
     inputs = keras.Input((8, 8, 3))
     model = keras.Model(inputs, keras.layers.Dense(3, "softmax")(keras.layers.GlobalAveragePooling2D()(inputs)))
-    record = record.model_copy(update={"image_size": 8, "class_names": ("A", "B", "C")})
+    record = dataclasses.replace(record.with_preprocessing(image_size=8), class_names=("A", "B", "C"))
     data = load_test_images("image_table", model, record, tmp_path / "table.csv")
     assert data.labels.tolist() == [0, 2]
     assert data.images.shape == (2, 8, 8, 3)
@@ -89,7 +93,7 @@ def test_images_that_cannot_be_read_are_told(record, tmp_path, capsys):
     ("changes", "source", "data_dir", "words"),
     [
         ({}, "digitz", None, "--data digitz: no such file or folder, and as a dataset: .*did you mean 'digits'"),
-        ({"channels": 3, "mean": (0.5,) * 3, "std": (0.5,) * 3}, "digits", None, "3 channels, those of digits have 1"),
+        ({"mean": (0.5,) * 3, "std": (0.5,) * 3}, "digits", None, "3 channels, those of digits have 1"),
         ({"class_names": tuple("012345678X")}, "digits", None, "label 9 is '9', of the model 'X'; give --data"),
         ({"class_names": tuple("012345678")}, "digits", None, "label 9 is '9', of the model None"),
         ({"image_size": 20}, "digits", None, r"does not fit the model: .*received uint8 \(450, 20, 20, 1\)"),
@@ -98,8 +102,12 @@ def test_images_that_cannot_be_read_are_told(record, tmp_path, capsys):
     ],
 )  # fmt: skip
 def test_a_source_that_does_not_fit_is_refused(digits_model, digits_record, changes, source, data_dir, words):
+    if "class_names" in changes:
+        record = dataclasses.replace(digits_record, **changes)
+    else:
+        record = digits_record.with_preprocessing(**changes)
     with pytest.raises(UserError, match=words):
-        load_test_images(source, digits_model, digits_record.model_copy(update=changes), data_dir)
+        load_test_images(source, digits_model, record, data_dir)
 
 
 def test_a_dataset_needs_a_record(digits_model):
@@ -119,7 +127,7 @@ def _little_memory():
 
 @pytest.mark.usefixtures("_little_memory")
 def test_more_images_than_the_memory_holds(plain_model, digits_record):
-    large = digits_record.model_copy(update={"image_size": 1024})
+    large = digits_record.with_preprocessing(image_size=1024)
     with pytest.raises(UserError, match="the 450 test images of digits do not fit into memory"):
         load_test_images("digits", plain_model, large)
 
@@ -127,7 +135,7 @@ def test_more_images_than_the_memory_holds(plain_model, digits_record):
 @pytest.mark.parametrize("name", ["mean", "std"])
 def test_another_normalisation_than_the_records_is_refused(model, record, data_file, name):
     assert len(load_test_images(data_file, model, record).images) == 37
-    other = record.model_copy(update={name: (0.4, 0.45, 0.51)})
+    other = record.with_preprocessing(**{name: (0.4, 0.45, 0.51)})
     with pytest.raises(
         UserError, match=r"test\.npz has mean .* the model's record .*; give the test\.npz of this model"
     ):

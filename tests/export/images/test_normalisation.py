@@ -9,14 +9,14 @@ from lambda_keras.zoo.errors import UserError
 
 
 def test_rounding_to_float32_is_no_difference(record):
-    check_normalisation("data", [0.4, 0.45, 0.5 + 1e-7], record.std, record, "remedy")
+    check_normalisation("data", [0.4, 0.45, 0.5 + 1e-7], record.preprocessor.std, record, "remedy")
 
 
 @pytest.mark.parametrize("mean", [(0.4, 0.45, 0.501), (0.4,), ()])
 def test_a_difference_is_told_with_the_remedy(record, mean):
     with pytest.raises(UserError, match=r"data has mean .* the model's record \[0.4, 0.45, 0.5\] .*; do this"):
-        check_normalisation("data", mean, record.std, record, "do this")
-    check_normalisation("data", mean, record.std, None, "do this")
+        check_normalisation("data", mean, record.preprocessor.std, record, "do this")
+    check_normalisation("data", mean, record.preprocessor.std, None, "do this")
 
 
 @pytest.mark.parametrize("name", ["mean", "std"])
@@ -24,7 +24,7 @@ def test_an_artifact_of_another_normalisation_is_refused(quantized, digits_recor
     for path, own in ((quantized["int8"], digits_record), (server_model, record)):
         artifact = find_artifact(path)
         check_artifact(artifact, own)
-        other = own.model_copy(update={name: (0.7,) * own.channels})
+        other = own.with_preprocessing(**{name: (0.7,) * own.preprocessor.channels})
         with pytest.raises(
             UserError, match=r"has mean .* the model's record .*0\.7.*; it is of another model, or older"
         ):

@@ -3,39 +3,41 @@ import pytest
 import tensorflow as tf
 
 from lambda_keras.export.saved_model.image_bytes import decode_valid, to_rows
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import preprocessing
 
 # As a signature runs it.
 decode = tf.function(decode_valid)
 
 
-def prepared(file, record):
-    image = preprocessing.decode(file.read_bytes(), record.channels)
-    return preprocessing.evaluation_crop(image, record.image_size, record.evaluation_crop, record.interpolation)
+def prepared(file, preprocessor):
+    image = preprocessing.decode(file.read_bytes(), preprocessor.channels)
+    size, crop = preprocessor.image_size, preprocessor.evaluation_crop
+    return preprocessing.evaluation_crop(image, size, crop, preprocessor.interpolation)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_all_kinds_of_files_are_prepared_as_the_record_says(image_files, record, channels):
-    record = record.model_copy(update={"channels": channels, "image_size": 24})
-    images, rows = decode([file.read_bytes() for file in image_files], record)
+def test_all_kinds_of_files_are_prepared_as_the_record_says(image_files, channels):
+    preprocessor = Preprocessor(24, 0.875, mean=(0.5,) * channels, std=(0.5,) * channels)
+    images, rows = decode([file.read_bytes() for file in image_files], preprocessor)
     assert images.dtype == tf.uint8
     assert images.shape == (4, 24, 24, channels)
     assert sorted(rows.numpy()) == [0, 1, 2, 3]
     for image, row in zip(images, rows.numpy(), strict=True):
-        np.testing.assert_array_equal(image, prepared(image_files[row], record))
+        np.testing.assert_array_equal(image, prepared(image_files[row], preprocessor))
 
 
 def test_damaged_files_are_passed_over(image_files, record):
     good = [file.read_bytes() for file in image_files[:2]]
-    images, rows = decode([b"", good[0], b"garbage", good[1], good[1][: len(good[1]) // 2]], record)
+    images, rows = decode([b"", good[0], b"garbage", good[1], good[1][: len(good[1]) // 2]], record.preprocessor)
     assert sorted(rows.numpy()) == [1, 3]
     for image, row in zip(images, rows.numpy(), strict=True):
-        np.testing.assert_array_equal(image, prepared(image_files[row // 2], record))
+        np.testing.assert_array_equal(image, prepared(image_files[row // 2], record.preprocessor))
 
 
 @pytest.mark.parametrize("encoded", [[b""], [b"x", b""], []])
 def test_where_none_is_valid_there_is_a_black_image_of_no_row(record, encoded):
-    images, rows = decode(tf.constant(encoded, tf.string, shape=[len(encoded)]), record)
+    images, rows = decode(tf.constant(encoded, tf.string, shape=[len(encoded)]), record.preprocessor)
     assert images.shape == (1, 32, 32, 3)
     assert not np.any(images)
     assert rows.shape == (0,)

@@ -1,8 +1,10 @@
+import dataclasses
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -126,8 +128,9 @@ def test_the_same_where_keras_is_blocked(
 
 
 def test_of_few_classes_all_are_named(plain_model, record, image_files, tmp_path):
-    record = record.model_copy(update={"image_size": 4, "class_names": ("red", "grün", "blue")})
-    version = export_saved_model(plain_model, tmp_path, record)
+    record = dataclasses.replace(record.with_preprocessing(image_size=8), class_names=("red", "grün", "blue"))
+    model = keras.models.clone_model(plain_model, input_tensors=keras.Input((8, 8, 3)))
+    version = export_saved_model(model, tmp_path, record)
     serve = tf.saved_model.load(version).signatures["classify_bytes"]
     (classes,) = text(serve(image_bytes=tf.constant([image_files[0].read_bytes()]))["classes"])
     assert sorted(classes) == ["blue", "grün", "red"]
@@ -145,11 +148,11 @@ def test_without_record_images_are_normalised_ones(model, images, tmp_path):
 
 def test_which_signatures_there_are(server_model, plain_model, record):
     assert set(tf.saved_model.load(server_model).signatures) == SIGNATURES
-    record = record.model_copy(update={"class_names": ("red", "green", "blue")})
+    record = dataclasses.replace(record, class_names=("red", "green", "blue"))
     assert set(ServerModel(plain_model, record).functions) == SIGNATURES - {"features"}
 
 
 def test_a_class_with_a_line_break(plain_model, record):
-    record = record.model_copy(update={"class_names": ("red", "light\ngreen", "blue")})
+    record = dataclasses.replace(record, class_names=("red", "light\ngreen", "blue"))
     with pytest.raises(UserError, match=r"the name 'light\\ngreen' has a line break"):
         ServerModel(plain_model, record)

@@ -41,8 +41,8 @@ def test_other_channels(record, channels, tmp_path):
 
     inputs = keras.Input((None, None, channels))
     model = keras.Model(inputs, keras.layers.Dense(10, "softmax")(keras.layers.GlobalMaxPooling2D()(inputs)))
-    update = {"channels": channels, "mean": (0.5,) * channels, "std": (0.5,) * channels}
-    version = export_saved_model(model, tmp_path, record.model_copy(update=update), warmup=2)
+    record = record.with_preprocessing(mean=(0.5,) * channels, std=(0.5,) * channels)
+    version = export_saved_model(model, tmp_path, record, warmup=2)
     for name, inputs, outputs in answers(version):
         (images,) = inputs.values()
         assert name == "classify_bytes" or images.shape == (1, 32, 32, channels)

@@ -44,7 +44,7 @@ def test_the_size_is_that_of_the_parameters(record, tmp_path, freeze):
     x = keras.layers.BatchNormalization()(keras.layers.Conv2D(512, 3)(x))
     x = keras.layers.GlobalAveragePooling2D()(x)
     model = keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(x))
-    record = record.model_copy(update={"image_size": 8})
+    record = record.with_preprocessing(image_size=8)
     version = export_saved_model(model, tmp_path, record, features=True, freeze=freeze)
     size = sum(path.stat().st_size for path in version.rglob("*") if path.is_file())
     assert 1.0 < size / (4 * model.count_params()) < 1.05

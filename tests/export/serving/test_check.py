@@ -71,7 +71,7 @@ def test_a_difference_is_told():
 
 
 def test_classes_of_the_same_name_are_several(model, record, tmp_path):
-    version = export_saved_model(model, tmp_path / "letters", record.model_copy(update={"class_names": ("A",) * 10}))
+    version = export_saved_model(model, tmp_path / "letters", dataclasses.replace(record, class_names=("A",) * 10))
     result = serve_check(find_service(version.parent))
     assert [name for name, _ in result.grpc] == ["A"] * 5
     assert str(result).startswith("over gRPC: A ")

@@ -58,7 +58,7 @@ def test_a_dataset_gives_its_training_part(digits_model, digits_record):
     calibration = load_calibration("digits", digits_model, 48, digits_record)
     assert (len(calibration.images), len(calibration.check_images)) == (48, 12)
     train = catalog.load(digits_record.data()).train.ordered().as_numpy_iterator()
-    allowed = {prepare_image(image, digits_record, "digit").tobytes() for image, _ in train}
+    allowed = {prepare_image(image, digits_record.preprocessor, "digit").tobytes() for image, _ in train}
     assert {image.tobytes() for image in (*calibration.images, *calibration.check_images)} <= allowed
 
 

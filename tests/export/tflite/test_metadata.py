@@ -1,5 +1,6 @@
 """Read as a stranger would: with the schema and the zip module alone."""
 
+import dataclasses
 import json
 import zipfile
 
@@ -75,14 +76,14 @@ def test_the_same_model_gives_the_same_bytes(plain, digits_record):
 
 def test_names_in_any_script(plain, digits_record):
     names = ("zéro", "一", *"23456789")
-    content = add_metadata(plain, digits_record.model_copy(update={"class_names": names}))
+    content = add_metadata(plain, dataclasses.replace(digits_record, class_names=names))
     assert json.loads(buffers(content)["LAMBDA_KERAS_METADATA"])["labels"] == list(names)
 
 
 def test_the_preprocessing_is_read_back(quantized, digits_record):
     preprocessing = read_preprocessing(quantized["int8"])
-    assert preprocessing["mean"] == list(digits_record.mean)
-    assert preprocessing["std"] == list(digits_record.std)
+    assert preprocessing["mean"] == list(digits_record.preprocessor.mean)
+    assert preprocessing["std"] == list(digits_record.preprocessor.std)
 
 
 @pytest.mark.parametrize("found", [b'"preprocessing":', b'{"model"'])

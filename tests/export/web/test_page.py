@@ -43,7 +43,7 @@ def npm():
 
 @pytest.fixture(scope="module")
 def records(digits_record, record):
-    return {"digits": digits_record, "blotches": record.model_copy(update={"interpolation": "bilinear"})}
+    return {"digits": digits_record, "blotches": record.with_preprocessing(interpolation="bilinear")}
 
 
 @pytest.fixture(scope="module")
@@ -125,7 +125,7 @@ def pixels(answer, channels):
 )
 def test_same_class_as_in_python(answers, site, files, records, page, picture):
     record, answer = records[page], answers[page][picture]
-    image, seen = read_image(site / picture, record), pixels(answer, record.channels)
+    image, seen = read_image(site / picture, record.preprocessor), pixels(answer, record.preprocessor.channels)
     if picture in DIGITS:
         np.testing.assert_array_equal(seen, image)
     else:
@@ -133,7 +133,9 @@ def test_same_class_as_in_python(answers, site, files, records, page, picture):
         np.testing.assert_allclose(seen, image, atol=5 if picture.endswith(".jpg") else 1)
 
     run = Interpreter(model_path=str(files[page])).get_signature_runner()
-    inputs = np.asarray(lk.preprocess_input(np.stack([image, seen]), mean=record.mean, std=record.std))
+    inputs = np.asarray(
+        lk.preprocess_input(np.stack([image, seen]), mean=record.preprocessor.mean, std=record.preprocessor.std)
+    )
     of_file, of_seen = (run(images=inputs[i : i + 1])["probabilities"][0] for i in range(2))
     label, percent = answer["classes"][0]
     assert label == record.class_names[of_file.argmax()]

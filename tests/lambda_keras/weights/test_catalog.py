@@ -44,7 +44,7 @@ def test_rows_of_timm():
 @pytest.mark.parametrize("depth", [50, 101, 152, 200, 270, 350, 420])
 def test_rows_of_resnet_rs_are_those_of_keras_2(depth):
     resnet_rs = pytest.importorskip("tf_keras.src.applications.resnet_rs")
-    records = catalog.warm_starts(f"lambda_resnet{depth}")
+    records = catalog.warm_starts(f"resnet_rs{depth}")
     assert [record.image_size for record in records] == resnet_rs.DEPTH_TO_WEIGHT_VARIANTS[depth]
     for record in records:
         assert record.md5 == resnet_rs.WEIGHT_HASHES[record.file]
@@ -72,15 +72,24 @@ def test_an_unknown_tag():
 
 @pytest.mark.parametrize("model", ["lambda_resnet152", "lambda_resnet152_c4", "resnet_rs152", "resnet_rs152_no_se"])
 def test_warm_starts_by_depth(model):
-    names = [record.name for record in catalog.warm_starts(model)]
+    names = [record.name for record in catalog.warm_starts(lk.applications.get_config(model).warm_start)]
     assert names == ["resnet_rs152.i192", "resnet_rs152.i224", "resnet_rs152.i256"]
+
+
+def test_a_warm_start_is_of_as_many_blocks():
+    """What a model's configuration names has the stem and the blocks of that model."""
+    for model in lk.list_models():
+        config = lk.applications.get_config(model)
+        rows = catalog.warm_starts(config.warm_start)
+        assert bool(rows) == (getattr(config, "stem", None) == "resnet_rs")
+        assert {row.blocks for row in rows} <= {getattr(config, "blocks", None)}
 
 
 @pytest.mark.parametrize("model", [*TIMM, "resnet50_llll", "lambda_resnet_tiny", "lambda_mobilenet_v2"])
 def test_models_that_are_no_resnet_rs_have_no_warm_starts(model):
-    assert catalog.warm_starts(model) == ()
+    assert catalog.warm_starts(lk.applications.get_config(model).warm_start) == ()
 
 
 def test_a_warm_start_has_no_preprocessor():
     with pytest.raises(WeightsError, match="evaluation_crop"):
-        catalog.warm_starts("lambda_resnet50")[0].preprocessor  # noqa: B018
+        catalog.warm_starts("resnet_rs50")[0].preprocessor  # noqa: B018

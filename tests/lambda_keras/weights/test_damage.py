@@ -14,7 +14,7 @@ from tests.lambda_keras.weights.conftest import values
 @pytest.fixture(params=["safetensors", "h5"])
 def row(request, author, tmp_path, monkeypatch):
     """A row of the catalog whose file is here, and the file in the cache."""
-    published = catalog.warm_starts("lambda_resnet50")[0]
+    published = catalog.warm_starts("resnet_rs50")[0]
     path = tmp_path / published.name / f"weights.{request.param}"
     path.parent.mkdir()
     if request.param == "h5":

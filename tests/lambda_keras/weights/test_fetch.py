@@ -17,7 +17,7 @@ from tests.lambda_keras.weights.hub_server import COMMIT, HubServer
 REPOSITORY, FILE = "someone/network", "model.safetensors"
 CONTENT = np.random.default_rng(0).bytes(1000)
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
-URL_RECORD = catalog.warm_starts("lambda_resnet50")[0]
+URL_RECORD = catalog.warm_starts("resnet_rs50")[0]
 # What goes wrong with downloads, and whether the file comes from the Hub and from a plain URL in the end. The Hub's
 # library resumes as long as something arrives, and believes no length but the Hub's; pooch begins anew, once.
 FAULTS = [
@@ -355,7 +355,7 @@ from lambda_keras.weights import catalog
 from lambda_keras.weights.fetch import fetch, fetch_from_hub
 
 url, md5, folder = sys.argv[1:]
-record = dataclasses.replace(catalog.warm_starts("lambda_resnet50")[0], file="weights.h5", urls=(url,), md5=md5)
+record = dataclasses.replace(catalog.warm_starts("resnet_rs50")[0], file="weights.h5", urls=(url,), md5=md5)
 pathlib.Path(folder, f"{os.getpid()}.ready").touch()
 while len(list(pathlib.Path(folder).glob("*.ready"))) < 2:
     time.sleep(0.01)

@@ -1,5 +1,6 @@
 """load_weights: what names weights, and what they do to a model of other classes, sizes or channels."""
 
+import functools
 import pathlib
 
 import numpy as np
@@ -7,7 +8,7 @@ import pytest
 from huggingface_hub import constants
 
 import lambda_keras as lk
-from lambda_keras.weights import Preprocessor, WeightsError, catalog, fetch, loader
+from lambda_keras.weights import WeightsError, WeightsWarning, fetch
 from lambda_keras.weights.formats.safetensors import write_safetensors
 from tests.lambda_keras.weights.conftest import IMAGES, TINY, randomize, values
 
@@ -43,29 +44,33 @@ def hub(published, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("weights", ["imagenet", "c1_in1k", TAG, "hf://timm/lambda_resnet26t.c1_in1k@main"])
 @pytest.mark.usefixtures("hub")
-def test_published_weights_load_by_every_name(published, weights, capsys):
+def test_published_weights_load_by_every_name(published, weights, recwarn):
     model = lk.create_model("lambda_resnet26t", weights=weights, input_shape=(64, 64, 3), name="mine")
     np.testing.assert_array_equal(
         model(IMAGES.repeat(2, 1).repeat(2, 2)), published[0](IMAGES.repeat(2, 1).repeat(2, 2))
     )
-    assert capsys.readouterr().err == ""
+    assert not [warning for warning in recwarn if warning.category is WeightsWarning]
 
 
+@pytest.mark.parametrize("build", [lk.LambdaResNet26T, functools.partial(lk.create_model, "lambda_resnet26t")])
 @pytest.mark.usefixtures("hub")
-def test_published_weights_follow_the_model_and_say_so(published, capsys):
-    model = lk.create_model("lambda_resnet26t", weights="imagenet", input_shape=(32, 32, 1), classes=5)
-    told = capsys.readouterr().err
-    assert told.startswith(TAG)
-    assert "predictions/kernel" in told
-    assert "stem1_conv/kernel" in told
+def test_published_weights_follow_the_model_and_say_so(published, build, capsys):
+    with pytest.warns(WeightsWarning) as warned:
+        model = build(weights="imagenet", input_shape=(32, 32, 1), classes=5)
+    (warning,) = warned
+    assert str(warning.message).startswith(TAG)
+    assert "predictions/kernel" in str(warning.message)
+    assert "stem1_conv/kernel" in str(warning.message)
+    assert warning.filename == __file__
+    assert capsys.readouterr() == ("", "")
     same = [name for name, value in values(published[0]).items() if np.array_equal(value, values(model).get(name))]
     assert len(same) == len(model.weights) - 3
 
 
 @pytest.mark.usefixtures("hub")
-def test_without_a_classifier_nothing_needs_to_be_said(published, capsys):
+def test_without_a_classifier_nothing_needs_to_be_said(published, recwarn):
     model = lk.LambdaResNet26T(include_top=False, weights="imagenet", input_shape=(64, 64, 3))
-    assert capsys.readouterr().err == ""
+    assert not [warning for warning in recwarn if warning.category is WeightsWarning]
     np.testing.assert_array_equal(
         values(model)["c5_block2_conv3/kernel"], values(published[0])["c5_block2_conv3/kernel"]
     )
@@ -113,28 +118,43 @@ def test_a_file_must_fit_exactly(path, arguments, message):
 @pytest.mark.parametrize("name", ["classes", "no top", "channels"])
 def test_adapt_carries_over_what_it_can(path, name):
     model = lk.create_model(TINY, **OTHERS[name][0])
-    report = lk.load_weights(model, path, adapt=True)
+    report = lk.load_weights(model, path, fit="adapt")
     assert len(report.loaded) + len(report.adapted) + len(report.random) == len(model.weights)
     assert len(report.loaded) >= len(model.weights) - 2
 
 
-def test_a_fresh_classifier_is_a_way_to_adapt(path):
+@pytest.mark.parametrize("fit", ["exact", "adapt", "partial"])
+def test_a_fresh_classifier_stays_random_though_it_would_fit(path, fit):
     model = lk.create_model(TINY)
-    assert lk.load_weights(model, path, adapt=True, fresh_classifier=True).random[0] == "predictions/kernel"
-    with pytest.raises(ValueError, match="`fresh_classifier=True` needs `adapt=True` or `partial=True`"):
-        lk.load_weights(model, path, fresh_classifier=True)
+    before = values(model)
+    report = lk.load_weights(model, path, fit, classifier="fresh")
+    assert report.random == report.unused == ("predictions/kernel", "predictions/bias")
+    np.testing.assert_array_equal(values(model)["predictions/kernel"], before["predictions/kernel"])
+
+
+def test_a_fresh_classifier_may_be_of_other_classes_where_all_else_is_exact(path):
+    model = lk.create_model(TINY, classes=7)
+    assert len(lk.load_weights(model, path, classifier="fresh").loaded) == len(model.weights) - 2
+    with pytest.raises(WeightsError, match="other channels"):
+        lk.load_weights(lk.create_model(TINY, input_shape=(32, 32, 1)), path, classifier="fresh")
+
+
+@pytest.mark.parametrize("arguments", [{"fit": "adapted"}, {"fit": True}, {"classifier": "random"}])
+def test_other_words_are_refused(path, model, arguments):
+    with pytest.raises(ValueError, match="must be one of"):
+        lk.load_weights(model, path, **arguments)
 
 
 @pytest.mark.parametrize("name", ["scope", "key depth", "blocks", "model"])
 def test_adapt_does_not_stretch_what_does_not_fit(path, name):
     with pytest.raises(WeightsError):
-        lk.load_weights(lk.create_model(TINY, **OTHERS[name][0]), path, adapt=True)
+        lk.load_weights(lk.create_model(TINY, **OTHERS[name][0]), path, fit="adapt")
 
 
 def test_partial_fills_what_has_the_same_name_and_shape(path, author):
     model = lk.create_model(TINY, key_dim=8, blocks=(2, 1, 2, 1))
     before, expected = values(model), values(author)
-    report = lk.load_weights(model, path, partial=True)
+    report = lk.load_weights(model, path, fit="partial")
     fits = [name for name, value in before.items() if name in expected and value.shape == expected[name].shape]
     assert report.loaded == tuple(fits)
     assert report.random == tuple(name for name in before if name not in fits)
@@ -149,7 +169,7 @@ def test_partial_fills_what_has_the_same_name_and_shape(path, author):
 
 def test_partial_loading_of_nothing_is_an_error(path):
     with pytest.raises(WeightsError, match="Not one of 114 tensors fits"):
-        lk.load_weights(lk.create_model("mobilenet_v2", input_shape=(32, 32, 3)), path, partial=True)
+        lk.load_weights(lk.create_model("mobilenet_v2", input_shape=(32, 32, 3)), path, fit="partial")
 
 
 def test_unknown_weights_name_those_there_are(model):
@@ -180,22 +200,3 @@ def test_a_builder_takes_a_warm_start_or_raises(monkeypatch, tmp_path, warm_star
     monkeypatch.setenv("LAMBDA_KERAS_CACHE", str(tmp_path))
     with pytest.raises(WeightsError, match=message):
         lk.create_model("lambda_resnet50", warm_start=warm_start, input_shape=(32, 32, 3))
-
-
-def test_the_record_says_how_images_are_prepared(tmp_path, author):
-    record = catalog.find("lambda_resnet50ts", "imagenet")
-    expected = Preprocessor(256, 0.95, "bicubic", record.mean, record.std)
-    for source in ("lambda_resnet50ts", "lambda_resnet50ts.a1h_in1k", "lambda_resnet50ts.imagenet"):
-        assert loader.preprocessor_of(source) == expected
-    assert loader.preprocessor_of("lambda_resnet50").image_size == 160
-    # It has weights, but none of ImageNet.
-    assert loader.preprocessor_of("lambda_resnet_tiny") == Preprocessor(32)
-    assert loader.preprocessor_of("lambda_resnet_tiny.fashion_mnist").mean == (0.286,)
-    lk.save_pretrained(author, tmp_path / "mine", Preprocessor(32, 1.0))
-    assert loader.preprocessor_of(str(tmp_path / "mine")).evaluation_crop == 1.0
-    with pytest.raises(ValueError, match="Nearest names"):
-        loader.preprocessor_of("lambda_resnet5O")
-    with pytest.raises(WeightsError, match="has no weights 'x'"):
-        loader.preprocessor_of("lambda_resnet50ts.x")
-    with pytest.raises(FileNotFoundError):
-        loader.preprocessor_of("no/where")

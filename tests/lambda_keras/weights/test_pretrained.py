@@ -10,6 +10,7 @@ import pytest
 
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor, WeightsError, pretrained
+from lambda_keras.weights.reference import Folder
 from tests.lambda_keras.weights.conftest import IMAGES, TINY, randomize, values
 
 
@@ -47,7 +48,7 @@ def test_the_folder_says_what_it_is(folder, author):
     assert "license: mit\n" in card
     assert "Its author gave no description" in card
     assert f"{sum(int(np.prod(w.shape)) for w in author.trainable_weights):,}" in card
-    assert pretrained.read_preprocessor(folder) == (Preprocessor(32), config["class_names"])
+    assert pretrained.read_preprocessor(Folder(folder)) == (Preprocessor(32), config["class_names"])
 
 
 @pytest.mark.parametrize("policy", ["float32", "mixed_bfloat16"])
@@ -73,7 +74,7 @@ def test_the_folder_is_a_source_of_weights(folder, author):
     model = lk.create_model(TINY, weights=str(folder))
     np.testing.assert_array_equal(model(IMAGES), author(IMAGES))
     model = lk.create_model(TINY, classes=4)
-    assert lk.load_weights(model, folder, adapt=True).random == ("predictions/kernel", "predictions/bias")
+    assert lk.load_weights(model, folder, fit="adapt").random == ("predictions/kernel", "predictions/bias")
 
 
 def test_any_changed_byte_and_any_cut_is_an_error(folder):
@@ -153,7 +154,7 @@ def test_missing_files(folder, tmp_path):
         lk.from_pretrained(tmp_path / "nowhere")
     (folder / "preprocessor.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"preprocessor\.json"):
-        pretrained.read_preprocessor(folder)
+        pretrained.read_preprocessor(Folder(folder))
 
 
 @keras.saving.register_keras_serializable(package="theirs")

@@ -3,6 +3,7 @@ import dataclasses
 import pytest
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
+from lambda_keras.weights import catalog as weights_catalog
 from lambda_keras.zoo.data import catalog, image_table
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
@@ -45,6 +46,15 @@ def test_fashion_mnist_by_name_from_idx_files(recipe_data, tmp_path):
     dataset = catalog.load(recipe_data("fashion_mnist"), tmp_path)
     assert (dataset.train.count, dataset.validation.count, dataset.test.count) == (18, 2, 10)
     assert (dataset.class_names[9], dataset.mean, dataset.std) == ("Ankle boot", (0.286,), (0.353,))
+
+
+def test_what_the_catalog_of_weights_calls_a_dataset():
+    known = {row.dataset for row in weights_catalog.records()}
+    assert {row: catalog.of_published(row) for row in known} == {
+        "imagenet": ("imagenet2012", "validation"),
+        "fashion_mnist": ("fashion_mnist", None),
+        "digits": ("digits", None),
+    }
 
 
 @pytest.mark.parametrize("name", ["digits", "image_folder"])

@@ -1,6 +1,7 @@
 import pytest
 import tensorflow_datasets as tfds
 
+from lambda_keras.zoo.data.catalog import SOURCES
 from lambda_keras.zoo.data.known_sizes import add_known_splits
 
 
@@ -10,7 +11,7 @@ def imagenet(tmp_path):
 
 
 def test_imagenet_with_the_papers_validation_split(imagenet):
-    add_known_splits(imagenet)
+    add_known_splits(imagenet, SOURCES["imagenet2012"].sizes)
     splits = imagenet.info.splits
     assert {name: (split.num_examples, split.num_shards) for name, split in splits.items()} == {
         "train": (1_281_167, 1024),
@@ -23,13 +24,13 @@ def test_imagenet_with_the_papers_validation_split(imagenet):
 
 
 def test_a_dataset_that_is_prepared_keeps_its_splits(imagenet):
-    add_known_splits(imagenet)
+    add_known_splits(imagenet, SOURCES["imagenet2012"].sizes)
     imagenet.info.set_splits(tfds.core.splits.SplitDict([imagenet.info.splits["validation"]]))
-    add_known_splits(imagenet)
+    add_known_splits(imagenet, SOURCES["imagenet2012"].sizes)
     assert list(imagenet.info.splits) == ["validation"]
 
 
 def test_an_unknown_size_stays_unknown(tmp_path):
     builder = tfds.builder("cats_vs_dogs", data_dir=tmp_path)
-    add_known_splits(builder)
+    add_known_splits(builder, {})
     assert not builder.info.splits

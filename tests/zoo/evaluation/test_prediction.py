@@ -54,7 +54,7 @@ def test_the_crop_is_the_records(colour_run, colour_record, tmp_path):
     framed[10:30, 20:40] = RED
     Image.fromarray(framed).save(tmp_path / "framed.png")
     for crop, expected in ((1.0, "blue"), (0.5, "red")):
-        colour_record.model_copy(update={"evaluation_crop": crop}).write(run / "record.json")
+        colour_record.with_preprocessing(evaluation_crop=crop).write(run / "record.json")
         ((prediction),) = predict(run, [tmp_path / "framed.png"])
         assert prediction["predictions"][0]["class"] == expected
 

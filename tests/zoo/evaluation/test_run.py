@@ -1,5 +1,6 @@
 import contextlib
 import csv
+import dataclasses
 import io
 import json
 import shutil
@@ -13,6 +14,7 @@ from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation import run as module
 from lambda_keras.zoo.evaluation.report import ClassFigures
 from lambda_keras.zoo.evaluation.run import evaluate
+from lambda_keras.zoo.models.record import TrainedOn
 
 FILES = {"evaluation.json", "per_class.csv", "confusion_matrix.png"}
 RED, BLUE = (255, 0, 0), (0, 0, 255)
@@ -166,8 +168,8 @@ def test_images_of_other_channels_are_refused(colour_run, tmp_path):
 
 def test_of_another_dataset_the_records_split_expressions_are_not_used(record, saved_run, image_folder, tmp_path):
     run = shutil.copytree(saved_run, tmp_path / "run")
-    splits = {"train_split": "train[20:]", "validation_split": "train[:20]", "test_split": "test[:5]"}
-    record.model_copy(update={"dataset": "fashion_mnist", **splits}).write(run / "record.json")
+    trained_on = TrainedOn("fashion_mnist", train="train[20:]", validation="train[:20]", test="test[:5]")
+    dataclasses.replace(record, trained_on=trained_on).write(run / "record.json")
     assert evaluate(run, dataset="digits").images == 450
 
 

@@ -30,7 +30,7 @@ def files(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def image(files, record):
-    return read_image(files[0], record)
+    return read_image(files[0], record.preprocessor)
 
 
 def normalised(image):

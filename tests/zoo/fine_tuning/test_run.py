@@ -88,7 +88,12 @@ def test_every_image_is_in_one_part(run, pictures):
 
 def test_images_are_read_and_normalised_as_the_start_wants_them(run):
     record = Record.read(run[0] / "record.json")
-    assert (record.channels, record.mean, record.std, record.image_size) == (1, (0.305,), (0.376,), 16)
+    assert (
+        record.preprocessor.channels,
+        record.preprocessor.mean,
+        record.preprocessor.std,
+        record.preprocessor.image_size,
+    ) == (1, (0.305,), (0.376,), 16)
 
 
 def test_the_first_phase_moves_the_classifier_alone(run, model):
@@ -196,7 +201,8 @@ def untrained(monkeypatch):
     """Runs without training: what would be trained, in order."""
     trained = []
 
-    def train(recipe, out, data_dir, is_last=True):
+    def train(recipe, out, dataset, verbose, is_last=True):
+        assert dataset.mean == (recipe.data.mean or dataset.mean)
         trained.append((recipe, pathlib.Path(out)))
         raise StoppedError(0)
 
@@ -235,12 +241,15 @@ def test_other_settings_leave_a_first_phase_that_has_begun_as_it_is(pictures, sh
     assert (tmp_path / run_folder.RECIPE).read_text() == before
 
 
-def test_a_dataset_by_name_from_random_weights_has_one_phase(tmp_path, untrained, capsys):
+def test_a_dataset_by_name_from_random_weights_has_one_phase(tmp_path, untrained, capsys, monkeypatch):
+    loaded, load = [], catalog._load
+    monkeypatch.setattr(catalog, "_load", lambda data, data_dir: loaded.append(data.name) or load(data, data_dir))
     asked = Settings("digits", "lambda_resnet_tiny", str(tmp_path / "run"), weights="none", epochs=1)
     with pytest.raises(StoppedError):
         fine_tune(asked)
     ((recipe, folder),) = untrained
     assert folder == tmp_path / "run"
+    assert loaded == ["digits"]
     assert (recipe.data.name, recipe.data.mean, recipe.model.weights) == ("digits", None, None)
     out = capsys.readouterr().out
     assert "start: random weights" in out

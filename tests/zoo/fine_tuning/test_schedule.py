@@ -44,6 +44,16 @@ def test_small_images_are_neither_cropped_to_pieces_nor_varied_as_photographs():
     assert recipe().data.crop == "inception"
 
 
+def test_what_a_dataset_by_name_is_loaded_with():
+    overrides = ("training.seed=5", "data.image_size=64", "data.crop=pad", "data.train=train[10:]", "data.validation=x")
+    settings = Settings("cats_vs_dogs", "lambda_resnet50ts", "out", overrides=overrides)
+    data = schedule.data_without_number(settings, Preprocessor(224))
+    assert (data.name, data.image_size, data.crop, data.crop_padding) == ("cats_vs_dogs", 64, "pad", 4)
+    assert (data.train, data.validation, data.randaugment_layers) == ("train[10:]", "x", 0)
+    with pytest.raises(UserError, match=r"command line: data.image_size must be .*integer.*, got 'large'"):
+        recipe("data.image_size=large")
+
+
 def test_the_users_values_win():
     changed = recipe("training.learning_rate=0.01", "data.horizontal_flip=false", "training.frozen_batch_norm=false")
     assert (changed.training.learning_rate, changed.data.horizontal_flip) == (0.01, False)

@@ -1,7 +1,7 @@
 import pytest
 
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import catalog, image_table
+from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
 from lambda_keras.zoo.recipe import Data
@@ -11,7 +11,8 @@ GREY = Preprocessor(32, evaluation_crop=1.0, mean=(0.3,), std=(0.4,))
 
 def test_a_messy_folder_becomes_a_dataset(messy_folder, tmp_path):
     source = Files(messy_folder, GREY, seed=0)
-    dataset = catalog.load(Data(**source.data), source.prepare(tmp_path, overwrite=False))
+    source.prepare(tmp_path, overwrite=False)
+    dataset = source.load(Data(**source.data), tmp_path)
     assert dataset.class_names == ("cat", "dog", "one")
     assert (dataset.channels, dataset.mean, dataset.std) == (1, (0.3,), (0.4,))
     counts = [dataset.train.count, dataset.validation.count, dataset.test.count]
@@ -28,7 +29,8 @@ def test_a_folder_of_other_images_is_refused(messy_folder, image_copies, tmp_pat
     other = Files(image_copies, GREY, seed=0)
     with pytest.raises(UserError, match="holds a run on other images"):
         other.prepare(tmp_path, overwrite=False)
-    assert image_table.read(other.prepare(tmp_path, overwrite=True))[0].path.is_relative_to(image_copies)
+    other.prepare(tmp_path, overwrite=True)
+    assert image_table.read(tmp_path / "images.csv")[0].path.is_relative_to(image_copies)
 
 
 @pytest.fixture
@@ -57,4 +59,6 @@ def test_a_dataset_of_the_catalog(preprocessor, is_pretrained, mean):
     source = CatalogDataset(Data(name="digits", image_size=32), None, preprocessor, is_pretrained)
     assert source.data.get("mean") == mean
     assert source.train_images == 1212
+    dataset = source.load(Data(**source.data), None)
+    assert (dataset.test.count, dataset.mean) == (450, mean or (0.305,))
     assert source.test_names(2) == ["0", "1"]

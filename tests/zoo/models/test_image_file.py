@@ -11,7 +11,7 @@ def test_the_middle_is_kept_at_the_size_of_the_record(colour_record, tmp_path):
     image = np.zeros((8, 16, 3), "uint8")
     image[:, :4, 0] = image[:, 4:12, 1] = image[:, 12:, 0] = 255
     keras.utils.save_img(tmp_path / "image.png", image, scale=False)
-    result = read_image(tmp_path / "image.png", colour_record)
+    result = read_image(tmp_path / "image.png", colour_record.preprocessor)
     assert result.dtype == np.uint8
     np.testing.assert_array_equal(result, image[:, 4:12])
 
@@ -19,6 +19,6 @@ def test_the_middle_is_kept_at_the_size_of_the_record(colour_record, tmp_path):
 def test_what_cannot_be_decoded_is_named(colour_record, tmp_path):
     (tmp_path / "text.png").write_text("hello")
     with pytest.raises(UserError, match=r"cannot decode .*text.png"):
-        read_image(tmp_path / "text.png", colour_record)
+        read_image(tmp_path / "text.png", colour_record.preprocessor)
     with pytest.raises(UserError, match=r"cannot read .*none.png: No such file"):
-        read_image(tmp_path / "none.png", colour_record)
+        read_image(tmp_path / "none.png", colour_record.preprocessor)

@@ -1,3 +1,4 @@
+import dataclasses
 import json
 from types import SimpleNamespace
 
@@ -5,8 +6,8 @@ import pytest
 
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.recipe import Recipe
+from lambda_keras.zoo.models.record import Record, TrainedOn
+from lambda_keras.zoo.recipe import Data, Recipe
 
 MISSING = object()
 
@@ -31,7 +32,12 @@ def test_of_takes_the_recipes_preprocessing_and_the_datasets_statistics():
     dataset = SimpleNamespace(name="fashion_mnist", class_names=("a", "b"), channels=1, mean=(0.25,), std=(0.5,))
     record = Record.of(recipe, dataset)
     assert record.model == "lambda_resnet_tiny"
-    assert (record.channels, record.mean, record.std, record.class_names) == (1, (0.25,), (0.5,), ("a", "b"))
+    assert (record.preprocessor.channels, record.preprocessor.mean, record.preprocessor.std, record.class_names) == (
+        1,
+        (0.25,),
+        (0.5,),
+        ("a", "b"),
+    )
     evaluated = ("name", "train", "validation", "test", "validation_fraction", "image_size", "evaluation_crop")
     for field in (*evaluated, "interpolation"):
         assert getattr(record.data(), field) == getattr(recipe.data, field)
@@ -39,13 +45,13 @@ def test_of_takes_the_recipes_preprocessing_and_the_datasets_statistics():
 
 def test_the_record_of_a_model_that_was_not_trained_here():
     preprocessor = Preprocessor(288, 0.95, "bilinear", mean=(0.25, 0.5), std=(0.5, 0.25))
-    record = Record.of_preprocessor(preprocessor, "shared", ["a", "b", "c"])
-    assert (record.channels, record.class_names, record.dataset) == (2, ("a", "b", "c"), None)
-    data = record.data(name="cats_vs_dogs")
+    record = Record("shared", preprocessor, ["a", "b", "c"])
+    assert (record.preprocessor.channels, record.class_names, record.dataset) == (2, ("a", "b", "c"), None)
+    data = record.data("cats_vs_dogs")
     assert (data.image_size, data.evaluation_crop, data.interpolation) == (288, 0.95, "bilinear")
-    record = Record.of_preprocessor(preprocessor, "known", ["a"], "imagenet2012", "validation")
+    record = Record("known", preprocessor, ["a"], TrainedOn("imagenet2012", test="validation"))
     assert (record.data().name, record.data().test, record.data().train) == ("imagenet2012", "validation", None)
-    assert record.data(name="cats_vs_dogs").test is None, "splits are of one dataset"
+    assert record.data("cats_vs_dogs").test is None, "splits are of one dataset"
 
 
 @pytest.mark.parametrize(
@@ -58,7 +64,7 @@ def test_the_record_of_a_model_that_was_not_trained_here():
 )
 def test_what_a_shared_model_cannot_have(image_size, class_names, expected):
     with pytest.raises(UserError, match=expected):
-        Record.of_preprocessor(Preprocessor(image_size), "shared", class_names)
+        Record("shared", Preprocessor(image_size), class_names)
 
 
 def test_a_written_record_reads_back_the_same_and_leaves_nothing_else(record, record_file):
@@ -67,19 +73,54 @@ def test_a_written_record_reads_back_the_same_and_leaves_nothing_else(record, re
     assert json.loads(record_file.read_text())["class_names"] == list("0123456789")
 
 
+def test_the_form_on_disk_is_that_of_records_written_before(record, tmp_path):
+    """As commit 0d1eb55 wrote it; a program of that time reads what is written now."""
+    before = """{
+  "model": "lambda_resnet_tiny",
+  "image_size": 32,
+  "evaluation_crop": 1.0,
+  "interpolation": "bicubic",
+  "mean": [
+    0.305
+  ],
+  "std": [
+    0.376
+  ],
+  "channels": 1,
+  "class_names": [
+    "a",
+    "ü"
+  ],
+  "dataset": "fashion_mnist",
+  "train_split": "train[20:]",
+  "validation_split": "train[:20]",
+  "test_split": null,
+  "validation_fraction": 0.1
+}
+"""
+    (tmp_path / "before.json").write_text(before, encoding="utf-8")
+    read = Record.read(tmp_path / "before.json")
+    trained_on = TrainedOn("fashion_mnist", train="train[20:]", validation="train[:20]")
+    assert read == dataclasses.replace(record, class_names=("a", "ü"), trained_on=trained_on)
+    read.write(tmp_path / "now.json")
+    assert (tmp_path / "now.json").read_text(encoding="utf-8") == before
+
+
 def test_it_cannot_be_changed_by_accident(record):
-    with pytest.raises(ValueError, match="frozen"):
-        record.image_size = 64
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        record.model = "other"
 
 
 def test_data_with_changes(record):
-    changed = record.data(image_size=64, evaluation_crop=0.5)
+    changed = record.with_preprocessing(image_size=64, evaluation_crop=0.5).data()
     assert (changed.image_size, changed.evaluation_crop, changed.name) == (64, 0.5, "digits")
 
 
 def test_a_change_out_of_bounds_is_refused(record):
     with pytest.raises(UserError, match="image_size must be greater than or equal to 8, got 4"):
-        record.data(image_size=4)
+        record.with_preprocessing(image_size=4)
+    with pytest.raises(UserError, match="evaluation_crop must be greater than 0, got 0"):
+        record.with_preprocessing(evaluation_crop=0)
 
 
 def test_a_missing_file_says_what_it_is_for(tmp_path):
@@ -115,7 +156,7 @@ def test_wrong_keys_and_values_are_named(record_file, changes, expected):
 
 def test_the_users_own_files_are_read_with_the_models_channels(record, colour_record):
     assert colour_record.data().channels == 3
-    assert record.data(name="image_table").channels == 1
+    assert record.data("image_table").channels == 1
     assert record.data().channels is None
-    with pytest.raises(UserError, match="channels is for image_folder and image_table; digits has its own"):
-        record.data(channels=3)
+    with pytest.raises(ValueError, match="channels is for image_folder and image_table; digits has its own"):
+        Data(name="digits", image_size=32, channels=3)

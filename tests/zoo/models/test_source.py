@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import shutil
 
@@ -6,6 +7,7 @@ import pytest
 from PIL import Image
 
 import lambda_keras as lk
+from lambda_keras.weights import WeightsWarning
 from lambda_keras.weights.formats import safetensors
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.errors import UserError
@@ -26,11 +28,11 @@ def test_a_shared_folder(shared, model, record):
     assert (source.name, source.folder) == (str(shared), shared)
     images = np.random.default_rng(0).normal(size=(2, 32, 32, 1)).astype("float32")
     np.testing.assert_allclose(source.load().predict(images, verbose=0), model.predict(images, verbose=0), atol=1e-6)
-    assert source.record() == record.model_copy(update={"model": str(shared), "dataset": None})
+    assert source.record() == dataclasses.replace(record, model=str(shared), trained_on=None)
 
 
 def test_classes_without_names_have_numbers(model, shared, tmp_path):
-    preprocessor = lk.weights.preprocessor_of(str(shared))
+    preprocessor = lk.applications.preprocessor_of(str(shared))
     lk.save_pretrained(model, tmp_path / "nameless", preprocessor)
     assert model_source.find(tmp_path / "nameless").record().class_names == tuple("0123456789")
 
@@ -69,8 +71,12 @@ def test_published_weights(hub, class_index, name, expected):
     bias = model.get_layer("predictions").bias.numpy()
     assert bias.argmax() == 207
     record = source.record()
-    assert (record.model, record.image_size, record.evaluation_crop) == ("lambda_resnet26t", 256, 0.94)
-    assert (record.dataset, record.test_split) == ("imagenet2012", "validation")
+    assert (record.model, record.preprocessor.image_size, record.preprocessor.evaluation_crop) == (
+        "lambda_resnet26t",
+        256,
+        0.94,
+    )
+    assert (record.dataset, record.trained_on.test) == ("imagenet2012", "validation")
     assert record.class_names[:2] == ("n00000000", "n00000001")
 
 
@@ -85,15 +91,15 @@ def test_a_revision_that_is_not_in_the_cache(hub):
         model_source.find(f"hf://timm/{TAG}@v2").load(32)
 
 
-def test_weights_of_ones_own(class_index, tmp_path, capsys):
+def test_weights_of_ones_own(class_index, tmp_path):
     own = lk.create_model("lambda_resnet_tiny", input_shape=(64, 64, 3))
     own.save_weights(tmp_path / "own.weights.h5")
     source = model_source.find("lambda_resnet_tiny", str(tmp_path / "own.weights.h5"))
     images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
     np.testing.assert_allclose(source.load(64).predict(images, verbose=0), own.predict(images, verbose=0), atol=1e-6)
-    record = source.record()
-    assert (record.dataset, record.image_size, record.class_names) == (None, 32, tuple("0123456789"))
-    assert "own.weights.h5 does not tell how its images were: they are taken as" in capsys.readouterr().err
+    with pytest.warns(WeightsWarning, match="own.weights.h5 does not tell how its images were: they are taken as"):
+        record = source.record()
+    assert (record.dataset, record.preprocessor.image_size, record.class_names) == (None, 32, tuple("0123456789"))
 
 
 @pytest.mark.parametrize("kind", ["shared", "run"])
@@ -189,7 +195,7 @@ def test_a_run_on_imagenet_predicts_ids_without_the_class_names(
     colour_run, colour_record, class_index, tmp_path, capsys
 ):
     run = shutil.copytree(colour_run, tmp_path / "run")
-    colour_record.model_copy(update={"class_names": ("n02123045", "n02123159")}).write(run / "record.json")
+    dataclasses.replace(colour_record, class_names=("n02123045", "n02123159")).write(run / "record.json")
     shutil.rmtree(class_index)
     Image.fromarray(np.full((9, 9, 3), (255, 0, 0), "uint8")).save(tmp_path / "red.png")
     assert main(["predict", str(run), str(tmp_path / "red.png"), "--json", "--top", "1"]) == 0

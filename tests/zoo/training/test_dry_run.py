@@ -2,6 +2,8 @@ import pytest
 
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.cli import main
+from lambda_keras.zoo.data import catalog, image_table
+from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training import memory
 from lambda_keras.zoo.training.dry_run import dry_run
@@ -44,6 +46,27 @@ def test_a_dataset_of_unknown_size(tmp_path):
     assert facts["classes"] == "2"
     assert facts["images"] == "unknown (cats_vs_dogs is not prepared here)"
     assert facts["steps"] == "unknown, in 350 epochs"
+
+
+@pytest.fixture
+def data_dirs(encode, photo, tmp_path):
+    """What `--data-dir` is of each dataset that is not a dataset of TensorFlow Datasets."""
+    rows = []
+    for number in range(24):
+        path = tmp_path / "images" / "ab"[number % 2] / f"{number}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(encode(photo(number)))
+        rows.append(Row(path, path.parent.name, ("train", "train", "validation", "test")[number // 2 % 4]))
+    image_table.write(rows, tmp_path / "table.csv")
+    return {"image_folder": tmp_path / "images", "image_table": tmp_path / "table.csv"}
+
+
+@pytest.mark.parametrize("name", catalog.SOURCES)
+def test_every_dataset_of_the_table(name, data_dirs, tmp_path):
+    recipe = recipe_file.load("digits", [f"data.name={name}", "training.batch_size=8"])
+    text = dry_run(recipe, data_dir=data_dirs.get(name, tmp_path))
+    assert f"name: {name}" in text
+    assert figures(text)["images"].split()[1].strip(",") == "train"
 
 
 def test_weights_to_start_from_are_not_fetched(monkeypatch):

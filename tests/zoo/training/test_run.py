@@ -110,7 +110,7 @@ def test_the_accuracy_is_that_of_the_saved_model_on_the_saved_test_split(run, re
 
 def test_the_record_says_how_the_model_wants_its_images(run, recipe):
     record = Record.read(run[0] / "record.json")
-    assert (record.image_size, record.channels, record.dataset) == (16, 1, "digits")
+    assert (record.preprocessor.image_size, record.preprocessor.channels, record.dataset) == (16, 1, "digits")
 
 
 def test_the_model_is_saved_without_the_state_of_the_training(run):

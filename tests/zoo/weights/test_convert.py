@@ -1,8 +1,12 @@
+import dataclasses
+
 import numpy as np
 import pytest
 
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor
+from lambda_keras.weights.pretrained import read_preprocessor
+from lambda_keras.weights.reference import Folder
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.models import source as model_source
 
@@ -24,7 +28,7 @@ def test_each_format_has_the_same_weights(is_shared, name, model, saved_run, sha
 
 def test_a_folder_keeps_preprocessing_and_class_names(shared, tmp_path):
     assert main([*DIGITS, "--image-size", "48", str(shared), str(tmp_path / "larger")]) == 0
-    preprocessor, class_names = lk.weights.pretrained.read_preprocessor(tmp_path / "larger")
+    preprocessor, class_names = read_preprocessor(Folder(tmp_path / "larger"))
     assert preprocessor == Preprocessor(48, evaluation_crop=1.0, mean=(0.305,), std=(0.376,))
     assert class_names == list("0123456789")
     assert lk.load_weights(lk.from_pretrained(tmp_path / "larger"), str(shared)).is_exact
@@ -33,7 +37,7 @@ def test_a_folder_keeps_preprocessing_and_class_names(shared, tmp_path):
 def test_a_run_becomes_a_folder_with_its_record(saved_run, record, tmp_path):
     assert main([*DIGITS, str(saved_run / "model.keras"), str(tmp_path / "new" / "folder")]) == 0
     shared = model_source.find(tmp_path / "new" / "folder").record()
-    assert shared == record.model_copy(update={"model": str(tmp_path / "new" / "folder"), "dataset": None})
+    assert shared == dataclasses.replace(record, model=str(tmp_path / "new" / "folder"), trained_on=None)
 
 
 def test_a_plain_file_does_not_say_how_grey_images_are_normalised(shared, tmp_path, capsys):

@@ -354,7 +354,7 @@ def test_the_published_file_of_the_nearest_size_is_fetched(tmp_path, monkeypatch
     model = small_model("lambda_resnet101", input_shape=(image_size, image_size, 3), name="mine")
     warm_start(model)
     (record,) = fetched
-    assert record in catalog.warm_starts("lambda_resnet101")
+    assert record in catalog.warm_starts("resnet_rs101")
     assert record.image_size == expected
     assert record.file == f"resnet-rs-101-i{expected}.h5"
 

@@ -1,23 +1,23 @@
-"""The arguments of `lambda-zoo weights …`; each command has a module of its own."""
+"""`lambda-zoo weights …`: its actions, each with a module of its own in `lambda_keras.zoo.weights`."""
 
 from pathlib import Path
 
+from lambda_keras.zoo.command_line import add_common_options
+
 
 def add_parser(commands):
-    """Adds `weights` and its commands.
-
-    Args:
-        commands: What `add_subparsers` of the program's parser returned.
-    """
+    """Adds the command to what `add_subparsers` of the program's parser returned."""
     weights = commands.add_parser("weights", help="fetch, check, show and convert weights")
     actions = weights.add_subparsers(required=True, metavar="action")
 
     fetch = actions.add_parser("fetch", help="download published weights and check their hash")
     fetch.add_argument("name", metavar="NAME", help="model.tag, model, or hf://owner/repository[@revision]")
+    add_common_options(fetch)
     fetch.set_defaults(run=_fetch)
 
     verify = actions.add_parser("verify", help="check weights that are here: exit status 1 if any are bad")
     verify.add_argument("sources", nargs="+", metavar="SOURCE", help="catalog name, folder of save_pretrained or file")
+    add_common_options(verify)
     verify.set_defaults(run=_verify)
 
     show = actions.add_parser("show", help="tell what is known of published weights, or what is in a file")
@@ -35,10 +35,8 @@ def add_parser(commands):
     convert.add_argument(
         "out", type=Path, metavar="OUT", help=".safetensors, .weights.h5 or .keras file, or a folder to share"
     )
+    add_common_options(convert)
     convert.set_defaults(run=_convert)
-
-
-# Keras takes seconds to import: each command imports what it needs, so that --help is quick.
 
 
 def _fetch(arguments):

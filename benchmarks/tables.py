@@ -1,8 +1,8 @@
-"""Writes README's tables from the CSV files that measurements and the zoo keep.
+"""Writes the tables of README and docs from the CSV files that measurements and the zoo keep.
 
-    python -m benchmarks.readme
+    python -m benchmarks.tables
 
-A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what stands there before is replaced.
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`; what stood there is replaced.
 """
 
 import csv
@@ -14,6 +14,16 @@ from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
 
 ROOT = pathlib.Path(__file__).parent.parent
+PAGES = (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")))
+# The models of README's table; the zoo's page has all.
+CHOSEN = (
+    "lambda_resnet50",
+    "lambda_resnet152",
+    "lambda_resnet420",
+    "resnet50_llll",
+    "lambda_resnet50ts",
+    "lambda_resnet_tiny",
+)
 
 
 def read(path):
@@ -22,8 +32,12 @@ def read(path):
         return list(csv.DictReader(file))
 
 
-def models_table():
-    """Every model; the paper's accuracy at the same image size and that of weights have columns of their own."""
+def models_table(models=None):
+    """A row for each model; the paper's accuracy at the same image size and that of weights have columns of their own.
+
+    Args:
+        models: Names of the models; by default all.
+    """
     paper = {(row["model"], row["image_size"]): row["paper_top1"] for row in read(ROOT / "zoo" / "results.csv")}
     lines = [
         "| model | image size | parameters (M) | multiply-adds (G) | top-1 in the paper (%) | weights "
@@ -31,6 +45,8 @@ def models_table():
         "|---|---|---|---|---|---|---|",
     ]
     for row in read(RESULTS / "models.csv"):
+        if models is not None and row["model"] not in models:
+            continue
         parameters, multiply_adds = int(row["parameters"]) / 1e6, int(row["multiply_adds"]) / 1e9
         top1 = paper.get((row["model"], row["image_size"])) or "–"
         lines.append(
@@ -84,24 +100,31 @@ def export_table():
     return "\n".join(lines)
 
 
-TABLES = {"models": models_table, "peers": peers_table, "export": export_table}
+TABLES = {
+    "models": models_table,
+    "chosen models": lambda: models_table(CHOSEN),
+    "peers": peers_table,
+    "export": export_table,
+}
 
 
 def render(text):
     """The text with its tables made anew."""
     for name, table in TABLES.items():
-        pattern = rf"(<!-- table: {name} -->\n).*?(\n<!-- end -->)"
-        text = re.sub(pattern, lambda match, table=table: match[1] + table() + match[2], text, flags=re.DOTALL)
+        pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
+        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.DOTALL)
     return text
 
 
 def main():
-    """Writes README.md."""
-    readme = ROOT / "README.md"
-    text = render(readme.read_text(encoding="utf-8"))
-    readme.with_suffix(".tmp").write_text(text, encoding="utf-8")
-    os.replace(readme.with_suffix(".tmp"), readme)
-    print(f"Wrote the tables of {readme}")
+    """Writes the pages whose tables have changed."""
+    for page in PAGES:
+        text = page.read_text(encoding="utf-8")
+        made = render(text)
+        if made != text:
+            page.with_suffix(".tmp").write_text(made, encoding="utf-8")
+            os.replace(page.with_suffix(".tmp"), page)
+            print(f"Wrote the tables of {page.relative_to(ROOT)}")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,87 @@
+"""Files that version 0.1.0 wrote when `zoo` and `export` were packages of their own still load, and mean the same.
+
+tests/golden/version_0_1_0.tar.xz was recorded from commit 0d1eb55. It holds a training that SIGTERM stopped after step
+51 (`stopped`), the same training at its end (`finished`), what `lambda-export` and `save_pretrained` made of that
+(`served/1`, `model.tflite`, `shared`), and what the model said of 32 test images (`expected.npz`).
+"""
+
+import csv
+import pathlib
+import tarfile
+
+import keras
+import numpy as np
+import pytest
+
+import lambda_keras as lk
+from lambda_keras.export import cli as export_cli
+from lambda_keras.zoo import cli as zoo_cli
+
+ARCHIVE = pathlib.Path(__file__).parent / "golden" / "version_0_1_0.tar.xz"
+
+
+@pytest.fixture(scope="module")
+def recorded(tmp_path_factory):
+    """The folder of the files."""
+    folder = tmp_path_factory.mktemp("recorded")
+    with tarfile.open(ARCHIVE) as archive:
+        archive.extractall(folder, filter="data")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def expected(recorded):
+    return np.load(recorded / "expected.npz")
+
+
+def rows(run):
+    with open(run / "metrics.csv", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_stopped_training_goes_on_to_the_same_end(recorded, expected):
+    run = recorded / "stopped"
+    assert zoo_cli.main(["train", "--recipe", str(run / "recipe.yaml"), "--out", str(run)]) == 0
+    for row, was in zip(rows(run), rows(recorded / "finished"), strict=True):
+        for column in ("loss", "val_loss", "accuracy", "learning_rate"):
+            # Another CPU rounds otherwise, and 97 steps magnify it.
+            assert float(row[column]) == pytest.approx(float(was[column]), abs=5e-3), column
+    # The first epoch was not trained again.
+    assert rows(run)[0]["seconds"] == rows(recorded / "finished")[0]["seconds"]
+    assert (run / "record.json").read_text() == (recorded / "finished" / "record.json").read_text()
+    weights = np.concatenate([weight.ravel() for weight in keras.models.load_model(run / "model.keras").get_weights()])
+    difference = np.linalg.norm(weights - expected["weights"]) / np.linalg.norm(expected["weights"])
+    assert difference < 2e-2
+
+
+def test_a_model_has_its_weights_and_probabilities(recorded, expected):
+    path = recorded / "finished" / "model.keras"
+    model = keras.models.load_model(path)
+    np.testing.assert_array_equal(
+        np.concatenate([weight.ravel() for weight in model.get_weights()]), expected["weights"]
+    )
+    shared = lk.from_pretrained(recorded / "shared")
+    again = lk.create_model(
+        "lambda_resnet_tiny", input_shape=(16, 16, 1), stage_widths=(4, 4, 8, 8), stem_width=4, dropout_rate=0.1
+    )
+    lk.load_weights(again, path)
+    images = lk.preprocess_input(expected["images"], mean=(0.305,), std=(0.376,))
+    for each in (model, shared, again):
+        np.testing.assert_allclose(each.predict(images, verbose=0), expected["probabilities"], atol=1e-5)
+
+
+def test_runs_and_artifacts_agree(recorded, expected, tmp_path, capsys):
+    """`verify` reads record.json, model.json and the metadata of the TFLite file, and runs all of them."""
+    data = {"images": expected["images"], "labels": expected["labels"], "mean": [0.305], "std": [0.376]}
+    np.savez(tmp_path / "test.npz", class_names=[*"0123456789"], **data)
+    for model in ("finished", "shared"):
+        artifacts = [str(recorded / name) for name in ("served/1", "model.tflite")]
+        command = ["verify", "--model", str(recorded / model), "--data", str(tmp_path / "test.npz"), *artifacts]
+        assert export_cli.main(command) == 0
+        assert capsys.readouterr().out.count(" pass") == 2
+    assert export_cli.main(["serve-check", str(recorded / "served")]) == 0
+
+
+def test_evaluation_of_an_old_run(recorded, tmp_path, capsys):
+    assert zoo_cli.main(["evaluate", str(recorded / "finished"), "--out", str(tmp_path / "evaluation")]) == 0
+    assert "78.00%" in capsys.readouterr().out

@@ -1,0 +1,31 @@
+"""The commands of `lambda-zoo`: a file for each, with its options and one call.
+
+Keras and TensorFlow take seconds to import: a command imports what it needs when it runs, so that `--help` is quick.
+"""
+
+from lambda_keras.zoo.commands import (
+    evaluate,
+    explain,
+    fine_tune,
+    inspect_data,
+    models,
+    predict,
+    recipes,
+    train,
+    weights,
+    write_images,
+)
+
+# In the order of `lambda-zoo --help`.
+COMMANDS = (
+    train,
+    fine_tune,
+    evaluate,
+    predict,
+    explain,
+    inspect_data,
+    write_images,
+    recipes,
+    models,
+    weights,
+)

@@ -1,0 +1,35 @@
+"""`lambda-zoo evaluate`: a saved model and images with labels in; figures, a table of classes and a picture out."""
+
+from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.commands.model_option import add_model
+
+
+def add_parser(commands):
+    """Adds the command to what `add_subparsers` of the program's parser returned."""
+    parser = commands.add_parser("evaluate", help="measure a saved model on a dataset")
+    add_model(parser)
+    parser.add_argument("--data-dir", help="folder of the images or of prepared TensorFlow Datasets, as for train")
+    parser.add_argument("--dataset", metavar="NAME", help="other images of the same classes (default: as trained)")
+    parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
+    parser.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
+    parser.add_argument("--evaluation-crop", type=float, metavar="X", help="share of the side (default: as trained)")
+    parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="images at a time (default: 64)")
+    parser.add_argument("--out", metavar="FOLDER", help="folder to write (default: evaluation/ beside the model)")
+    add_common_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments):
+    from lambda_keras.zoo.evaluation.run import evaluate
+
+    evaluate(
+        arguments.model,
+        data_dir=arguments.data_dir,
+        dataset=arguments.dataset,
+        split=arguments.split,
+        image_size=arguments.image_size,
+        evaluation_crop=arguments.evaluation_crop,
+        batch_size=arguments.batch_size,
+        out=arguments.out,
+        weights=arguments.weights,
+    )

@@ -1,0 +1,20 @@
+"""`lambda-zoo recipes`: the recipes that come with the package, as a table."""
+
+from lambda_keras.zoo.command_line import print_table
+
+
+def add_parser(commands):
+    """Adds the command to what `add_subparsers` of the program's parser returned."""
+    parser = commands.add_parser("recipes", help="list the recipes")
+    parser.set_defaults(run=_run)
+
+
+def _run(arguments):
+    from lambda_keras.zoo import recipe_file
+
+    rows = []
+    for name in recipe_file.packaged():
+        recipe = recipe_file.load(name)
+        size, accuracy = str(recipe.data.image_size), recipe_file.expected_accuracy(name)
+        rows.append((name, recipe.model.name, size, recipe.data.name, accuracy))
+    print_table(("recipe", "model", "image size", "dataset", "expected test accuracy"), rows, right=(2,))
