@@ -4,6 +4,8 @@
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
 #   make test ROOM=export    the tests of one room: lambda_keras, zoo or export
 #   make test-fast           what needs no process, browser or server of its own and is not slow, in 4 minutes on 2 cores
+#   make test-oldest         the library's tests and the notebooks with the oldest versions that setup.cfg takes
+#   make test-colab          the same with the versions that Google Colab has
 #   make lint                ruff and mypy alone
 #   make tables              measure the models again and write the tables of README and docs
 #   make docs                write the documentation's site to site/; a warning fails it
@@ -29,7 +31,7 @@ endif
 # A file's tests share what its fixtures make, so they run in one of the two processes; the heaviest files begin.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
-.PHONY: quickstart test test-fast lint tables docs clean
+.PHONY: quickstart test test-fast test-oldest test-colab lint tables docs clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -76,6 +78,27 @@ test: $(TEST_EXTRAS) lint
 test-fast: $(TEST_EXTRAS)
 	$(PYTEST) -m "not (backends or slow or process or browser or network)" $(if $(ROOM),tests/$(ROOM))
 
+# The library's tests and the notebooks need [export] and what runs tests and notebooks: no [zoo].
+OTHER_VERSIONS := -m pytest -m "not backends" tests/lambda_keras tests/notebooks
+
+test-oldest: .venv-oldest/.installed
+	.venv-oldest/bin/python $(OTHER_VERSIONS)
+
+test-colab: .venv-colab/.installed
+	.venv-colab/bin/python $(OTHER_VERSIONS)
+
+.venv-oldest/.installed: tests/oldest.txt setup.cfg
+	python3.11 -m venv .venv-oldest
+	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable ".[export,notebook,test]"
+	touch $@
+
+# First what Colab has, then ours beside it: a requirement that would replace one of these versions is an error.
+.venv-colab/.installed: tests/colab.txt setup.cfg
+	python3.13 -m venv .venv-colab
+	.venv-colab/bin/python -m pip install --quiet --requirement tests/colab.txt
+	.venv-colab/bin/python -m pip install --quiet --constraint tests/colab.txt --editable ".[export,notebook,test]"
+	touch $@
+
 tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.tables
@@ -84,4 +107,4 @@ docs: .venv/.docs
 	$(BIN)/python -m mkdocs build --strict
 
 clean:
-	rm -rf .venv runs site build dist *.egg-info
+	rm -rf .venv .venv-oldest .venv-colab runs site build dist *.egg-info

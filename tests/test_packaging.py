@@ -3,6 +3,7 @@
 import configparser
 import os
 import pathlib
+import re
 import shutil
 import subprocess
 import sys
@@ -10,6 +11,7 @@ import sysconfig
 import zipfile
 
 import pytest
+from packaging.version import Version
 
 pytestmark = pytest.mark.process
 ROOT = pathlib.Path(__file__).parent.parent
@@ -46,6 +48,16 @@ def test_setup_cfg_lists_every_package():
         for folder in (ROOT / room).rglob("__init__.py")
     }
     assert set(configuration["options"]["packages"].split()) == folders
+
+
+def test_the_oldest_versions_are_the_lower_bounds_of_setup_cfg():
+    """`make test-oldest` installs them."""
+    configuration = configparser.ConfigParser()
+    configuration.read(ROOT / "setup.cfg")
+    bounds = re.findall(r"^(\w+)>=([\d.]+)", configuration["options"]["install_requires"], flags=re.MULTILINE)
+    oldest = re.findall(r"^(\w+)==([\d.]+)", (ROOT / "tests" / "oldest.txt").read_text(), flags=re.MULTILINE)
+    assert len(bounds) == 6
+    assert {name: Version(version) for name, version in oldest} == {name: Version(bound) for name, bound in bounds}
 
 
 def test_the_wheel_holds_the_three_rooms_with_their_data_under_one_name_and_nothing_else(wheel):

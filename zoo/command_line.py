@@ -11,6 +11,7 @@ import warnings
 from lambda_keras.version import __version__
 from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.zoo.errors import TryAgainError, UserError
+from lambda_keras.zoo.extras import missing_extra
 
 _quiet = False
 
@@ -40,10 +41,8 @@ def add_program_options(parser):
 
 class _PrintCompletion(argparse.Action):
     def __call__(self, parser, namespace, values, option_string=None):
-        try:
-            import shtab
-        except ImportError as error:
-            raise UserError(f"--print-completion needs the package shtab: pip install shtab ({error})") from error
+        import shtab
+
         _complete_files(parser, shtab.FILE)
         print(shtab.complete(parser, shell=values))
         parser.exit()
@@ -122,10 +121,10 @@ def run(program, command):
         command: A function without arguments that returns an exit status, or `None` for 0.
 
     Returns:
-        The exit status: the command's; 2 after a line about what the user can put right; 75 (`EX_TEMPFAIL`) where the
-        same command goes on; 130 after Ctrl-C, which a training takes for itself; 141, as of a process that SIGPIPE
-        ends, where the reader of our output, such as `head`, has gone. Any other exception is a bug of ours and keeps
-        its traceback.
+        The exit status: the command's; 2 after a line about what the user can put right, such as an extra that is not
+        installed; 75 (`EX_TEMPFAIL`) where the same command goes on; 130 after Ctrl-C, which a training takes for
+        itself; 141, as of a process that SIGPIPE ends, where the reader of our output, such as `head`, has gone. Any
+        other exception is a bug of ours and keeps its traceback.
     """
     try:
         with _warnings_of_weights_as_text():
@@ -142,6 +141,15 @@ def run(program, command):
     except (UserError, TryAgainError) as error:
         print(f"{program}:", " ".join(str(error).split()), file=sys.stderr)
         return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2
+    except ModuleNotFoundError as error:
+        # The extra of `lambda-zoo` is zoo, that of `lambda-export` is export.
+        extra = missing_extra(error.name, preferred=program.removeprefix("lambda-"))
+        if extra is None:
+            raise
+        print(
+            f"{program}: this needs the extra {extra}: pip install 'lambda-keras[{extra}]' ({error})", file=sys.stderr
+        )
+        return 2
 
 
 @contextlib.contextmanager

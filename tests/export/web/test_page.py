@@ -163,7 +163,7 @@ def refused(plain_model, digits_record, folder):
     """Files that the page cannot take, by what is wrong with them."""
     names = ("int8", "any-batch", "batch-3", "no-record", "damaged", "missing")
     paths = {name: folder / f"refused-{name}.tflite" for name in names}
-    images = blotches(40, seed=0, side=4)
+    images = blotches(40, seed=0, side=8)
     calibration = Calibration(images[:32], images[32:], np.float32([0.5] * 3), np.float32([0.5] * 3))
     export_tflite(plain_model, paths["int8"], "int8", calibration, batch_size=1, record=digits_record)
     export_tflite(plain_model, paths["any-batch"], record=digits_record)
