@@ -8,12 +8,18 @@ import importlib.metadata
 import os
 import subprocess
 import sys
+import sysconfig
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 PACKAGE = "lambda-keras"
+# Those of the environment: the checkout may hold an .egg-info, which knows of no editable installation.
+INSTALLED = {
+    canonicalize_name(distribution.name): distribution
+    for distribution in importlib.metadata.distributions(path=[sysconfig.get_paths()["purelib"]])
+}
 pytestmark = pytest.mark.slow
 
 
@@ -24,7 +30,7 @@ def required(name, extras, found):
     if not new:
         return
     found[key] = found.get(key, set()) | new
-    for line in importlib.metadata.requires(key) or ():
+    for line in INSTALLED[key].requires or ():
         requirement = Requirement(line)
         if requirement.marker is None or any(requirement.marker.evaluate({"extra": extra}) for extra in new):
             required(requirement.name, requirement.extras, found)
@@ -39,11 +45,11 @@ class Environment:
         found = {}
         required(PACKAGE, extras, found)
         for name in found:
-            for file in importlib.metadata.files(name):
+            for file in INSTALLED[name].files:
                 link = site / file.parts[0]
                 # Scripts are in `../../bin`.
                 if file.parts[0] not in ("..", "__pycache__") and not link.exists():
-                    link.symlink_to(importlib.metadata.distribution(name).locate_file(file.parts[0]))
+                    link.symlink_to(INSTALLED[name].locate_file(file.parts[0]))
         self.python = folder / "bin" / "python"
         self.work = folder / "work"
         self.work.mkdir()

@@ -1,0 +1,51 @@
+"""`lambda-export benchmark`: how long artifacts take, by the size of a batch."""
+
+import argparse
+from pathlib import Path
+
+from lambda_keras.export.commands.options import add_artifacts, add_model, positive
+from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.errors import UserError
+
+
+def add_parser(commands) -> None:
+    """Adds the command to what `add_subparsers` of the program's parser returned."""
+    parser = commands.add_parser("benchmark", help="measure artifacts by batch size, with a plot")
+    add_model(parser, required=False)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets benchmark.csv and benchmark.png")
+    parser.add_argument(
+        "--batch-sizes",
+        type=_batch_sizes,
+        default=(1, 2, 4, 8, 16),
+        metavar="N,N,…",
+        help="images in a batch (default: 1,2,4,8,16)",
+    )
+    parser.add_argument("--image-size", type=positive, metavar="N", help="side in pixels, of artifacts that take any")
+    add_artifacts(parser)
+    add_common_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _batch_sizes(text: str) -> tuple[int, ...]:
+    return tuple(sorted({positive(part) for part in text.split(",")}))
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lambda_keras.export.checks.artifact import TFLITE, THREADS, find_artifacts
+    from lambda_keras.export.checks.benchmark import benchmark, check_out, print_measurements, write_benchmark
+    from lambda_keras.export.checks.runner import load_original
+    from lambda_keras.zoo.models.source import find
+
+    artifacts = find_artifacts(options.artifacts)
+    if options.weights and not options.model:
+        raise UserError("--weights is for --model, which is missing; add it, or leave out --weights")
+    source = find(options.model, options.weights) if options.model else None
+    check_out(options.out)
+    original, _ = load_original(source, options.image_size) if source else (None, None)
+    measurements = benchmark(artifacts, options.batch_sizes, options.image_size, original)
+    print_measurements(measurements)
+    if any(artifact.kind == TFLITE for artifact in artifacts):
+        print(THREADS)
+    write_benchmark(options.out, measurements)
+    print(f"wrote benchmark.csv and benchmark.png to {options.out}")
+    return 0

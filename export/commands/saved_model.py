@@ -1,0 +1,40 @@
+"""`lambda-export saved-model`: a trained model as a SavedModel, for servers."""
+
+import argparse
+from pathlib import Path
+
+from lambda_keras.export.commands.options import add_form, add_model
+from lambda_keras.zoo.command_line import add_common_options
+
+
+def add_parser(commands) -> None:
+    """Adds the command to what `add_subparsers` of the program's parser returned."""
+    parser = commands.add_parser("saved-model", help="write a SavedModel, for servers")
+    add_model(parser)
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets DIR/<next number>/")
+    parser.add_argument("--features", action="store_true", help="offer the embedding and the stages' maps too")
+    add_form(parser)
+    parser.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
+    parser.add_argument("--warmup", type=int, metavar="N", help="add N requests of each signature to start with")
+    add_common_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lambda_keras.export.model import load_to_serve
+    from lambda_keras.export.saved_model.writer import export_saved_model
+    from lambda_keras.zoo.models.source import find
+
+    source = find(options.model, options.weights)
+    model, record = load_to_serve(source, options.image_size, options.fuse)
+    version = export_saved_model(
+        model,
+        options.out,
+        record,
+        source,
+        features=options.features,
+        freeze=options.freeze,
+        warmup=options.warmup,
+    )
+    print(f"wrote {version}")
+    return 0

@@ -1,0 +1,48 @@
+"""`lambda-export verify`: artifacts against the model that they were made of."""
+
+import argparse
+
+from lambda_keras.export.checks.runtimes import RUNTIMES
+from lambda_keras.export.commands.options import add_artifacts, add_data_dir, add_model, positive
+from lambda_keras.zoo.command_line import add_common_options
+
+
+def add_parser(commands) -> None:
+    """Adds the command to what `add_subparsers` of the program's parser returned."""
+    parser = commands.add_parser("verify", help="compare artifacts with the model, in fresh processes")
+    add_model(parser)
+    parser.add_argument(
+        "--data",
+        required=True,
+        metavar="FILE.npz|DATASET",
+        help="images and labels: the test.npz of a training, or a dataset, such as digits: its test part",
+    )
+    add_data_dir(parser)
+    parser.add_argument("--image-size", type=positive, metavar="N", help="side in pixels, of artifacts made with it")
+    parser.add_argument(
+        "--runtime",
+        choices=RUNTIMES,
+        action="append",
+        default=[],
+        help="run SavedModels in this too (may be given twice)",
+    )
+    add_artifacts(parser)
+    add_common_options(parser)
+    parser.set_defaults(run=_run)
+
+
+def _run(options: argparse.Namespace) -> int:
+    from lambda_keras.export.checks.artifact import find_artifacts, in_runtimes
+    from lambda_keras.export.checks.report import print_report
+    from lambda_keras.export.checks.runner import load_original
+    from lambda_keras.export.checks.verification import verify
+    from lambda_keras.export.images.labelled import load_test_images
+    from lambda_keras.zoo.models.source import find
+
+    artifacts = find_artifacts(options.artifacts)
+    artifacts += in_runtimes(artifacts, options.runtime)
+    original, record = load_original(find(options.model, options.weights), options.image_size)
+    data = load_test_images(options.data, original.model, record, options.data_dir)
+    verification = verify(original, data, artifacts, record)
+    print_report(original.name, len(data.images), artifacts, verification)
+    return 0 if verification.passes(artifacts) else 1
