@@ -249,7 +249,7 @@ def test_xla_gives_the_same_numbers(scope_size):
         np.testing.assert_allclose(compiled(x).numpy(), output(layer, x, **options), rtol=1e-9, atol=1e-9)
 
 
-@pytest.mark.parametrize("options", SAVED, ids=str)
+@pytest.mark.parametrize("options", SAVED, ids=lambda options: ", ".join(options) or "defaults")
 def test_saves_and_reloads(options, tmp_path):
     inputs = keras.Input((4, 5, 8))
     model = keras.Model(inputs, LambdaLayer(**{"filters": 6, "num_heads": 3, "name": "here", **options})(inputs))
