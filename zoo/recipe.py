@@ -129,7 +129,7 @@ class Training(_Section):
     Attributes:
         epochs: Passes over the training images.
         batch_size: Images in a step, over all replicas and all its gradient accumulation.
-        gradient_accumulation: Passes in which a replica works off its share of a batch; their gradients are summed.
+        gradient_accumulation: Passes in which a replica processes its share of a batch; their gradients are summed.
             BatchNorm's statistics are those of a pass.
         optimizer: `momentum` and `nesterov` are SGD; `rmsprop` has momentum too.
         momentum: Of `momentum`, `nesterov` and `rmsprop`.
@@ -148,7 +148,7 @@ class Training(_Section):
             among them, see `lambda_keras.zoo.training.layer_rates`; 1 for the same rate everywhere.
         frozen_batch_norm: Whether BatchNorm keeps its statistics, scales and offsets, and normalises as in inference.
         class_weights: Whether the loss of an image is multiplied by images / (classes · images of its class), so that
-            all classes count alike. The losses that are told and compared have no weights.
+            all classes count alike. The losses that are printed and compared have no weights.
         label_smoothing: Share of the target that is spread evenly over all classes.
         gradient_clipping: The largest global norm of the gradient of a batch; by default no limit.
         ema_decay: Decay of the moving average of the weights, such as 0.9999; by default there is none. Where there

@@ -82,7 +82,7 @@ def of_values(values, overrides, name, lines=None):
 
     Args:
         values: The recipe's sections, with their keys and values.
-        overrides: As of `load`.
+        overrides: As for `load`.
         name: What to call its origin in messages.
         lines: `{(section, key, …): line}` where the origin is a file.
 
@@ -90,7 +90,7 @@ def of_values(values, overrides, name, lines=None):
         A `lambda_keras.zoo.recipe.Recipe`.
 
     Raises:
-        UserError: As of `load`.
+        UserError: As for `load`.
     """
     from_command_line = {_override(values, override) for override in overrides}
     return _validate(Recipe, (), values, name, lines or {}, from_command_line)

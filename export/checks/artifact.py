@@ -87,7 +87,7 @@ def find_artifacts(paths: Sequence[Path]) -> list[Artifact]:
     """Recognises several, as `find_artifact` does.
 
     Raises:
-        UserError: As of `find_artifact`, or two of the paths are the same artifact.
+        UserError: As for `find_artifact`, or two of the paths are the same artifact.
     """
     artifacts = [find_artifact(path) for path in paths]
     seen = {}
@@ -102,7 +102,7 @@ def in_runtimes(artifacts: list[Artifact], runtimes: list[str]) -> list[Artifact
     """The SavedModels among `artifacts` once more for each of `runtimes`, which run them too.
 
     Args:
-        artifacts: As of `find_artifact`.
+        artifacts: As for `find_artifact`.
         runtimes: Names of `lambda_keras.export.checks.runtimes.RUNTIMES`; each counts once.
 
     Raises:

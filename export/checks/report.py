@@ -15,7 +15,7 @@ def print_report(model_name: str, images: int, artifacts: list[Artifact], verifi
         model_name: Where the model was found.
         images: How many images were compared.
         artifacts: Those of the verification.
-        verification: As of `lambda_keras.export.checks.verification.verify`.
+        verification: As for `lambda_keras.export.checks.verification.verify`.
     """
     print_comparisons(model_name, verification.accuracy, artifacts, verification.comparisons)
     print()

@@ -24,7 +24,7 @@ def add_form(parser: argparse.ArgumentParser) -> None:
 
 def add_data_dir(parser: argparse.ArgumentParser) -> None:
     """Adds `--data-dir`, where a dataset is."""
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of a dataset: as of `lambda-zoo train`")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="of a dataset: as for `lambda-zoo train`")
 
 
 def add_artifacts(parser: argparse.ArgumentParser) -> None:

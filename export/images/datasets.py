@@ -13,9 +13,9 @@ def load_dataset(option: str, name: str | Path, record: Record, data_dir: Path |
 
     Args:
         option: The option that names it, for messages.
-        name: As of `lambda_keras.zoo.data.catalog.load`.
+        name: As for `lambda_keras.zoo.data.catalog.load`.
         record: The model's record.
-        data_dir: Where the dataset is, as of `lambda_keras.zoo.data.catalog.load`.
+        data_dir: Where the dataset is, as for `lambda_keras.zoo.data.catalog.load`.
 
     Raises:
         UserError: There is no such dataset, or its images have other channels than the model's.

@@ -47,11 +47,11 @@ def load_test_images(
     """Loads images to compare artifacts of `model` with it.
 
     Args:
-        source: An .npz file as of `load_labelled_images`, or the name of a dataset, as of
+        source: An .npz file as for `load_labelled_images`, or the name of a dataset, as for
             `lambda_keras.zoo.data.catalog.load`, of which it takes all of the test part.
         model: The classifier.
         record: The model's record, with the size of the images that it takes; `None` if it has none.
-        data_dir: Where the dataset is, as of `lambda_keras.zoo.data.catalog.load`.
+        data_dir: Where the dataset is, as for `lambda_keras.zoo.data.catalog.load`.
 
     Raises:
         UserError: There is no such source, it does not fit the model or its record, or it is more than the memory

@@ -58,11 +58,11 @@ def load_calibration(
 
     Args:
         source: An .npz file as `lambda-zoo train` writes it, a folder with image files in it or in folders below, or
-            the name of a dataset, as of `lambda_keras.zoo.data.catalog.load`, of which it takes the training part.
+            the name of a dataset, as for `lambda_keras.zoo.data.catalog.load`, of which it takes the training part.
         model: The classifier.
         count: How many images set the ranges, if there are so many.
         record: The model's record, which says how images are prepared for it; `None` if it has none.
-        data_dir: Where the dataset is, as of `lambda_keras.zoo.data.catalog.load`.
+        data_dir: Where the dataset is, as for `lambda_keras.zoo.data.catalog.load`.
 
     Raises:
         UserError: There is no such source, it does not fit the model, or it has too few images.

@@ -50,7 +50,7 @@ def read_preprocessing(path: Path) -> dict | None:
     """Reads how a TFLite file says that its images are prepared.
 
     Returns:
-        `preprocessing` as of `add_metadata`; `None` where the file has no metadata.
+        `preprocessing` as for `add_metadata`; `None` where the file has no metadata.
 
     Raises:
         UserError: The metadata are damaged.

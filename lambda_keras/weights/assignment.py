@@ -55,7 +55,7 @@ def assign(
 
     Args:
         model: A built `keras.Model`.
-        tensors: A mapping from names, as of `variables_by_name`, to arrays.
+        tensors: A mapping from names, as `variables_by_name` gives them, to arrays.
         source: Where the tensors are from, for messages.
         adapted: What was done to the tensors that are not as the source had them, by name.
         random: Names of the variables that may stay as they are.

@@ -56,7 +56,7 @@ def fetch_from_hub(
         file: Path of the file in it.
         revision: Branch, tag or commit; by default the main branch.
         sha256: The file's hash; by default the one that the Hub has for it.
-        offline: As of `fetch`.
+        offline: As for `fetch`.
 
     Returns:
         `pathlib.Path` of the verified file.
@@ -99,7 +99,7 @@ def fetch_from_urls(
         urls: Where it is, the main place first.
         sha256: Its hash, if known.
         md5: Its hash where no SHA-256 is known.
-        offline: As of `fetch`.
+        offline: As for `fetch`.
 
     Returns:
         `pathlib.Path` of the verified file.

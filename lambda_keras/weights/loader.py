@@ -62,18 +62,18 @@ def fill(
     """Fills a model with weights whose name is parsed.
 
     Args:
-        model: As of `load_weights`.
+        model: As for `load_weights`.
         found: What `lambda_keras.weights.reference.parse` returned.
-        fit: As of `load_weights`.
-        classifier: As of `load_weights`.
+        fit: As for `load_weights`.
+        classifier: As for `load_weights`.
 
     Returns:
         A `LoadReport`.
 
     Raises:
-        FileNotFoundError: As of `load_weights`.
-        WeightsError: As of `load_weights`.
-        ValueError: As of `load_weights`.
+        FileNotFoundError: As for `load_weights`.
+        WeightsError: As for `load_weights`.
+        ValueError: As for `load_weights`.
     """
     for name, value, allowed in (("fit", fit, Fit), ("classifier", classifier, Classifier)):
         if value not in typing.get_args(allowed):

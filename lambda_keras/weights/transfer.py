@@ -36,7 +36,7 @@ def without_classifier(model: keras.Model, tensors: Mapping[str, np.ndarray]) ->
 
     Args:
         model: The built model to fill.
-        tensors: A mapping from names, as of `variables_by_name`, to arrays.
+        tensors: A mapping from names, as `variables_by_name` gives them, to arrays.
     """
     return Adaptation(
         tensors={name: tensor for name, tensor in tensors.items() if not name.startswith(CLASSIFIER)},
@@ -64,7 +64,7 @@ def adapt(model: keras.Model, tensors: Mapping[str, np.ndarray], fresh_classifie
 
     Args:
         model: The built model to fill.
-        tensors: A mapping from names, as of `variables_by_name`, to arrays.
+        tensors: A mapping from names, as `variables_by_name` gives them, to arrays.
         fresh_classifier: Whether the classes are others, which their number alone does not tell: that of clothes is a
             bad start for as many digits.
 

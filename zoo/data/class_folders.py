@@ -18,7 +18,7 @@ def write_images(name, out, data_dir=None):
     Args:
         name: A name of `lambda_keras.zoo.data.catalog.load`.
         out: The folder, which must not exist or be empty.
-        data_dir: As of `lambda_keras.zoo.data.catalog.load`.
+        data_dir: As for `lambda_keras.zoo.data.catalog.load`.
 
     Raises:
         UserError: The data are missing, or the folder has files or cannot be written.

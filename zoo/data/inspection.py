@@ -20,7 +20,7 @@ def inspect_data(recipe, out="data.png", data_dir=None):
     Args:
         recipe: A `lambda_keras.zoo.recipe.Recipe`.
         out: The PNG file to write.
-        data_dir: As of `lambda_keras.zoo.data.catalog.load`.
+        data_dir: As for `lambda_keras.zoo.data.catalog.load`.
 
     Raises:
         UserError: The data are missing or do not fit the recipe, or the file cannot be written.

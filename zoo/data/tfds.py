@@ -40,7 +40,7 @@ def builder_of(name, data_dir=None, other_names=()):
         other_names: As for `find_builder`.
 
     Raises:
-        UserError: There is no such dataset, or it is neither prepared nor to be had.
+        UserError: There is no such dataset, or it is neither prepared nor available.
     """
     builder = find_builder(name, data_dir, other_names)
     if not builder.is_prepared():

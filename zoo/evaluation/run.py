@@ -42,7 +42,7 @@ def evaluate(
 
     Args:
         source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
-        data_dir: Folder of the data, as of `lambda_keras.zoo.data.catalog.load`; of a table of images by default the
+        data_dir: Folder of the data, as for `lambda_keras.zoo.data.catalog.load`; of a table of images by default the
             `images.csv` beside the model.
         dataset: Name of a dataset with the same classes; by default the one that the model was trained on, which the
             record of a shared model does not tell.
@@ -51,7 +51,7 @@ def evaluate(
         evaluation_crop: Share of the side that the central crop keeps, if not the record's.
         batch_size: Images that are classified at a time.
         out: The folder to write; by default `evaluation` beside the model, or in `runs/<its name>`.
-        weights: For a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
+        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
 
     Returns:
         A `lambda_keras.zoo.evaluation.report.EvaluationReport`.

@@ -88,11 +88,11 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
     Args:
         source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
         images: Paths of JPEG, PNG, BMP or GIF files.
-        layer: As of `explain_image`.
+        layer: As for `explain_image`.
         query: One position `(y, x)` in the layer's map; by default those of `explain_image`.
-        class_name: As of `explain_image`.
+        class_name: As for `explain_image`.
         out: The PNG file to write.
-        weights: For a registered model, the weights, as of `lambda_keras.zoo.models.source.find`.
+        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
 
     Raises:
         UserError: The model, an image, or an argument does not fit, or the file cannot be written.

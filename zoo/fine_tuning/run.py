@@ -1,4 +1,4 @@
-"""`lambda-zoo fine-tune`: a folder of pictures in; a model, and a report on what it can, out."""
+"""`lambda-zoo fine-tune`: a folder of pictures in; a model, and a report on how well it does, out."""
 
 import shlex
 import time
@@ -36,9 +36,9 @@ class Settings:
             and `label` and perhaps `split`; or a name of `lambda_keras.zoo.data.catalog.load`.
         model: A name of `lambda_keras.list_models()`.
         out: The folder to write.
-        weights: As of `lambda_keras.zoo.fine_tuning.start.find`.
+        weights: As for `lambda_keras.zoo.fine_tuning.start.find`.
         warm_start: The same.
-        data_dir: For a name: as of `lambda_keras.zoo.data.catalog.load`.
+        data_dir: For a name: as for `lambda_keras.zoo.data.catalog.load`.
         class_weights: Whether all classes count alike in the loss.
         head_epochs: Epochs of the first phase, 0 for none; by default they follow from those of the second.
         epochs: Epochs of the second phase, at most; by default they follow from the number of images.
@@ -92,7 +92,7 @@ def fine_tune(settings):
     """Fine-tunes a model on a user's images, and reports what became of it.
 
     First the classifier alone is trained, then all layers, see `lambda_keras.zoo.fine_tuning.schedule`; each is a
-    training as of `lambda_keras.zoo.training.run.train`, the first in the folder `head`. A run that was stopped goes
+    training as for `lambda_keras.zoo.training.run.train`, the first in the folder `head`. A run that was stopped goes
     on, and ends as if it had not been.
 
     The folder gets what `lambda_keras.zoo.training.run.train` writes, and `report.html`, `labels.txt`,
@@ -130,7 +130,7 @@ def fine_tune(settings):
     for line in plan.describe(dataset.train.count):
         narrate(line)
 
-    # Before the first phase, so that who goes on finds the epochs that the budget allowed.
+    # Before the first phase, so that a resumed run finds the epochs that the budget allowed.
     run_folder.start(out, plan.whole)
     if plan.head:
         _train_head(plan.head, out / schedule.HEAD, dataset)

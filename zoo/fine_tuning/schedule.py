@@ -157,7 +157,7 @@ def phases(whole, start, epochs_of_head, out):
     Args:
         whole: From `whole_recipe`.
         start: The `lambda_keras.zoo.fine_tuning.start.Start`.
-        epochs_of_head: As of `head_epochs`.
+        epochs_of_head: As for `head_epochs`.
         out: The folder of the fine-tuning; the first phase has one of its own in it.
 
     Returns:

@@ -115,7 +115,7 @@ class CatalogDataset(Source):
 
     Args:
         data: A `lambda_keras.zoo.recipe.Data` of it, with the user's changes.
-        data_dir: As of `lambda_keras.zoo.data.catalog.load`.
+        data_dir: As for `lambda_keras.zoo.data.catalog.load`.
         preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
         is_pretrained: Whether the start wants its images normalised in its own way; otherwise the dataset decides.
     """

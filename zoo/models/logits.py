@@ -38,7 +38,7 @@ def logits_layer(model):
     """The operation that makes the logits: the last one, or the one before where that is a softmax alone.
 
     Args:
-        model: As of `with_logits`.
+        model: As for `with_logits`.
     """
     *_, before, top = _operations(model)
     return before if _is_softmax_alone(top) else top

@@ -60,7 +60,7 @@ class ModelSource(abc.ABC):
         """Returns the `lambda_keras.weights.Preprocessor` and the names of the classes, or `None` for these.
 
         Raises:
-            UserError: As of `record`.
+            UserError: As for `record`.
         """
 
     @abc.abstractmethod
@@ -237,7 +237,7 @@ def parse(source: str | Path) -> Tag | Hub | Folder | File | Checkpoint:
     """Says what the argument of a command means that names a model: beside files, a path that exists wins over a name.
 
     Args:
-        source: As of `find`.
+        source: As for `find`.
 
     Returns:
         As of `lambda_keras.weights.reference.parse`: a `Tag` is of a registered model.

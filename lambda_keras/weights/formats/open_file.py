@@ -75,8 +75,8 @@ def read_tensors(path: str | os.PathLike, model: keras.Model) -> dict[str, np.nd
         model: The built model that they are for: it knows the order of a layer's variables, and timm's names.
 
     Returns:
-        A dict from names, as of `variables_by_name`, to arrays. Tensors that are not the model's come along, so that
-        `assign` can name them.
+        A dict from names, as `variables_by_name` gives them, to arrays. Tensors that are not the model's come along, so
+        that `assign` can name them.
 
     Raises:
         FileNotFoundError: There is no such file.

@@ -47,7 +47,7 @@ def to_timm(model: keras.Model) -> dict[str, np.ndarray]:
     """Converts the weights of a model to a state dict that the timm model of the same name loads.
 
     Args:
-        model: As of `from_timm`.
+        model: As for `from_timm`.
 
     Returns:
         A dict from timm's names to NumPy arrays. What came through `from_timm` comes back bit for bit; the counters of
@@ -63,7 +63,7 @@ def export_to_timm(model: keras.Model, path: str | os.PathLike) -> None:
     """Writes the weights of a model as a `.safetensors` file that timm loads.
 
     Args:
-        model: As of `from_timm`.
+        model: As for `from_timm`.
         path: The file; it is there whole or not at all.
 
     Raises:
@@ -95,7 +95,7 @@ def lambda_layer_from_timm(layer: keras.Layer, tensors: Mapping[str, np.ndarray]
 
 
 def lambda_layer_to_timm(layer: keras.Layer) -> dict[str, np.ndarray]:
-    """Converts the weights of a layer, as of `lambda_layer_from_timm`, to the state dict of a timm `LambdaLayer`."""
+    """Converts the weights of a layer, as for `lambda_layer_from_timm`, to the state dict of a timm `LambdaLayer`."""
     return _convert_back(pairs_of_lambda(layer), variables_by_name(layer))
 
 
