@@ -2,6 +2,7 @@
 
 import os
 import sys
+import types
 import typing
 import warnings
 from collections.abc import Callable, Sequence
@@ -172,7 +173,8 @@ def _fill(model, source, warm_start):
 
 def _frames_of_this_package():
     """How many functions of the applications are on the stack above their caller, whose line a warning has to name."""
-    frame, count = sys._getframe(1), 0
-    while frame.f_globals["__name__"].startswith(__package__):
+    frame: types.FrameType | None = sys._getframe(1)
+    count = 0
+    while frame and frame.f_globals["__name__"].startswith(__package__):
         frame, count = frame.f_back, count + 1
     return count

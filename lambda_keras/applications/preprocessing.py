@@ -46,18 +46,17 @@ def preprocess_input(
             )
         record = preprocessor_of(model)
         mean, std = record.mean, record.std
-    mean = IMAGENET_MEAN if mean is None else mean
-    std = IMAGENET_STD if std is None else std
-    mean, std = np.asarray(mean, "float32"), np.asarray(std, "float32")
+    means = np.asarray(IMAGENET_MEAN if mean is None else mean, "float32")
+    deviations = np.asarray(IMAGENET_STD if std is None else std, "float32")
     channels = x.shape[-1]
-    if mean.shape != std.shape or mean.shape not in ((channels,), (1,), ()):
+    if means.shape != deviations.shape or means.shape not in ((channels,), (1,), ()):
         raise ValueError(
-            f"`mean` and `std` need one value for each of the {channels} channels. Received: mean={mean.tolist()}, "
-            f"std={std.tolist()}"
+            f"`mean` and `std` need one value for each of the {channels} channels. Received: mean={means.tolist()}, "
+            f"std={deviations.tolist()}"
         )
     if isinstance(x, np.ndarray):
-        return (x.astype("float32") / 255 - mean) / std
-    return (ops.cast(x, "float32") / 255 - mean) / std
+        return (x.astype("float32") / 255 - means) / deviations
+    return (ops.cast(x, "float32") / 255 - means) / deviations
 
 
 def preprocessor_of(source: str | os.PathLike) -> Preprocessor:

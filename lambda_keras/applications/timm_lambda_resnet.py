@@ -19,13 +19,13 @@ _timm_config = functools.partial(
     # PyTorch's momentum 0.1 is the weight of the new batch, Keras' 0.9 that of the old statistics.
     batch_norm_momentum=0.9,
 )
-_TWENTY_SIX = {"blocks": (2, 2, 2, 2), "lambda_blocks": ((), (), (2,), (1, 2))}
+_twenty_six_config = functools.partial(_timm_config, blocks=(2, 2, 2, 2), lambda_blocks=((), (), (2,), (1, 2)))
 
 CONFIGS = {
     config.name: config
     for config in (
-        _timm_config("lambda_resnet26t", scope_size=9, use_position_bias=True, **_TWENTY_SIX),
-        _timm_config("lambda_resnet26rpt_256", scope_size=None, **_TWENTY_SIX),
+        _twenty_six_config("lambda_resnet26t", scope_size=9, use_position_bias=True),
+        _twenty_six_config("lambda_resnet26rpt_256", scope_size=None),
         _timm_config(
             "lambda_resnet50ts",
             blocks=(3, 4, 6, 3),

@@ -111,9 +111,10 @@ def _likely_cause(variables, tensors):
         if name not in variables or name not in tensors or tuple(variables[name].shape) != tuple(tensors[name].shape)
     }
     causes = [next((cause for part, cause in ADAPTABLE.items() if part in name), None) for name in sorted(different)]
+    known = dict.fromkeys(cause for cause in causes if cause)
     if all(causes):
         return (
-            f"The model has {' and '.join(dict.fromkeys(causes))}. "
+            f"The model has {' and '.join(known)}. "
             '`lambda_keras.load_weights(model, weights, fit="adapt")` adapts to these.'
         )
     if not set(variables) & set(tensors):

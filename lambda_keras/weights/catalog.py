@@ -31,12 +31,12 @@ def tags(model: str) -> tuple[str, ...]:
     return tuple(record.tag for record in records() if record.model == model and record.format in FORMATS)
 
 
-def find(model: str, tag: str) -> WeightsRecord:
+def find(model: str, tag: str | None) -> WeightsRecord:
     """The row of a model's weights.
 
     Args:
         model: Name of a model in the registry.
-        tag: One of `tags(model)`, or `"imagenet"` for the first that was trained on it.
+        tag: One of `tags(model)`, or `"imagenet"` for the first that was trained on it; `None` is no tag of any.
 
     Returns:
         A `WeightsRecord`.

@@ -129,9 +129,8 @@ def parse(text: str | os.PathLike, model: str | None = None) -> Tag | Hub | Fold
     if "/" in text or text.endswith(ENDINGS) or isinstance(found, Checkpoint) or _is_shared(found):
         return found
     name, _, tag = text.rpartition(".")
-    if name or model:
-        return Tag(name or model, tag)
-    return Tag(text)
+    model = name or model
+    return Tag(model, tag) if model else Tag(text)
 
 
 def parse_shared(source: str | os.PathLike) -> Hub | Folder:
@@ -143,7 +142,8 @@ def parse_shared(source: str | os.PathLike) -> Hub | Folder:
     Raises:
         WeightsError: It starts like a repository of the Hub, and is none.
     """
-    return _parse_hub(source) if str(source).startswith(HUB) else Folder(pathlib.Path(source))
+    text = str(source)
+    return _parse_hub(text) if text.startswith(HUB) else Folder(pathlib.Path(text))
 
 
 def of_path(path: str | os.PathLike) -> Folder | File | Checkpoint:

@@ -108,7 +108,9 @@ class WeightsRecord:
         Raises:
             WeightsError: Its crop or its interpolation are not published.
         """
-        return Preprocessor(self.image_size, self.evaluation_crop, self.interpolation, self.mean, self.std)
+        # It refuses a crop or an interpolation that is None.
+        images = (self.image_size, self.evaluation_crop, self.interpolation)
+        return Preprocessor(*images, self.mean, self.std)  # type: ignore[arg-type]
 
 
 def parse(rows: list[dict]) -> tuple[WeightsRecord, ...]:

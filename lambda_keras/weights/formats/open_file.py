@@ -117,7 +117,7 @@ def _read_keras(path, model):
 def _read_h5(file, model):
     import h5py
 
-    names = {}
+    names: dict[str, list[str]] = {}
     for name in variables_by_name(model):
         layer, _, _ = name.rpartition("/")
         names.setdefault(layer, []).append(name)

@@ -180,7 +180,7 @@ def _describe(blocks):
 
 def _layers_of(blocks):
     """Our name and the tensors of each layer up to the classifier, in the order of the file."""
-    layers = list(STEM)
+    layers: list[tuple[str, tuple[str, ...]]] = list(STEM)
     for stage, count in zip(STAGES, blocks, strict=True):
         for block in range(1, count + 1):
             parts = (*BLOCK, *PROJECTION) if block == 1 else BLOCK

@@ -117,7 +117,7 @@ def _convert(pairs, variables, tensors, name):
     if problems:
         cause = _likely_cause(needed, tensors)
         raise WeightsError(f"The timm weights do not fit {name}: {listing(problems)}. {cause}")
-    converted = {}
+    converted: dict[str, np.ndarray] = {}
     for pair in present:
         array = _rearrange(tensors[pair.timm], pair.timm_axes, pair.our_axes)
         ends = itertools.accumulate(variables[ours].shape[-1] for ours in pair.ours[:-1])
