@@ -20,7 +20,7 @@ INSTALLED = {
     canonicalize_name(distribution.name): distribution
     for distribution in importlib.metadata.distributions(path=[sysconfig.get_paths()["purelib"]])
 }
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.process, pytest.mark.slow]
 
 
 def required(name, extras, found):
@@ -99,7 +99,9 @@ def test_the_library_alone(environment):
 def test_zoo_alone(environment):
     assert "lambda_resnet_tiny" in environment.check(ZOO, "models")
     assert "digits" in environment.check(ZOO, "recipes")
-    assert "accuracy" in environment.check(ZOO, "train", "--recipe", "digits", "epochs=1")
+    assert "accuracy" in environment.check(
+        ZOO, "train", "--recipe", "digits", "training.epochs=1", "training.warmup_epochs=0"
+    )
     environment.check_missing("export", EXPORT, "saved-model", *DIGITS, "--out", "served")
 
 
