@@ -3,7 +3,7 @@
     python -m benchmarks.export
 
 needs the `runtimes` extra and writes results/export.csv: size, time to load, latency of one image and of a batch of 8,
-all artifacts in turns, each in a process of its own. The weights are random, on which no latency depends. Every runtime
+all artifacts by turns, each in a process of its own. The weights are random: no latency depends on them. Every runtime
 has the threads that it takes by default: TensorFlow and OpenVINO all cores, LiteRT one. TFLite files are made with
 `--batch 1`.
 """
@@ -78,7 +78,7 @@ def export(name, folder):
         add_saved_model("fused", fused)
         add_tflite("float32 fused", fused, NONE)
         add_tflite("int8 fused", fused, INT8, calibration())
-    # OpenVINO makes the same of constants as of variables.
+    # OpenVINO turns constants into the same as variables.
     del artifacts["OpenVINO frozen"]
     return model.count_params(), artifacts
 

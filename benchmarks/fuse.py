@@ -2,7 +2,7 @@
 
     python -m benchmarks.fuse
 
-writes results/fuse.csv. Figures are seconds of one call of a `tf.function` without XLA, float32, in turns.
+writes results/fuse.csv. Figures are seconds of one call of a `tf.function` without XLA, float32, by turns.
 """
 
 import numpy as np

@@ -3,7 +3,7 @@
     python -m benchmarks.shipped_weights --data-dir FOLDER --runs runs/shipped
 
 `FOLDER` has Fashion-MNIST, as for `lambda-zoo train`. Each network is trained from three seeds
-with the same recipe, so with the same number of epochs. Writes results/shipped_weights.csv, a row a training with the
+with the same recipe, so with the same number of epochs. Writes results/shipped_weights.csv, a row per training with the
 accuracy on the test images, and results/shipped_weights_epochs.csv, every epoch of it. A training that was
 interrupted continues when the command is run again. What was chosen (the widths of the network, the recipe) was chosen
 on the 10 % of the training images that are held back, not on the test images.

@@ -28,7 +28,7 @@ TRAINED_SIZE = 32
 SIZES = (24, 40, 48, 64)
 SEEDS = (0, 1, 2)
 EPOCHS = {"digits": 20, "fashion_mnist": 2}
-# Enough to tell the methods apart.
+# Enough to distinguish the methods.
 MOST_TRAINING_IMAGES, MOST_TEST_IMAGES = 20_000, 2000
 LAYER = "c4_block2_lambda"
 

@@ -13,7 +13,7 @@ RESULTS = pathlib.Path(__file__).parent / "results"
 
 
 def interleaved_medians(functions, rounds=7):
-    """Median seconds of each function, measured in turns so that all meet the same machine.
+    """Median seconds of each function, measured by turns so that all meet the same machine.
 
     Args:
         functions: A dict of functions without arguments. Each is called once before, unmeasured.

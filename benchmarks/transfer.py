@@ -14,7 +14,7 @@ command does for each start: for random weights one phase, learning rate 0.001, 
 classifier alone, then smaller learning rates from stage to stage, BatchNorm frozen.
 
 Where a network exists, `--starts lambda_resnet26t.c1_in1k` compares with ImageNet's weights too. Writes
-results/transfer.csv, a row a training, and results/transfer.png.
+results/transfer.csv, a row per training, and results/transfer.png.
 """
 
 import argparse

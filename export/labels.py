@@ -8,7 +8,7 @@ LABELS = "labels.txt"
 
 
 def check_labels(class_names: Sequence[str]) -> None:
-    """Checks that each name is one line, so that whoever reads `labels.txt` gets as many as there are.
+    """Checks that each name is one line, so that readers of `labels.txt` get as many as there are.
 
     An empty name is a line.
 

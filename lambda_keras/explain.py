@@ -223,7 +223,7 @@ def _arguments(model, call, layer, image):
 
 
 def _check_position(position, size, name, place):
-    """A position as a tuple of ints, or a ValueError that tells the size of the map or image."""
+    """A position as a tuple of ints, or a ValueError that gives the size of the map or image."""
     values = tuple(position) if isinstance(position, (tuple, list, np.ndarray)) else (position,)
     whole = all(isinstance(value, (int, np.integer)) for value in values)
     if not whole or len(values) != len(size) or any(not 0 <= v < side for v, side in zip(values, size, strict=True)):

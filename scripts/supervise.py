@@ -3,13 +3,13 @@
     python scripts/supervise.py --hosts host0:20001,host1:20001 -- lambda-zoo train --recipe R --strategy multi_worker
 
 Each worker finds its place in `TF_CONFIG`. Hosts are reached by ssh, without a password, and must have this folder
-under the same path; `localhost` and `127.0.0.1` are plain processes. No worker can go on without the others, so when
-one fails the others get SIGTERM, after `--grace` seconds SIGKILL, and all start again: training goes on from its
+under the same path; `localhost` and `127.0.0.1` are plain processes. No worker can continue without the others, so when
+one fails the others get SIGTERM, after `--grace` seconds SIGKILL, and all start again: training resumes from its
 newest checkpoint.
 
 Exit status: 0 when every worker ended with 0; at once the status of a worker that ended with 2 (an error that a new
-start does not cure) or with 126 or 127 (there is no such command); after SIGTERM or SIGINT, which go on to all
-workers as SIGTERM, 75 if a worker ended with 75 (checkpoint saved, run the same again) and 143 if none did; when all
+start does not cure) or with 126 or 127 (there is no such command); after SIGTERM or SIGINT, which all workers
+get as SIGTERM, 75 if a worker ended with 75 (checkpoint saved, run the same again) and 143 if none did; when all
 restarts are used up that of the worker that failed. Needs Linux and nothing beyond the standard library.
 """
 

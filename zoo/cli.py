@@ -12,7 +12,7 @@ def main(argv=None):
 
     Returns:
         The exit status: 0; 1 where `weights verify` found bad weights; 2 after a line on stderr about what the user can
-        put right; 75 where the same command goes on with a training that was stopped.
+        correct; 75 where the same command resumes a training that was stopped.
 
     Example:
         >>> status = main(["recipes"])

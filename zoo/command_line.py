@@ -85,7 +85,7 @@ def set_verbosity(arguments):
         # Datasets and downloads log the files that they take.
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     else:
-        # TensorFlow's C++ side talks at length on stderr. Users who want to read it set the variable or `--verbose`.
+        # TensorFlow's C++ side writes a lot to stderr. Users who want to read it set the variable or `--verbose`.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
         logging.getLogger("absl").setLevel(logging.ERROR)
 
@@ -121,9 +121,9 @@ def run(program, command):
         command: A function without arguments that returns an exit status, or `None` for 0.
 
     Returns:
-        The exit status: the command's; 2 after a line about what the user can put right, such as an extra that is not
-        installed; 75 (`EX_TEMPFAIL`) where the same command goes on; 130 after Ctrl-C, which a training takes for
-        itself; 141, as of a process that SIGPIPE ends, where the reader of our output, such as `head`, has gone. Any
+        The exit status: the command's; 2 after a line about what the user can correct, such as an extra that is not
+        installed; 75 (`EX_TEMPFAIL`) where the same command resumes; 130 after Ctrl-C, which a training handles
+        itself; 141, as for a process that SIGPIPE ends, where the reader of our output, such as `head`, has gone. Any
         other exception is a bug of ours and keeps its traceback.
     """
     try:

@@ -16,7 +16,7 @@ class NonFiniteLossError(UserError):
 
 
 class TryAgainError(Exception):
-    """The training ended, but the same command goes on with it; `lambda-zoo` says so by exit status 75."""
+    """The training ended, but the same command resumes it; `lambda-zoo` says so by exit status 75."""
 
 
 class StoppedError(TryAgainError):

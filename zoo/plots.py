@@ -17,7 +17,7 @@ TEXT_COLOUR = "#333333"
 GRID_COLUMNS = 10
 GRID_ROWS = 5
 MISTAKE_ROWS = 2
-# Up to so many classes, names and numbers can be read in a confusion matrix.
+# Up to this many classes, names and numbers can be read in a confusion matrix.
 READABLE_CLASSES = 25
 LONGEST_NAME = 20
 

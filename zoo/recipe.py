@@ -1,6 +1,6 @@
 """The schema of a recipe: one training setting, typed and bounded.
 
-`lambda_keras.zoo.recipe_file` reads recipes and tells where in a file an error stands.
+`lambda_keras.zoo.recipe_file` reads recipes and says where in a file an error is.
 """
 
 from typing import Any, Literal
@@ -156,7 +156,7 @@ class Training(_Section):
         synchronized_batch_norm: Whether BatchNorm's statistics are over all replicas.
         precision: Keras' dtype policy. `mixed_float16` scales the loss.
         xla: Whether to compile the step with XLA, for strategy `default` (a TPU always does).
-        early_stopping_epochs: Stop after so many epochs without a better validation accuracy, and keep the best
+        early_stopping_epochs: Stop after this many epochs without a better validation accuracy, and keep the best
             weights; by default train to the end.
         checkpoint_steps: Steps between checkpoints; by default an epoch.
         steps_per_loop: Steps between two looks at the loss, for the progress bar and TensorBoard.

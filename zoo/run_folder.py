@@ -35,7 +35,7 @@ def has_begun(path: str | Path) -> bool:
 def check(path: str | Path, recipe: Recipe) -> None:
     """Refuses a folder that holds the run of another recipe, unless nothing was trained there yet.
 
-    A folder holds one run: its checkpoints go on only with the settings they were made with.
+    A folder holds one run: its checkpoints can be resumed only with the settings they were made with.
 
     Args:
         path: The folder.
@@ -66,7 +66,7 @@ def check(path: str | Path, recipe: Recipe) -> None:
 
 
 def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
-    """Makes the folder of a run, or goes on with the run that it holds.
+    """Makes the folder of a run, or resumes the run that it holds.
 
     Args:
         path: The folder. Files in it that are not a run's own stay.

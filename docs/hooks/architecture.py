@@ -2,8 +2,8 @@
 
     python -m docs.hooks.architecture
 
-prints them. They are made when the site is built and are in no file of the repository: whoever adds or renames a module
-writes its docstring and touches no page.
+prints them. They are made when the site is built and are in no file of the repository: to add or rename a module is to
+write its docstring; no page needs a change.
 """
 
 import ast

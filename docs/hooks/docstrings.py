@@ -1,4 +1,4 @@
-"""Tells griffe, which reads the docstrings of the reference, of the sections that this project names as Keras does."""
+"""Shows griffe, which reads the docstrings of the reference, the sections that this project names as Keras does."""
 
 import re
 

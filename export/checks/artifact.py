@@ -102,7 +102,7 @@ def in_runtimes(artifacts: list[Artifact], runtimes: list[str]) -> list[Artifact
     """The SavedModels among `artifacts` once more for each of `runtimes`, which run them too.
 
     Args:
-        artifacts: As for `find_artifact`.
+        artifacts: As `find_artifact` returns them.
         runtimes: Names of `lambda_keras.export.checks.runtimes.RUNTIMES`; each counts once.
 
     Raises:

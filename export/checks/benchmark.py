@@ -1,4 +1,4 @@
-"""How long artifacts take for batches of several sizes, measured in turns; a table, a CSV file and a plot of it."""
+"""How long artifacts take for batches of several sizes, measured by turns; a table, a CSV file and a plot of it."""
 
 import csv
 import os

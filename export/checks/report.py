@@ -15,7 +15,7 @@ def print_report(model_name: str, images: int, artifacts: list[Artifact], verifi
         model_name: Where the model was found.
         images: How many images were compared.
         artifacts: Those of the verification.
-        verification: As for `lambda_keras.export.checks.verification.verify`.
+        verification: What `lambda_keras.export.checks.verification.verify` returned.
     """
     print_comparisons(model_name, verification.accuracy, artifacts, verification.comparisons)
     print()

@@ -1,7 +1,7 @@
 """Run artifacts over images as a stranger to this project would: with their own runtime and numpy.
 
 Executed by path in a fresh process (`python -I run_artifact.py …`), never imported. It refuses what a
-stranger does not have: our packages, keras, and where the runtime does without it TensorFlow itself.
+stranger does not have: our packages, keras, and TensorFlow itself where the runtime does not need it.
 
     run_artifact.py saved_model|tflite|openvino|onnxruntime PROBABILITIES.npy
 
@@ -66,7 +66,7 @@ def load_onnxruntime(path):
     function = tf.function(lambda images: serving(images=images)["probabilities"])
     content = from_function(function, input_signature=[images])[0].SerializeToString()
     options = onnxruntime.SessionOptions()
-    # Its threads would go on spinning for the next call, and take the time of those whose turn it is.
+    # Its threads would keep spinning for the next call, and take the time of those whose turn it is.
     options.add_session_config_entry("session.force_spinning_stop", "1")
     start = time.perf_counter()
     session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])

@@ -1,6 +1,6 @@
 """Artifacts in fresh processes, one for each runtime, and the model in this one.
 
-They are asked in turns, so that all meet the same machine.
+They are asked by turns, so that all meet the same machine.
 """
 
 import contextlib
@@ -28,7 +28,7 @@ PROBABILITIES = "probabilities.npy"
 ERRORS = "errors.log"
 LEAST_ROUNDS = 3
 MOST_ROUNDS = 25
-# No more rounds are begun after so many seconds.
+# No more rounds are begun after this many seconds.
 MOST_SECONDS = 10
 
 

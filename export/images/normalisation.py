@@ -36,13 +36,13 @@ def check_normalisation(
 
 
 def check_artifact(artifact: Artifact, record: Record | None) -> None:
-    """Checks that an artifact tells of the normalisation of its model, where it tells of any.
+    """Checks that an artifact states the normalisation of its model, where it states any.
 
     What `verify` compares does not show it where images come normalised, as to a TFLite file: those who go by its
     metadata would give it other images.
 
     Raises:
-        UserError: It tells of another mean or std, or what it tells is damaged.
+        UserError: It states another mean or std, or its statement is damaged.
     """
     preprocessing = artifact.preprocessing()
     if preprocessing is not None:

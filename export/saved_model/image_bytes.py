@@ -9,7 +9,7 @@ from lambda_keras.zoo.data import preprocessing
 def decode_valid(encoded: tf.Tensor, preprocessor: Preprocessor) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes, resizes and crops the files that are images, as the model wants them.
 
-    `tf.map_fn` would fail the whole batch for one damaged file, hence a pipeline of tf.data, which can pass over it.
+    `tf.map_fn` would fail the whole batch for one damaged file, so this is a pipeline of tf.data, which can skip it.
 
     Args:
         encoded: Strings [batch], the bytes of JPEG, PNG, BMP or GIF files; of an animation, the first frame counts.

@@ -128,7 +128,7 @@ class ServerModel(tf.Module):
 
 def _frozen(function):
     """The function with its variables as constants; all signatures call this one, so that they share them."""
-    with standard_error_to(Path(os.devnull)):  # where TensorFlow tells of its devices
+    with standard_error_to(Path(os.devnull)):  # where TensorFlow reports its devices
         frozen = convert_variables_to_constants_v2(function)
     # It forgets the names of the outputs.
     return lambda images: tf.nest.pack_sequence_as(function.structured_outputs, frozen(images))

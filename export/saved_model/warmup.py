@@ -42,7 +42,7 @@ def write_warmup(folder: Path, functions: dict, count: int, record: Record | Non
 
     Args:
         folder: The SavedModel.
-        functions: Its signatures by name, as for `lambda_keras.export.saved_model.signatures.ServerModel`.
+        functions: Its signatures by name, as in `lambda_keras.export.saved_model.signatures.ServerModel`.
         count: How many requests of each signature.
         record: The model's record.
 

@@ -60,7 +60,7 @@ def load_calibration(
         source: An .npz file as `lambda-zoo train` writes it, a folder with image files in it or in folders below, or
             the name of a dataset, as for `lambda_keras.zoo.data.catalog.load`, of which it takes the training part.
         model: The classifier.
-        count: How many images set the ranges, if there are so many.
+        count: How many images set the ranges, if there are that many.
         record: The model's record, which says how images are prepared for it; `None` if it has none.
         data_dir: Where the dataset is, as for `lambda_keras.zoo.data.catalog.load`.
 

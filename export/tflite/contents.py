@@ -44,7 +44,7 @@ def calibrated_tensors(content: bytes) -> dict[str, tuple[Range, float]]:
         content: The TFLite file: a classifier that ends in softmax, quantised to int8.
 
     Returns:
-        For `input` and `logits` the lowest and the highest value that can be told apart, and the step between two.
+        For `input` and `logits` the lowest and the highest value that can be represented, and the step between two.
     """
     model = schema.ModelT.InitFromPackedBuf(content, 0)
     graph = model.subgraphs[0]

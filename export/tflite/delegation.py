@@ -27,7 +27,7 @@ def operations_outside_xnnpack(path: Path) -> Counter:
     with standard_error_to(Path(os.devnull)):  # where the runtime says that it has made the delegate
         interpreter = Interpreter(model_path=str(path))
         interpreter.allocate_tensors()
-    # The runtime's public interface does not tell its operations.
+    # The runtime's public interface does not list its operations.
     operations = interpreter._get_ops_details()
     delegates = [operation for operation in operations if operation["op_name"] == DELEGATE]
     originals = [operation for operation in operations if operation["op_name"] != DELEGATE]

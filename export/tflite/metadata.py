@@ -1,4 +1,4 @@
-"""What a TFLite file tells of its images and classes, for programs that have only the file."""
+"""What a TFLite file says of its images and classes, for programs that have only the file."""
 
 import dataclasses
 import io
@@ -50,7 +50,7 @@ def read_preprocessing(path: Path) -> dict | None:
     """Reads how a TFLite file says that its images are prepared.
 
     Returns:
-        `preprocessing` as for `add_metadata`; `None` where the file has no metadata.
+        `preprocessing` as `add_metadata` takes it; `None` where the file has no metadata.
 
     Raises:
         UserError: The metadata are damaged.

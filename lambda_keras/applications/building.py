@@ -54,7 +54,7 @@ class Blocks:
         )(x)
 
     def normalize(self, x, *, name, gamma="ones", activate=True):
-        """Batch normalisation, and the activation unless told otherwise."""
+        """Batch normalisation, and the activation unless `activate` is false."""
         x = BatchNormalization(
             momentum=self.config.batch_norm_momentum,
             epsilon=self.config.batch_norm_epsilon,

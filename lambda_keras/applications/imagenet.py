@@ -43,7 +43,7 @@ def class_names() -> tuple[tuple[str, str], ...]:
         A tuple of pairs `(WordNet id, name)`.
 
     Raises:
-        WeightsError: The file is not in the cache and cannot be had.
+        WeightsError: The file is not in the cache and not available.
 
     Example:
         >>> class_names()[0]

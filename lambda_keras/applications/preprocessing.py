@@ -26,8 +26,8 @@ def preprocess_input(
         x: Images with values from 0 to 255, `[..., channels]`, uint8 or float, array or tensor.
         mean: Mean of each channel on the scale 0 to 1; by default ImageNet's.
         std: Standard deviation of each channel on the same scale; by default ImageNet's.
-        model: Instead of both: a model whose record has them, as for `lambda_keras.applications.preprocessor_of`, such
-            as `"lambda_resnet50ts"`, `"lambda_resnet50ts.a1h_in1k"`, a folder of `save_pretrained` or `"hf://…"`.
+        model: Instead of both: a model whose record has them, see `lambda_keras.applications.preprocessor_of`, such as
+            `"lambda_resnet50ts"`, `"lambda_resnet50ts.a1h_in1k"`, a folder of `save_pretrained` or `"hf://…"`.
 
     Returns:
         float32 of the same shape and kind.

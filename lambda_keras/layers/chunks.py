@@ -15,9 +15,9 @@ from lambda_keras.layers.contraction_plan import Plan
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table
 
-# So many chunks are written out one after the other, a loop serves more. Where gradients may be taken, a step of 64
-# chunks written out took two and a half times the memory of the loop. Inference keeps nothing of a chunk, and exported
-# graphs pay for a loop: TFLite takes it with a fixed batch only, and not in int8.
+# Up to this many chunks are written out one after the other, a loop serves more. Where gradients may be taken, a step
+# of 64 chunks written out took two and a half times the memory of the loop. Inference keeps nothing of a chunk, and
+# exported graphs pay for a loop: TFLite takes it with a fixed batch only, and not in int8.
 UNROLLED_CHUNKS = 8
 UNROLLED_CHUNKS_IN_INFERENCE = 64
 
@@ -146,7 +146,7 @@ def contract_in_chunks(
     if chunks <= (UNROLLED_CHUNKS_IN_INFERENCE if training is False else UNROLLED_CHUNKS):
         outputs = ops.stack([output(*(tensor[i] for tensor in own_tensors), *shared_tensors) for i in range(chunks)])
     else:
-        # Recomputed gradients do not reach what a function closes over, hence all tensors as arguments.
+        # Recomputed gradients do not reach what a function closes over, so all tensors are arguments.
         recomputed = keras.remat(output)
         outputs = ops.map(lambda chunk: recomputed(*chunk, *shared_tensors), own_tensors)
     n, h = operands.queries.shape[1:3]

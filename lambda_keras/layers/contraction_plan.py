@@ -56,7 +56,7 @@ class Budget:
     queries: int | None = None
 
 
-# Past so much memory each allocation is of fresh pages. So many queries are enough for efficient matrix products and
+# Past this much memory each allocation takes new pages. This many queries are enough for efficient matrix products and
 # few enough for the caches.
 ON_CPU = Budget(memory=24 * 2**20, queries=96)
 # An accelerator wants few and large products.

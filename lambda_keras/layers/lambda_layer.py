@@ -326,7 +326,7 @@ class LambdaLayer(keras.layers.Layer):
         return super().compute_output_spec(inputs, context=context, mask=mask, training=training)
 
     def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> None:
-        """Nothing: `mask` speaks of pairs of positions here, so none goes on to the next layer."""
+        """Nothing: `mask` is about pairs of positions here, so none is passed to the next layer."""
         return None
 
     def plan(self, inputs_shape: Shape, context_shape: Shape | None = None, masked: bool = False) -> Plan:

@@ -8,7 +8,7 @@ import numpy as np
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.report import LoadReport
 
-# A message names so many tensors, and counts the others.
+# A message names this many tensors, and counts the others.
 NAMED = 5
 # What `transfer.adapt` can carry over: a part of the variables' names, and why they differ.
 ADAPTABLE = {

@@ -2,7 +2,7 @@
 
 
 class WeightsError(ValueError):
-    """Weights cannot be had, do not fit or are damaged; the message says which, and what to do.
+    """Weights are unavailable, do not fit or are damaged; the message says which, and what to do.
 
     Where it is raised, no variable of the model has changed.
     """

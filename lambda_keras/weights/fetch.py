@@ -27,7 +27,7 @@ def fetch(record: WeightsRecord, offline: bool | None = None) -> pathlib.Path:
         `pathlib.Path` of a file that has the record's hash, or the Hub's if the record has none.
 
     Raises:
-        WeightsError: The file cannot be had, or only with another hash; such a file is not kept.
+        WeightsError: The file is unavailable, or comes only with another hash; such a file is not kept.
 
     Example:
         >>> path = fetch(catalog.find("lambda_resnet50ts", "imagenet"))
@@ -62,7 +62,7 @@ def fetch_from_hub(
         `pathlib.Path` of the verified file.
 
     Raises:
-        WeightsError: The file cannot be had, has no hash, or only comes with another one; such a file is not kept.
+        WeightsError: The file is unavailable, has no hash, or only comes with another one; such a file is not kept.
     """
     refuse_pickle(file)
     offline = _is_offline() if offline is None else offline
@@ -105,7 +105,7 @@ def fetch_from_urls(
         `pathlib.Path` of the verified file.
 
     Raises:
-        WeightsError: The file cannot be had, has no hash, or only comes with another one; such a file is not kept.
+        WeightsError: The file is unavailable, has no hash, or only comes with another one; such a file is not kept.
     """
     import pooch
 

@@ -118,7 +118,7 @@ def read_preprocessor(place: Hub | Folder) -> tuple[Preprocessor, list[str] | No
     """The `Preprocessor` of a shared model, and the names of its classes or `None`.
 
     Args:
-        place: Where the model is, as for `lambda_keras.weights.reference.parse_shared`.
+        place: Where the model is, as `lambda_keras.weights.reference.parse_shared` returns it.
 
     Raises:
         FileNotFoundError: There is no such folder.

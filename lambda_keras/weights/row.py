@@ -37,7 +37,7 @@ class WeightsRecord:
 
     Attributes:
         model: Name of the model in the registry.
-        tag: What tells it from other weights of this model.
+        tag: What distinguishes it from other weights of this model.
         format: `"timm"`, `"lambda_keras"` (this package's) or `"resnet_rs"` (Keras' ResNet-RS, for a warm start).
         repository: Repository of the Hugging Face Hub, or `None`.
         revision: Its branch, tag or commit, or `None`.
@@ -47,7 +47,7 @@ class WeightsRecord:
         md5: Hash of the file, or `None`.
         hash_source: Where the hash is from, or what stands in for it.
         bytes: Size of the file, or `None` if it is not known to the byte.
-        published_size: Size as its source tells it, or `None`.
+        published_size: Size as its source states it, or `None`.
         license: SPDX identifier.
         source: URL of the page about the weights, or the path of their card in this project.
         dataset: Name of the dataset of the training.
@@ -60,7 +60,7 @@ class WeightsRecord:
         evaluation_crop: Part of a resized image's side that the evaluation crops, or `None` if not published.
         interpolation: Interpolation of the resizing, or `None` if not published.
         mean: Mean of each channel on the scale 0 to 1, for `preprocess_input`.
-        std: Standard deviation of each channel, likewise.
+        std: Standard deviation of each channel on the same scale.
         metrics: Tuple of `Metric`s.
     """
 

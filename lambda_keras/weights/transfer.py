@@ -65,8 +65,8 @@ def adapt(model: keras.Model, tensors: Mapping[str, np.ndarray], fresh_classifie
     Args:
         model: The built model to fill.
         tensors: A mapping from names, as `variables_by_name` gives them, to arrays.
-        fresh_classifier: Whether the classes are others, which their number alone does not tell: that of clothes is a
-            bad start for as many digits.
+        fresh_classifier: Whether the classes are others, which their number alone does not show: a classifier of
+            clothes is a bad start for as many digits.
 
     Returns:
         An `Adaptation`.

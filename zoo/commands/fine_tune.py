@@ -14,7 +14,7 @@ def add_parser(commands):
         "--data", required=True, help="folder of class folders, CSV (path, label, split), or dataset name"
     )
     parser.add_argument("--model", required=True, metavar="NAME", help="a name of `lambda-zoo models`")
-    parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write; goes on with the run it holds")
+    parser.add_argument("--out", required=True, metavar="FOLDER", help="folder to write; resumes the run that it holds")
     parser.add_argument(
         "--weights", help="to start from: a tag, a path, hf://owner/repository, or none for random (default: imagenet)"
     )

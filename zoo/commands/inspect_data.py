@@ -5,7 +5,7 @@ from lambda_keras.zoo.command_line import add_common_options
 
 def add_parser(commands):
     """Adds the command to what `add_subparsers` of the program's parser returned."""
-    parser = commands.add_parser("inspect-data", help="tell what a recipe's data are, draw training images")
+    parser = commands.add_parser("inspect-data", help="say what a recipe's data are, draw training images")
     parser.add_argument("--recipe", required=True, help="as for train")
     parser.add_argument("--data-dir", help="as for train")
     parser.add_argument("--out", default="data.png", metavar="FILE", help="file to write (default: data.png)")

@@ -9,14 +9,14 @@ def add_parser(commands):
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("train", help="train a recipe's model and evaluate it on the test split")
     parser.add_argument("--recipe", required=True, help="name from `lambda-zoo recipes`, or path of a .yaml file")
-    parser.add_argument("--out", help="folder to write (default: runs/<recipe>); goes on with the run that it holds")
+    parser.add_argument("--out", help="folder to write (default: runs/<recipe>); resumes the run that it holds")
     parser.add_argument(
         "--data-dir", help="folder of the images or of prepared TensorFlow Datasets (digits needs none)"
     )
     parser.add_argument("--strategy", default="default", help="default, mirrored, multi_worker or tpu")
     parser.add_argument("--tpu", help="with --strategy tpu: name or address of the TPU, or local")
     parser.add_argument("--overwrite", action="store_true", help="remove the run that the folder holds, start anew")
-    parser.add_argument("--dry-run", action="store_true", help="tell size, steps and memory of the training, and end")
+    parser.add_argument("--dry-run", action="store_true", help="print size, steps and memory of the training, and end")
     parser.add_argument("--replicas", type=int, default=1, help="with --dry-run: devices to share a batch (default: 1)")
     add_common_options(parser)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.epochs=3")

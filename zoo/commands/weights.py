@@ -20,7 +20,7 @@ def add_parser(commands):
     add_common_options(verify)
     verify.set_defaults(run=_verify)
 
-    show = actions.add_parser("show", help="tell what is known of published weights, or what is in a file")
+    show = actions.add_parser("show", help="print what is known of published weights, or what is in a file")
     show.add_argument("source", metavar="SOURCE", help="catalog name, folder of save_pretrained or file")
     show.set_defaults(run=_show)
 

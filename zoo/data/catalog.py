@@ -169,7 +169,7 @@ def normalised(dataset, data):
 
 
 def without_download(data, data_dir=None):
-    """Tells what is known of a recipe's dataset without a download.
+    """Returns what is known of a recipe's dataset without a download.
 
     Args:
         data: As for `load`.

@@ -128,7 +128,7 @@ def labels(target: tf.Tensor | np.ndarray) -> tf.Tensor:
 def _read(stream, readers, channels):
     """Maps `((image, *others), label)` to `((what was read, *others), label, valid)`.
 
-    An exception cannot be caught within tf.data, but a dataset can leave out elements with errors: hence a dataset of
+    An exception cannot be caught within tf.data, but a dataset can leave out elements with errors: this is a dataset of
     one image that takes the first of what the readers leave. It is set up anew for every image, which costs about
     0.3 ms so long as a reader has few operations; a JPEG of 500x375 pixels takes 3 ms, with RandAugment 8 ms. Errors
     of the disk are not caught: they end the training.

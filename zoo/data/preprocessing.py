@@ -104,7 +104,7 @@ def resize(image, size, interpolation):
 
 
 def _to_bytes(image):
-    # Bicubic overshoots at edges, hence the clip that saturate_cast does.
+    # Bicubic overshoots at edges, so saturate_cast has to clip.
     return tf.saturate_cast(tf.round(image), tf.uint8)
 
 

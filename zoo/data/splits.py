@@ -88,7 +88,7 @@ class Split(abc.ABC):
 
 
 class _RandomAccessSplit(Split):
-    """A split whose images can be had by their index, so that shuffling costs a permutation of integers."""
+    """A split whose images are accessible by their index, so that shuffling costs a permutation of integers."""
 
     def _in_order(self):
         return tf.data.Dataset.range(self.count)

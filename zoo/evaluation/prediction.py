@@ -64,7 +64,7 @@ def print_predictions(predictions):
 
 
 def named_classes(class_names):
-    """What tells a class in a prediction: its name, or a WordNet id and the name that ImageNet has for it.
+    """What identifies a class in a prediction: its name, or a WordNet id and the name that ImageNet has for it.
 
     Args:
         class_names: Those of a record.

@@ -45,7 +45,7 @@ def evaluate(
         data_dir: Folder of the data, as for `lambda_keras.zoo.data.catalog.load`; of a table of images by default the
             `images.csv` beside the model.
         dataset: Name of a dataset with the same classes; by default the one that the model was trained on, which the
-            record of a shared model does not tell.
+            record of a shared model does not say.
         split: Which part of it: `train`, `validation` or `test`.
         image_size: Side of the images in pixels, if not the record's.
         evaluation_crop: Share of the side that the central crop keeps, if not the record's.

@@ -14,7 +14,7 @@ from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning.listing import LeftOut
 
-# A file that is in several parts is kept in the first of these: a test that was seen in training tells nothing.
+# A file that is in several parts is kept in the first of these: a test on what was seen in training says nothing.
 BY_IMPORTANCE = ("test", "validation", "train", None)
 
 

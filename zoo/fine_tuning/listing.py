@@ -89,7 +89,7 @@ def _entries(folder):
 
 
 def _reason(path):
-    """Why a path is no image file, as far as its name tells; `None` if it may be one."""
+    """Why a path is no image file, as far as its name shows; `None` if it may be one."""
     if not _is_utf8(path):
         return "a name that is not UTF-8"
     if path.is_dir():

@@ -92,8 +92,8 @@ def fine_tune(settings):
     """Fine-tunes a model on a user's images, and reports what became of it.
 
     First the classifier alone is trained, then all layers, see `lambda_keras.zoo.fine_tuning.schedule`; each is a
-    training as for `lambda_keras.zoo.training.run.train`, the first in the folder `head`. A run that was stopped goes
-    on, and ends as if it had not been.
+    training by `lambda_keras.zoo.training.run.train`, the first in the folder `head`. A run that was stopped resumes,
+    and ends as if it had not been.
 
     The folder gets what `lambda_keras.zoo.training.run.train` writes, and `report.html`, `labels.txt`,
     `predictions.csv` (of the test split), `images.csv` (the images of each split) and `left_out.csv` (the others).
@@ -107,7 +107,7 @@ def fine_tune(settings):
     Raises:
         UserError: The model, the weights, the data or a setting are wrong, or the folder cannot be written or holds
             another run.
-        lambda_keras.zoo.errors.TryAgainError: A signal stopped it; the same call goes on.
+        lambda_keras.zoo.errors.TryAgainError: A signal stopped it; the same call resumes it.
     """
     begin = time.monotonic()
     out = Path(settings.out)

@@ -18,7 +18,7 @@ _BY_IMAGES = (
     (100_000, 12, 7, 0.0),
     (float("inf"), 6, 5, 0.0),
 )
-# Below so many training images BatchNorm's statistics stay those of the start.
+# Below this many training images BatchNorm's statistics stay those of the start.
 FEW_IMAGES = 10_000
 # Crops and RandAugment are made for photographs; of smaller images too little is left.
 SMALLEST_PHOTOGRAPH = 96
@@ -177,7 +177,7 @@ def phases(whole, start, epochs_of_head, out):
     }
     head = whole.model_copy(update={"training": whole.training.model_copy(update=training)})
     result_of_head = str(Path(out, HEAD, run_folder.MODEL))
-    # The classifier of the first phase is the one to go on with.
+    # The second phase continues with the classifier of the first.
     changes = {"weights": result_of_head, "fresh_classifier": False, "warm_start": None}
     model = whole.model.model_copy(update=changes)
     return Plan(head, whole.model_copy(update={"model": model}))

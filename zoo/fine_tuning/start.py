@@ -41,7 +41,7 @@ class Start:
             class_names: The name of each class.
 
         Raises:
-            UserError: The names of the weights' classes cannot be had.
+            UserError: The names of the weights' classes are not available.
         """
         if self.source is None:
             return False
@@ -101,7 +101,7 @@ def find(model: str, weights: str | None, warm_start: str | None) -> Start:
 
 
 def _find_source(model, weights):
-    """The `ModelSource` of weights; `None` for a lone file, which tells nothing of its images."""
+    """The `ModelSource` of weights; `None` for a lone file, which says nothing of its images."""
     with errors_of_weights():
         found = reference.parse(weights, model)
     if isinstance(found, Tag) and not catalog.tags(model):

@@ -17,7 +17,7 @@ class Classifier:
 
     Attributes:
         name: What the model is called in messages.
-        folder: Where what is measured of it goes, if not told otherwise.
+        folder: Where what is measured of it goes by default.
         record: Its `lambda_keras.zoo.models.record.Record`.
         model: The `keras.Model`, which takes normalised images and returns probabilities.
 

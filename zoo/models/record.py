@@ -55,7 +55,7 @@ class Record:
         model: The model's name in `lambda_keras.list_models()`.
         preprocessor: How the model wants its images, a `lambda_keras.weights.Preprocessor`.
         class_names: The name of each label, in order.
-        trained_on: A `TrainedOn`; `None` for a shared model, which does not tell it.
+        trained_on: A `TrainedOn`; `None` for a shared model, which does not say.
 
     Raises:
         UserError: A value is outside the bounds that `lambda_keras.zoo.recipe.Data` sets, or of another kind.

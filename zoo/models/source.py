@@ -37,7 +37,7 @@ class ModelSource(abc.ABC):
 
     Attributes:
         name: What to call it in messages.
-        folder: Where what a command finds out about it goes, if not told otherwise.
+        folder: Where what a command finds out about it goes by default.
         has_record: Whether there is a record; only a lone file has none.
         published: The `lambda_keras.weights.row.WeightsRecord` of its weights, if they are published ones.
     """
@@ -240,7 +240,7 @@ def parse(source: str | Path) -> Tag | Hub | Folder | File | Checkpoint:
         source: As for `find`.
 
     Returns:
-        As of `lambda_keras.weights.reference.parse`: a `Tag` is of a registered model.
+        As `lambda_keras.weights.reference.parse` does: a `Tag` is of a registered model.
 
     Raises:
         UserError: It starts like a repository of the Hub, and is none.
@@ -259,7 +259,7 @@ def origin(found: Tag | Hub | Folder | File | Checkpoint) -> ModelSource | None:
         found: What `lambda_keras.weights.reference.parse` returned for the weights.
 
     Returns:
-        A `ModelSource`; `None` for a lone file, which tells nothing of its images, or where there is none.
+        A `ModelSource`; `None` for a lone file, which says nothing of its images, or where there is none.
 
     Raises:
         UserError: A folder has no model, or there are no such published weights.

@@ -96,7 +96,7 @@ def load_start(model: keras.Model, recipe: Recipe) -> lk.weights.LoadReport | No
         What is printed, a `lambda_keras.weights.LoadReport`, or `None` where all weights are random.
 
     Raises:
-        UserError: The weights cannot be had or do not fit.
+        UserError: The weights are unavailable or do not fit.
     """
     start, report = recipe.model, None
     with errors_of_weights():

@@ -40,7 +40,7 @@ class Averages:
     def in_place_of_weights(self) -> Iterator[None]:
         """Gives the model its averaged weights for the length of a block, and its own ones back after it.
 
-        The exchange copies bits, so that training goes on as if nothing had happened. Without a moving average the
+        The exchange copies bits, so that training continues as if nothing had happened. Without a moving average the
         weights stay.
         """
         if not self._pairs:

@@ -22,7 +22,7 @@ class _Part:
 
 
 def dry_run(recipe, data_dir=None, replicas=1):
-    """Tells the size, the steps and the memory of a training, before it is started and before its data are there.
+    """Returns the size, the steps and the memory of a training, before it is started and before its data are there.
 
     The model is built and its training step traced; no image is read, nothing is downloaded or written.
 
@@ -53,7 +53,7 @@ def dry_run(recipe, data_dir=None, replicas=1):
     steps_per_epoch = assemble.steps_per_epoch(recipe, dataset)
     trainer = assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
     for layer in averages.batch_norms(trainer.model):
-        # As with so many replicas: without the fused kernel it keeps more for the gradient.
+        # As with that many replicas: without the fused kernel it keeps more for the gradient.
         layer.synchronized = training.synchronized_batch_norm and replicas > 1
     parts = memory.estimate(trainer, images)
     rows = {

@@ -15,7 +15,7 @@ from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training.trainer import Trainer
 
-# test.npz holds at most so many bytes of pixels: all of a small test split, an even sample of a large one.
+# test.npz holds at most this many bytes of pixels: all of a small test split, an even sample of a large one.
 SAMPLE_BYTES = 64 * 2**20
 
 

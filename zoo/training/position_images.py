@@ -14,7 +14,7 @@ def position_table_images(model: keras.Model) -> dict[str, np.ndarray]:
     """Draws the position tables R of a model's first, middle and last lambda layer.
 
     Three, because a deep model has dozens of these layers and TensorBoard keeps every picture of every epoch. Each
-    tile of a picture is the table of one key depth, an embedding a pixel, offset 0 in its middle; intra-depths stand
+    tile of a picture is the table of one key depth, an embedding per pixel, offset 0 in its middle; intra-depths stand
     below each other. Black lines part the tiles. Colours are symmetric about zero; the strongest is the largest
     absolute embedding of the layer.
 

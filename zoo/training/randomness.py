@@ -29,7 +29,7 @@ def pass_seed(seed: int, place: int, passes: tf.Variable | tf.Tensor) -> tf.Tens
 
     Args:
         seed: The recipe's seed.
-        place: A number that tells this choice from the others of a pass.
+        place: A number that distinguishes this choice from the others of a pass.
         passes: The number of the pass.
 
     Returns:

@@ -34,7 +34,7 @@ def train(
 ) -> float | None:
     """Trains the recipe's model, evaluates it once on the test split and writes the run folder.
 
-    A run that was stopped goes on from its newest checkpoint, with the same numbers as if it had not been stopped.
+    A run that was stopped resumes from its newest checkpoint, with the same numbers as if it had not been stopped.
 
     The folder holds `recipe.yaml`, `metrics.csv`, `model.keras` (float32, softmax, with the averaged or best weights
     where the recipe asks for such), `record.json`, `test.npz`, `curves.png`, `predictions.png`, `checkpoints/` and
@@ -45,7 +45,7 @@ def train(
         out: The folder to write.
         data_dir: Folder of prepared data, for datasets that need one.
         strategy: From `lambda_keras.zoo.training.strategy.create`; by default that of one device.
-        overwrite: Whether to remove the run that the folder holds instead of going on with it.
+        overwrite: Whether to remove the run that the folder holds instead of resuming it.
         verbose: Whether to show the progress.
         is_last: Whether the training is whole. Otherwise another one starts from its model: the test split is not
             looked at, and there are neither `test.npz` nor pictures.
@@ -58,7 +58,7 @@ def train(
     Raises:
         UserError: The recipe does not fit the model, the data or the devices, the data are missing, the folder holds
             another run or cannot be written, or the loss is not finite.
-        lambda_keras.zoo.errors.TryAgainError: A signal stopped it, or another worker is gone; the same call goes on.
+        lambda_keras.zoo.errors.TryAgainError: A signal stopped it, or another worker is gone; the same call resumes it.
 
     Example:
         >>> train(recipe_file.load("digits"), "runs/digits")  # doctest: +SKIP

@@ -38,7 +38,7 @@ class Trainer(orbit.StandardTrainer):
         recipe: A `lambda_keras.zoo.recipe.Recipe`.
         strategy: A `tf.distribute.Strategy`.
         stopping: The variable of a `lambda_keras.zoo.training.preemption.StopFlag`.
-        start: What became of the weights that the training starts from, if there are such and it is new.
+        start: What became of the weights that the training starts from, if there are any and it is new.
 
     Attributes:
         step: Steps done, an int64 variable.
@@ -250,7 +250,7 @@ class Trainer(orbit.StandardTrainer):
         replicas = self.strategy.num_replicas_in_sync
         scale = self.optimizer.scale_loss(1.0)
         # Clipping is of the sum over replicas, and whether a gradient is finite must be decided by all alike. The
-        # optimizer sums over the replicas once more, hence the division at the end.
+        # optimizer sums over the replicas once more, which the division at the end allows for.
         reduce_first = replicas > 1 and (
             training.gradient_clipping is not None or training.precision == "mixed_float16"
         )

@@ -15,7 +15,7 @@ def fetch(name):
             fetched.
 
     Raises:
-        UserError: There are no such weights, they cannot be had, or they have another hash.
+        UserError: There are no such weights, they are unavailable, or they have another hash.
     """
     with errors_of_weights():
         match reference.parse(name):

@@ -10,8 +10,8 @@ SUFFIXES = (".pth", ".pth.tar", ".pt", ".bin", ".pkl", ".pickle", ".ckpt")
 def refuse_pickle(name: str | os.PathLike) -> None:
     """Raises if a file's name is that of a pickle.
 
-    A TensorFlow checkpoint is named by the prefix of its files, which may end in `.ckpt` too: who takes one looks for
-    its `.index` file first.
+    A TensorFlow checkpoint is named by the prefix of its files, which may end in `.ckpt` too: callers that take one
+    look for its `.index` file first.
 
     Args:
         name: Name, path or URL of a file.

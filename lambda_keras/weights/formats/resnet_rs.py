@@ -231,7 +231,7 @@ def _strings(group, attribute):
 
 
 def _read(dataset, name):
-    # Before memory for the values is claimed: a damaged header may speak of any number.
+    # Before memory for the values is claimed: a damaged header may hold any number.
     if dataset.id.get_storage_size() != dataset.nbytes:
         raise ValueError(f"{dataset.name} has values of {dataset.nbytes} bytes, {dataset.id.get_storage_size()} stored")
     tensor = dataset[()]

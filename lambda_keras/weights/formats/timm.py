@@ -95,7 +95,7 @@ def lambda_layer_from_timm(layer: keras.Layer, tensors: Mapping[str, np.ndarray]
 
 
 def lambda_layer_to_timm(layer: keras.Layer) -> dict[str, np.ndarray]:
-    """Converts the weights of a layer, as for `lambda_layer_from_timm`, to the state dict of a timm `LambdaLayer`."""
+    """Converts the weights of a layer, as in `lambda_layer_from_timm`, to the state dict of a timm `LambdaLayer`."""
     return _convert_back(pairs_of_lambda(layer), variables_by_name(layer))
 
 

@@ -31,7 +31,7 @@ BLOCK_LAYERS = {
 }
 BATCH_NORM = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
 
-# What timm's lambda layer cannot be told otherwise.
+# Arguments for which timm's lambda layer has no other value.
 LAMBDA_ARGUMENTS = {
     "intra_depth": 1,
     "use_content": True,
