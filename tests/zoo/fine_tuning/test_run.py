@@ -125,7 +125,7 @@ def test_evaluate_finds_the_images_again(run, tmp_path, capsys):
 def test_the_predictions_are_those_of_the_saved_model(run):
     table = rows(run[0] / "predictions.csv")
     classifier = Classifier(find(run[0]))
-    images = np.stack([read_image(row["image"], classifier.record) for row in table])
+    images = np.stack([read_image(row["image"], classifier.record.preprocessor) for row in table])
     names = classifier.record.class_names
     expected = classifier.probabilities(images)
     assert [row["predicted"] for row in table] == [names[label] for label in expected.argmax(-1)]
