@@ -19,22 +19,23 @@ ROOT = TESTS.parent
 # The files that take longest, the longest first. Two processes work through the files in this order (see the Makefile),
 # and end together if the last files are short. `make test-fast` leaves these out.
 HEAVY = (
+    "zoo/training/test_trainer.py",
     "test_shell_blocks.py",
-    "export/test_round_trips.py",
     "zoo/training/test_run.py",
     "zoo/fine_tuning/test_run.py",
+    "notebooks/test_notebooks.py",
+    "lambda_keras/test_inference.py",
+    "lambda_keras/test_backends.py",
+    "export/test_round_trips.py",
     "zoo/training/test_worker_faults.py",
-    "zoo/training/test_trainer.py",
     "export/test_cli.py",
     "zoo/training/test_faults.py",
-    "notebooks/test_notebooks.py",
+    "test_extras.py",
     "export/checks/test_verification.py",
     "export/checks/test_runner.py",
     "lambda_keras/applications/test_lambda_resnet.py",
     "lambda_keras/weights/formats/test_timm.py",
     "lambda_keras/weights/formats/test_resnet_rs.py",
-    "lambda_keras/test_inference.py",
-    "lambda_keras/test_backends.py",
     "export/tflite/test_writer.py",
     "export/saved_model/test_signatures.py",
     "zoo/test_shipped_weights.py",
@@ -122,7 +123,11 @@ def run_python(request):
     """
 
     def run(script, *arguments, cold=False, **environment):
-        is_cold = cold or environment.get("KERAS_BACKEND", "tensorflow") != "tensorflow"
+        backend = environment.get("KERAS_BACKEND", "tensorflow")
+        is_cold = cold or backend != "tensorflow"
+        if backend == "jax":
+            # It compiles operation by operation, which takes longer than what they compute.
+            environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
         python = [sys.executable] if is_cold else request.getfixturevalue("warm_python")
         process = subprocess.run(
             [*python, "-c", script, *map(str, arguments)],
