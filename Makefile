@@ -3,7 +3,7 @@
 #   make test                lint and every test that needs neither jax nor torch
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
 #   make test ROOM=export    the tests of one room: lambda_keras, zoo or export
-#   make test-fast           what needs no process, browser or server of its own and is not slow, in 4 minutes on 2 cores
+#   make test-fast           what is not slow and needs no process, browser or server of its own: 7 minutes on 2 cores
 #   make test-oldest         the library's tests and the notebooks with the oldest versions that setup.cfg takes
 #   make test-colab          the same with the versions that Google Colab has
 #   make lint                ruff and mypy alone
