@@ -11,6 +11,7 @@ import os
 import pathlib
 import signal
 import sys
+import time
 
 import lambda_keras.zoo.cli
 from lambda_keras.zoo.training.trainer import Trainer
@@ -27,6 +28,9 @@ def main(faults, mark, *arguments):
             if self.step.numpy() >= int(step) and worker == 1 and not done.exists():
                 done.touch()
                 os.kill(os.getpid(), getattr(signal, name))
+                # The thread of StopFlag may be late on a busy machine; then the run would stop after a later step.
+                while not self.stopping.numpy():
+                    time.sleep(0.01)
         return survive(self)
 
     Trainer.train_loop_end = die
