@@ -27,7 +27,7 @@ class StoppedError(TryAgainError):
     """
 
     def __init__(self, step):
-        super().__init__(f"stopped by a signal after step {step}; the same command goes on from there")
+        super().__init__(f"stopped by a signal after step {step}; the same command resumes it")
         self.step = step
 
 

@@ -40,6 +40,8 @@ SETTINGS = {
         "training.learning_rate=0.01",
         "training.gradient_clipping=0.5",
         "training.precision=mixed_float16",
+        # A CPU computes half precision slowly.
+        "training.batch_size=8",
     ],
 }
 
