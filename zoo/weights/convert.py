@@ -8,8 +8,13 @@ from lambda_keras.atomic import replacing
 from lambda_keras.weights import loader, reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models import source as model_source
+
+# More than any weights have: a model of a number with more digits does not fit into memory.
+MOST_CLASSES = 1_000_000
+MOST_CHANNELS = 1024
 
 EXPECTED = "OUT must end in .safetensors, .weights.h5 or .keras, or be a folder, whose name has no ending"
 
@@ -38,6 +43,9 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         raise UserError(f"--to timm writes a .safetensors file, got {out}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists; --overwrite replaces it")
+    for option, value, most in (("classes", classes, MOST_CLASSES), ("channels", channels, MOST_CHANNELS)):
+        if value is not None and not 1 <= value <= most:
+            raise UserError(f"--{option} must be 1 to {most:,}, got {value}")
     try:
         size = image_size or lk.applications.get_config(model).image_size
         network = lk.create_model(model, input_shape=(size, size, channels), classes=classes)
@@ -51,7 +59,7 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
             write(network, out)
     except OSError as error:
         raise UserError(f"cannot write {out}: {error.strerror}") from error
-    print(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
+    say(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
 
 
 def _writer(out, found):
