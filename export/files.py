@@ -9,9 +9,27 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
+from lambda_keras.wildcards import WILDCARDS, has_wildcards
 from lambda_keras.zoo.errors import UserError
 
+# What the system says where there is no room.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def check_loadable(folder: Path) -> None:
+    """Refuses a place from which TensorFlow loads no SavedModel.
+
+    Args:
+        folder: The SavedModel's folder or one above it, which need not exist.
+
+    Raises:
+        UserError: Its path has wildcards.
+    """
+    if has_wildcards(folder.absolute()):
+        raise UserError(
+            f"TensorFlow, in a server too, loads no SavedModel from {folder.absolute()}: it reads "
+            f"{' '.join(WILDCARDS)} in a path as wildcards; give a folder without them"
+        )
 
 
 @contextlib.contextmanager

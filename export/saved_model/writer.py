@@ -6,7 +6,7 @@ from pathlib import Path
 
 import keras
 
-from lambda_keras.export.files import scratch_folder
+from lambda_keras.export.files import check_loadable, scratch_folder
 from lambda_keras.export.saved_model.description import describe, write_description
 from lambda_keras.export.saved_model.signatures import ServerModel
 from lambda_keras.export.saved_model.warmup import check_count, write_warmup
@@ -51,14 +51,15 @@ def export_saved_model(
         The new version's folder: `folder/<number>`, one above the highest that is there.
 
     Raises:
-        UserError: `folder` cannot be written to, the disk is full, the model does not have what is asked for, or
-            `warmup` is out of bounds.
+        UserError: `folder` has wildcards in its path or cannot be written to, the disk is full, the model does not have
+            what is asked for, or `warmup` is out of bounds.
 
     Example:
         >>> model = load_classifier(Path("runs/digits/model.keras"))  # doctest: +SKIP
         >>> export_saved_model(model, Path("runs/digits/saved_model"))  # doctest: +SKIP
         PosixPath('runs/digits/saved_model/1')
     """
+    check_loadable(folder)
     with scratch_folder(folder) as scratch:
         server_model = ServerModel(model, record, features, freeze)
         if warmup is not None:

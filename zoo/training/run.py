@@ -11,7 +11,7 @@ from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, UserError, WorkerLostError
 from lambda_keras.zoo.recipe import Recipe
-from lambda_keras.zoo.training import assemble, outputs
+from lambda_keras.zoo.training import assemble, checkpoints, outputs
 from lambda_keras.zoo.training.epochs import Epochs
 from lambda_keras.zoo.training.evaluator import Evaluator
 from lambda_keras.zoo.training.final_weights import FinalWeights
@@ -76,7 +76,7 @@ def train(
     folder = Path(out)
     chief = is_chief(strategy)
     verbose = verbose and chief
-    is_new = overwrite or tf.train.latest_checkpoint(folder / run_folder.CHECKPOINTS) is None
+    is_new = overwrite or not checkpoints.written(folder / run_folder.CHECKPOINTS)
     with StopFlag() as stop:
         # Before the folder is touched: whatever is wrong with the recipe should be found here.
         assembly = assemble.assemble(recipe, dataset, strategy, stop.raised, is_new)
@@ -104,7 +104,7 @@ def train(
                 f"another worker is gone; start all again, {epochs.checkpoints.describe_latest()}"
             ) from error
         finally:
-            epochs.monitoring.close()
+            epochs.close()
 
 
 def _finish(assembly, final_weights, rows, folder, verbose):
