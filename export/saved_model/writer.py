@@ -10,7 +10,7 @@ from lambda_keras.export.files import check_loadable, scratch_folder
 from lambda_keras.export.saved_model.description import describe, write_description
 from lambda_keras.export.saved_model.signatures import ServerModel
 from lambda_keras.export.saved_model.warmup import check_count, write_warmup
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.models.source import ModelSource
 
@@ -81,4 +81,4 @@ def _rename(written: Path, folder: Path) -> Path:
             return version
         except OSError as error:
             if error.errno not in TAKEN or version not in versions(folder):
-                raise UserError(f"cannot write {version}: {error.strerror}") from error
+                raise UserError(f"cannot write {version}: {reason(error)}") from error

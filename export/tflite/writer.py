@@ -18,7 +18,7 @@ from lambda_keras.export.tflite.metadata import add_metadata
 from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, NONE
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
 from lambda_keras.wildcards import without_wildcards
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
 
 
@@ -81,7 +81,7 @@ def export_tflite(
             (scratch / path.name).write_bytes(content)
             os.replace(scratch / path.name, path)
         except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror}") from error
+            raise UserError(f"cannot write {path}: {reason(error)}") from error
     return path
 
 

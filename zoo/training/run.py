@@ -69,8 +69,7 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     if recipe.training.xla and strategy.num_replicas_in_sync > 1:
         raise UserError("training.xla is for --strategy default; a TPU always compiles with XLA, the others cannot")
-    if not overwrite:
-        run_folder.check(out, recipe)
+    run_folder.check(out, recipe, overwrite)
     if dataset is None:
         dataset = catalog.load(recipe.data, data_dir)
     folder = Path(out)
