@@ -8,7 +8,7 @@ from lambda_keras.atomic import replacing
 from lambda_keras.weights import loader, reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
-from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.errors import UserError, errors_of_weights, reason
 from lambda_keras.zoo.models import source as model_source
 
 EXPECTED = "OUT must end in .safetensors, .weights.h5 or .keras, or be a folder, whose name has no ending"
@@ -38,6 +38,8 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         raise UserError(f"--to timm writes a .safetensors file, got {out}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists; --overwrite replaces it")
+    if out.is_dir() and any(out.iterdir()) and not reference.Folder(out).is_shared:
+        raise UserError(f"{out} is no folder of save_pretrained, so --overwrite does not replace it; give another name")
     try:
         size = image_size or lk.applications.get_config(model).image_size
         network = lk.create_model(model, input_shape=(size, size, channels), classes=classes)
@@ -50,7 +52,7 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         with errors_of_weights():
             write(network, out)
     except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}") from error
+        raise UserError(f"cannot write {out}: {reason(error)}") from error
     print(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
 
 
