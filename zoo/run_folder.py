@@ -57,8 +57,8 @@ def check(path: str | Path, recipe: Recipe, overwrite: bool = False) -> None:
         others = [name for name in (*FILES, CHECKPOINTS, TENSORBOARD) if Path(path, name).exists()]
         if others:
             raise UserError(
-                f"{path} holds {', '.join(others)}, but no run, which has a {RECIPE}; give another folder with --out, or "
-                "move them away"
+                f"{path} holds {', '.join(others)}, but no run, which has a {RECIPE}; give another folder with --out, "
+                "or move them away"
             )
         return
     if overwrite:
