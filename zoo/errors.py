@@ -38,6 +38,16 @@ class WorkerLostError(TryAgainError):
     """Another worker of the training is gone."""
 
 
+def reason(error: OSError) -> str:
+    """What the system, or else the library, says of an error.
+
+    Example:
+        >>> reason(OSError(28, "No space left on device")), reason(OSError("Cannot call rmtree on a symbolic link"))
+        ('No space left on device', 'Cannot call rmtree on a symbolic link')
+    """
+    return error.strerror or str(error)
+
+
 @contextlib.contextmanager
 def writing(path):
     """Makes a `UserError` of what the operating system says where a file cannot be written.
@@ -54,7 +64,7 @@ def writing(path):
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
 
 
 @contextlib.contextmanager
@@ -63,7 +73,7 @@ def writing_to(folder):
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from error
+        raise UserError(f"cannot write to {folder}: {reason(error)}; give another folder with --out") from error
 
 
 @contextlib.contextmanager

@@ -14,7 +14,7 @@ from lambda_keras.export.checks.runner import ModelRunner, Runner, check_images,
 from lambda_keras.export.files import scratch_folder, temporary_folder, write_array
 from lambda_keras.zoo import csv_cells
 from lambda_keras.zoo.command_line import print_table
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, reason
 
 CSV = "benchmark.csv"
 PLOT = "benchmark.png"
@@ -154,7 +154,7 @@ def write_benchmark(folder: Path, measurements: list[Measurement]) -> None:
             try:
                 os.replace(scratch / name, folder / name)
             except OSError as error:
-                raise UserError(f"cannot write {folder / name}: {error.strerror}; give another --out") from error
+                raise UserError(f"cannot write {folder / name}: {reason(error)}; give another --out") from error
 
 
 def _plot(measurements: list[Measurement], path: Path) -> None:

@@ -17,7 +17,8 @@ from lambda_keras.export.tflite.constant_folding import save_folded
 from lambda_keras.export.tflite.metadata import add_metadata
 from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, NONE
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.wildcards import without_wildcards
+from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.recipe import LARGEST_BATCH
 
@@ -64,7 +65,8 @@ def export_tflite(
     served = ServedClassifier(model, batch_size)
     if _has_loop(served):
         _check_loop(quantization, batch_size)
-    with scratch_folder(path.parent) as scratch:
+    # The SavedModel in between has variables, which TensorFlow does not find where a path has wildcards.
+    with scratch_folder(path.parent) as place, without_wildcards(place) as scratch:
         if quantization in (NONE, FLOAT16):
             served.save(scratch / "saved_model")
         else:
@@ -80,7 +82,7 @@ def export_tflite(
             (scratch / path.name).write_bytes(content)
             os.replace(scratch / path.name, path)
         except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror}") from error
+            raise UserError(f"cannot write {path}: {reason(error)}") from error
     return path
 
 

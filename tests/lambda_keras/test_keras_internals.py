@@ -27,3 +27,15 @@ def test_the_private_attributes_of_keras_are_there():
     outer = keras.Sequential([model])
     assert set(keras_internals.sublayers(outer)) >= {outer, model, embedding, dense}
     assert keras_internals.padding_mask(np.zeros(3)) is None
+
+
+def test_the_moving_averages_of_an_optimizer_are_those_of_its_variables():
+    weight = keras.Variable([1.0, 2.0])
+    optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=None)
+    optimizer.build([weight])
+    optimizer.apply([keras.ops.convert_to_tensor([0.0, 4.0])])
+    (average,) = keras_internals.moving_averages(optimizer)
+    np.testing.assert_allclose(weight, [1, -2])
+    assert average.shape == weight.shape
+    optimizer.finalize_variable_values([weight])
+    np.testing.assert_array_equal(weight, average)

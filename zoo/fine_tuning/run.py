@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
+from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning import start as starts
@@ -174,10 +175,12 @@ def _plan(settings, start, source, epochs):
 def _prepare_folder(settings, plan, source, out):
     """Makes the folder or checks whose it is, and writes what there is to know of the images."""
     head = out / schedule.HEAD
-    if not settings.overwrite:
-        run_folder.check(out, plan.whole)
-        if plan.head:
-            run_folder.check(head, plan.head)
+    run_folder.check(out, plan.whole, settings.overwrite)
+    if plan.head or settings.overwrite:
+        run_folder.check(head, plan.first, settings.overwrite)
+    table, data = out / image_table.FILE_IN_RUN, Path(settings.data)
+    if data.is_file() and table.is_file() and table.samefile(data) and not (out / run_folder.RECIPE).exists():
+        raise UserError(f"--out {out}: a run there would replace the file of --data, {data}; give another folder")
     # What an earlier command left behind that ended before it trained is in nobody's way.
     has_begun = run_folder.has_begun(out) or run_folder.has_begun(head)
     with writing_to(out):

@@ -34,6 +34,8 @@ def load_classifier(path: Path) -> keras.Model:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
         raise UserError(f"{path} is damaged: {_first_words(error)}; save the model again") from error
+    except MemoryError:
+        raise
     # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file, is of a
     # dozen types.
     except Exception as error:

@@ -11,7 +11,7 @@ from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, UserError, WorkerLostError
 from lambda_keras.zoo.recipe import Recipe
-from lambda_keras.zoo.training import assemble, outputs
+from lambda_keras.zoo.training import assemble, checkpoints, outputs
 from lambda_keras.zoo.training.epochs import Epochs
 from lambda_keras.zoo.training.evaluator import Evaluator
 from lambda_keras.zoo.training.final_weights import FinalWeights
@@ -69,14 +69,13 @@ def train(
     strategy = strategy or tf.distribute.get_strategy()
     if recipe.training.xla and strategy.num_replicas_in_sync > 1:
         raise UserError("training.xla is for --strategy default; a TPU always compiles with XLA, the others cannot")
-    if not overwrite:
-        run_folder.check(out, recipe)
+    run_folder.check(out, recipe, overwrite)
     if dataset is None:
         dataset = catalog.load(recipe.data, data_dir)
     folder = Path(out)
     chief = is_chief(strategy)
     verbose = verbose and chief
-    is_new = overwrite or tf.train.latest_checkpoint(folder / run_folder.CHECKPOINTS) is None
+    is_new = overwrite or not checkpoints.written(folder / run_folder.CHECKPOINTS)
     with StopFlag() as stop:
         # Before the folder is touched: whatever is wrong with the recipe should be found here.
         assembly = assemble.assemble(recipe, dataset, strategy, stop.raised, is_new)
@@ -104,7 +103,7 @@ def train(
                 f"another worker is gone; start all again, {epochs.checkpoints.describe_latest()}"
             ) from error
         finally:
-            epochs.monitoring.close()
+            epochs.close()
 
 
 def _finish(assembly, final_weights, rows, folder, verbose):

@@ -77,6 +77,13 @@ def test_the_next_version_is_above_the_highest(plain_model, tmp_path):
     assert [path.name for path in versions(tmp_path)] == ["2", "10", "11"]
 
 
+@pytest.mark.parametrize("name", ["x[1]", "x*", "x?"])
+def test_a_folder_from_which_no_server_could_load_is_refused(name, tmp_path):
+    with pytest.raises(UserError, match=r"TensorFlow, in a server too, loads no SavedModel from .*x.*without them"):
+        export_saved_model(None, tmp_path / name / "served")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_first_version_is_1_and_stands_alone(saved_model):
     assert saved_model.name == "1"
     assert os.listdir(saved_model.parent) == ["1"]

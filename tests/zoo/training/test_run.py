@@ -1,5 +1,7 @@
 import csv
 import gzip
+import pathlib
+import shutil
 
 import keras
 import numpy as np
@@ -25,14 +27,18 @@ QUICK = [
 
 
 @pytest.fixture(scope="module")
-def recipe():
-    return recipe_file.load("digits", QUICK)
+def recipe(tmp_path_factory):
+    start = tmp_path_factory.mktemp("start") / "start.weights.h5"
+    lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1)).save_weights(start)
+    return recipe_file.load("digits", [*QUICK, f"model.weights={start}"])
 
 
 @pytest.fixture(scope="module")
 def run(recipe, tmp_path_factory):
+    """A run that started from weights which are no longer there."""
     folder = tmp_path_factory.mktemp("runs") / "quick"
     accuracy = train(recipe, folder, verbose=False)
+    pathlib.Path(recipe.model.weights).unlink()
     return folder, accuracy
 
 
@@ -44,19 +50,15 @@ def reloaded(run):
 def test_the_run_folder_is_complete_and_has_nothing_else(run):
     names = {file.name for file in run[0].iterdir()}
     files = {"recipe.yaml", "metrics.csv", "model.keras", "record.json", "test.npz", "curves.png", "predictions.png"}
-    assert names == files | {"checkpoints", "tensorboard"}
+    assert names == files | {"start.txt", "checkpoints", "tensorboard"}
 
 
-def test_only_a_new_run_needs_the_weights_to_start_from(tmp_path, capsys):
-    start = tmp_path / "start.weights.h5"
-    lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1)).save_weights(start)
-    recipe = recipe_file.load("digits", [*QUICK, "training.epochs=1", f"model.weights={start}"])
-    accuracy = train(recipe, tmp_path / "run", verbose=False)
-    start.unlink()
-    assert train(recipe, tmp_path / "run", verbose=False) == accuracy
+def test_only_a_new_run_needs_the_weights_to_start_from(run, recipe, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    assert train(recipe, folder, verbose=False) == run[1]
     with pytest.raises(UserError, match="No weights file at"):
-        train(recipe, tmp_path / "run", overwrite=True, verbose=False)
-    assert (tmp_path / "run" / "model.keras").exists(), "nothing is removed for a run that cannot start"
+        train(recipe, folder, overwrite=True, verbose=False)
+    assert (folder / "model.keras").exists(), "nothing is removed for a run that cannot start"
 
 
 def test_the_recipe_is_the_resolved_one(run, recipe):
@@ -129,10 +131,11 @@ def test_tensorboard_gets_scalars_of_both_splits_and_images_of_the_position_tabl
     assert len(tags("position_tables")) == 2
 
 
-def test_a_folder_with_another_recipe_is_refused_and_stays(run, tmp_path):
+def test_a_folder_with_another_recipe_is_refused_and_stays(run, recipe, tmp_path):
+    start = [f"model.weights={recipe.model.weights}"]
     before = (run[0] / "metrics.csv").read_bytes()
     with pytest.raises(UserError, match=r"other settings \(training.epochs 2 there, 3 here\).*--overwrite"):
-        train(recipe_file.load("digits", [*QUICK, "training.epochs=3"]), run[0], verbose=False)
+        train(recipe_file.load("digits", [*QUICK, *start, "training.epochs=3"]), run[0], verbose=False)
     assert (run[0] / "metrics.csv").read_bytes() == before
 
 

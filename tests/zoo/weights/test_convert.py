@@ -93,6 +93,13 @@ def test_what_cannot_be_converted(options, out, expected, saved_run, tmp_path, c
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
+def test_a_folder_of_other_files_is_not_overwritten(saved_run, tmp_path, capsys):
+    (tmp_path / "README.md").write_text("mine")
+    assert main([*DIGITS, "--overwrite", str(saved_run / "model.keras"), str(tmp_path)]) == 2
+    assert "is no folder of save_pretrained, so --overwrite does not replace it" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "mine"
+
+
 def test_a_missing_source(tmp_path, capsys):
     assert main([*DIGITS, str(tmp_path / "nowhere.keras"), str(tmp_path / "out.keras")]) == 2
     assert "No weights file at" in capsys.readouterr().err
