@@ -33,6 +33,11 @@ def padding_mask(tensor: typing.Any) -> typing.Any:
     return getattr(tensor, "_keras_mask", None)
 
 
+def moving_averages(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """The averages over time of the trainable variables, in their order, of a built optimizer with `use_ema=True`."""
+    return optimizer._model_variables_moving_average
+
+
 def call_arguments(
     node: typing.Any, tensors: dict[int, typing.Any]
 ) -> tuple[tuple[typing.Any, ...], dict[str, typing.Any]]:

@@ -28,7 +28,7 @@ class StoppedError(TryAgainError):
 
     def __init__(self, step=None):
         done = "the last step" if step is None else f"step {step}"
-        super().__init__(f"stopped by a signal after {done}; the same command goes on from there")
+        super().__init__(f"stopped by a signal after {done}; the same command resumes it")
         self.step = step
 
 

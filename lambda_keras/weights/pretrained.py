@@ -190,14 +190,14 @@ def _check_origin(config, source):
         if "class_name" in config and module is not None and module.split(".")[0] not in ("keras", "lambda_keras"):
             raise WeightsError(
                 f"{source} uses {module}.{config['class_name']}, which is neither of Keras nor of lambda_keras: "
-                "whoever loads the model would need its code. Replace it."
+                "loading the model would need its code. Replace it."
             )
         # A registered name comes without a module.
         package, separator, _ = str(config.get("registered_name") or "").partition(">")
         if separator and package != "lambda_keras":
             raise WeightsError(
                 f"{source} uses {config['registered_name']}, which is registered by neither Keras nor lambda_keras: "
-                "whoever loads the model would need its code. Replace it."
+                "loading the model would need its code. Replace it."
             )
         config = list(config.values())
     if isinstance(config, (list, tuple)):

@@ -44,3 +44,15 @@ def test_the_weights_in_memory_are_those_of_save_weights(tmp_path):
         ours.visit(names[0].append)
         theirs.visit(names[1].append)
     assert names[0] == names[1]
+
+
+def test_the_moving_averages_of_an_optimizer_are_those_of_its_variables():
+    weight = keras.Variable([1.0, 2.0])
+    optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=None)
+    optimizer.build([weight])
+    optimizer.apply([keras.ops.convert_to_tensor([0.0, 4.0])])
+    (average,) = keras_internals.moving_averages(optimizer)
+    np.testing.assert_allclose(weight, [1, -2])
+    assert average.shape == weight.shape
+    optimizer.finalize_variable_values([weight])
+    np.testing.assert_array_equal(weight, average)

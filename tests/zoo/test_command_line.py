@@ -34,7 +34,7 @@ def test_the_status_is_the_commands(returned, status, capsys):
     [
         (UserError("no such\n  file"), 2, "lambda-zoo: no such file\n"),
         (NonFiniteLossError("the loss is nan"), 2, "lambda-zoo: the loss is nan\n"),
-        (StoppedError(12), 75, "lambda-zoo: stopped by a signal after step 12; the same command goes on from there\n"),
+        (StoppedError(12), 75, "lambda-zoo: stopped by a signal after step 12; the same command resumes it\n"),
         (WorkerLostError("another worker\nis gone"), 75, "lambda-zoo: another worker is gone\n"),
     ],
 )

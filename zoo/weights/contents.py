@@ -30,8 +30,7 @@ class Contents:
 
     def not_finite(self):
         """Names of the tensors in which a value is infinite or not a number."""
-        # float16 and bfloat16 are converted without loss.
-        return [name for name, tensor in self.tensors.items() if not np.isfinite(tensor.astype("float32")).all()]
+        return [name for name, tensor in self.tensors.items() if not np.isfinite(tensor).all()]
 
 
 def read(path):
@@ -88,7 +87,7 @@ def _read_h5(file):
     def collect(name, member):
         # Links out of their place are not visited.
         if isinstance(member, h5py.Dataset):
-            tensors[name] = hdf5.member(archive, name)[()]
+            tensors[name] = hdf5.values(hdf5.member(archive, name))
 
     with h5py.File(file, "r") as archive:
         archive.visititems(collect)

@@ -28,3 +28,18 @@ def member(group, name):
     if isinstance(group, h5py.Dataset) and (group.external or group.is_virtual):
         raise ValueError(f"the values of {name!r} are not in the file")
     return group
+
+
+def values(dataset):
+    """The numbers of a data set, as an array.
+
+    HDF5 has no bfloat16: Keras writes its bits, and beside them the name.
+
+    Args:
+        dataset: An open `h5py.Dataset`.
+    """
+    # NumPy has no bfloat16 either; Keras needs this package.
+    import ml_dtypes
+
+    array = dataset[()]
+    return array.view(ml_dtypes.bfloat16) if dataset.attrs.get("dtype") == "bfloat16" else array

@@ -129,7 +129,7 @@ def _read_h5(file, model):
             name = known.get(number, f"{layer}/variable {number}")
             if name in tensors:
                 raise ValueError(f"two values for {name}")
-            tensors[name] = dataset[()]
+            tensors[name] = hdf5.values(dataset)
         return tensors
 
 

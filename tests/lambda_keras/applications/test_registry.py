@@ -122,3 +122,24 @@ def test_bad_input_gets_a_clear_error(names, arguments, message):
 def test_a_missing_weights_file():
     with pytest.raises(FileNotFoundError, match=r"nowhere\.weights\.h5"):
         lk.create_model("lambda_resnet_tiny", weights="nowhere.weights.h5")
+
+
+@pytest.mark.parametrize("policy", ["bfloat16", "float16"])
+def test_a_model_of_pure_half_precision_runs_and_trains(policy):
+    exact = lk.create_model("lambda_resnet_tiny", squeeze_excitation_stages=("c2",))
+    keras.config.set_dtype_policy(policy)
+    try:
+        model = lk.create_model("lambda_resnet_tiny", squeeze_excitation_stages=("c2",))
+    finally:
+        keras.config.set_dtype_policy("float32")
+    model.set_weights(exact.get_weights())
+    images = np.random.default_rng(0).normal(size=(4, 32, 32, 3)).astype("float32")
+    np.testing.assert_allclose(model(images), exact(images), atol=5e-3)
+    np.testing.assert_allclose(lk.fuse(model)(images), exact(images), atol=5e-3)
+    found = lk.explain.interaction_map(model, images[0], "c5_block1_lambda", (4, 4))
+    expected = lk.explain.interaction_map(exact, images[0], "c5_block1_lambda", (4, 4))
+    np.testing.assert_allclose(found.total, expected.total, atol=0.03 * np.abs(expected.total).max())
+    model.compile(keras.optimizers.SGD(0.1), "sparse_categorical_crossentropy", run_eagerly=True)
+    losses = [model.train_on_batch(images, np.arange(4)) for _ in range(3)]
+    assert np.isfinite(losses).all()
+    assert losses[-1] < losses[0]

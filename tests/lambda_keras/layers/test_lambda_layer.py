@@ -228,11 +228,14 @@ def test_half_precision_survives_large_inputs(policy, scope_size, training):
     assert all(w.dtype == "float32" for w in layer.weights)
 
 
-@pytest.mark.parametrize(("policy", "bound"), [("mixed_float16", 2e-3), ("mixed_bfloat16", 2e-2)])
+@pytest.mark.parametrize(
+    ("policy", "bound"), [("mixed_float16", 2e-3), ("mixed_bfloat16", 2e-2), ("float16", 2e-3), ("bfloat16", 2e-2)]
+)
 def test_half_precision_is_near_float32(policy, bound):
     x = random_inputs(2, 7, 7, 32).astype("float32")
     layer, exact = LambdaLayer(dtype=policy), LambdaLayer()
     half = layer(x, training=True)
+    assert all(weight.dtype == layer.variable_dtype for weight in layer.weights)
     exact.build(x.shape)
     exact.set_weights(layer.get_weights())
     expected = output(exact, x, training=True)

@@ -332,7 +332,7 @@ def test_a_signal_as_the_first_phase_ends_stops_the_second(pictures, shared, tmp
 
     monkeypatch.setattr(outputs, "write_model", terminate)
     monkeypatch.setattr(Epochs, "train", lambda self: None)
-    with pytest.raises(StoppedError, match="stopped by a signal after the last step; the same command goes on"):
+    with pytest.raises(StoppedError, match="stopped by a signal after the last step; the same command resumes it"):
         fine_tune(settings(pictures, shared, tmp_path))
     assert phases == ["head"]
     assert (tmp_path / "head" / "model.keras").exists()

@@ -60,7 +60,7 @@ def test_a_signal_is_found_after_the_last_step_too():
         flag.check()
         os.kill(os.getpid(), signal.SIGINT)
         run_until(flag.raised)
-        with pytest.raises(StoppedError, match="stopped by a signal after the last step; the same command goes on"):
+        with pytest.raises(StoppedError, match="stopped by a signal after the last step; the same command resumes it"):
             flag.check()
 
 

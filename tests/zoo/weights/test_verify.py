@@ -3,6 +3,7 @@ import hashlib
 import os
 import shutil
 
+import keras
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -27,6 +28,18 @@ def test_one_line_for_each_good_source(hub, saved_run, shared, model, tmp_path, 
     for line, file in zip(lines, files, strict=True):
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
         assert line == f"{file}: good: all values are finite, sha256 {digest} is of no row of the catalog"
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64"])
+def test_values_of_every_precision_are_read(dtype, tmp_path, capsys):
+    layer = keras.layers.Dense(2, dtype=dtype)
+    model = keras.Sequential([keras.Input((3,)), layer])
+    # Too large for float32, and finite.
+    layer.kernel.assign(np.full((3, 2), 1e300 if dtype == "float64" else 2.0))
+    model.save_weights(tmp_path / "half.weights.h5")
+    assert main(["weights", "verify", str(tmp_path / "half.weights.h5")]) == 0
+    assert main(["weights", "show", str(tmp_path / "half.weights.h5")]) == 0
+    assert dtype in capsys.readouterr().out
 
 
 def test_a_bad_one_keeps_no_other_from_being_checked(copy, saved_run, capsys):

@@ -5,6 +5,7 @@ import shutil
 import zipfile
 
 import h5py
+import keras
 import numpy as np
 import pytest
 import safetensors.numpy
@@ -37,6 +38,26 @@ def test_every_format_gives_the_same_tensors(folder, model, author, ending):
     assert tensors.keys() == expected.keys()
     for name, tensor in tensors.items():
         np.testing.assert_array_equal(tensor, expected[name])
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_bfloat16_is_read_as_it_was_written(tmp_path, ending):
+    inputs = keras.Input((3,))
+    author = keras.Model(inputs, keras.layers.Dense(2, dtype="bfloat16", name="dense")(inputs))
+    path = tmp_path / f"author.{ending}"
+    write = {
+        "safetensors": lambda: write_safetensors(values(author), path),
+        "weights.h5": lambda: author.save_weights(path),
+        "keras": lambda: author.save(path),
+        "checkpoint": lambda: tf.train.Checkpoint(model=author).write(str(path)),
+    }
+    write[ending]()
+    tensors = open_file.read_tensors(path, author)
+    assert tensors["dense/kernel"].dtype.name == "bfloat16"
+    np.testing.assert_array_equal(tensors["dense/kernel"], author.layers[1].get_weights()[0])
+    found = keras.Model(inputs, keras.layers.Dense(2, name="dense")(inputs))
+    assert lk.load_weights(found, path).is_exact
+    np.testing.assert_array_equal(found.get_weights()[0], author.get_weights()[0].astype("float32"))
 
 
 @pytest.mark.parametrize("name", ["runs[1]/author", "own[1]", "what?/a*\\b"])
