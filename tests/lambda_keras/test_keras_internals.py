@@ -1,5 +1,6 @@
 """The attributes without a public name are there, and mean what the library takes them to mean."""
 
+import h5py
 import keras
 import numpy as np
 
@@ -27,6 +28,22 @@ def test_the_private_attributes_of_keras_are_there():
     outer = keras.Sequential([model])
     assert set(keras_internals.sublayers(outer)) >= {outer, model, embedding, dense}
     assert keras_internals.padding_mask(np.zeros(3)) is None
+
+
+def test_the_weights_in_memory_are_those_of_save_weights(tmp_path):
+    model, other = (
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(2)]) for _ in range(2)
+    )
+    (tmp_path / "a.weights.h5").write_bytes(keras_internals.weights_h5(model))
+    other.load_weights(tmp_path / "a.weights.h5")
+    for value, expected in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    model.save_weights(tmp_path / "b.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as ours, h5py.File(tmp_path / "b.weights.h5") as theirs:
+        names = [[], []]
+        ours.visit(names[0].append)
+        theirs.visit(names[1].append)
+    assert names[0] == names[1]
 
 
 def test_the_moving_averages_of_an_optimizer_are_those_of_its_variables():
