@@ -123,13 +123,21 @@ def _read_h5(file, model):
         names.setdefault(layer, []).append(name)
     with h5py.File(file, "r") as archive:
         tensors = {}
-        for layer, number, dataset in _datasets(archive["layers"], ()):
+        for path, number, dataset in _datasets(archive["layers"], ()):
+            layer = _without_models(path, names)
             known = dict(enumerate(names.get(layer, ())))
             name = known.get(number, f"{layer}/variable {number}")
             if name in tensors:
                 raise ValueError(f"two values for {name}")
             tensors[name] = hdf5.values(dataset)
         return tensors
+
+
+def _without_models(path, names):
+    """A layer's path in a file without the names of the models that it is inside, which variables' names may lack."""
+    parts = path.split("/")
+    paths = ["/".join(parts[start:]) for start in range(len(parts))]
+    return next((shorter for shorter in paths if shorter in names), path)
 
 
 def _datasets(group, layers):

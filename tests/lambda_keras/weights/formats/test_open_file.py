@@ -60,6 +60,17 @@ def test_bfloat16_is_read_as_it_was_written(tmp_path, ending):
     np.testing.assert_array_equal(found.get_weights()[0], author.get_weights()[0].astype("float32"))
 
 
+@pytest.mark.parametrize("ending", ["weights.h5", "keras"])
+def test_a_model_inside_a_model(tmp_path, author, ending):
+    nested = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(2.0), author])
+    save = nested.save_weights if ending == "weights.h5" else nested.save
+    save(tmp_path / f"nested.{ending}")
+    twin = keras.models.clone_model(nested)
+    assert lk.load_weights(twin, tmp_path / f"nested.{ending}").is_exact
+    images = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype("float32")
+    np.testing.assert_array_equal(twin(images), nested(images))
+
+
 def test_what_training_keeps_beside_the_weights_is_left_out(tmp_path, author):
     author = lk.create_model(TINY, dropout_rate=0.5, stochastic_depth_rate=0.1, squeeze_excitation_stages=("c2",))
     author.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
