@@ -156,10 +156,14 @@ def test_a_damaged_checkpoint_is_an_error(folder, tmp_path, model):
 def test_values_of_other_files_are_not_read(folder, tmp_path, model):
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(64))
-    for kind in ("external values", "external link", "soft link"):
+    for kind in ("external values", "external link", "soft link", "top group"):
         path = tmp_path / f"{kind}.weights.h5"
         shutil.copy(folder / "author.weights.h5", path)
         with h5py.File(path, "r+") as archive:
+            if kind == "top group":
+                del archive["layers"]
+                archive["layers"] = h5py.ExternalLink(str(folder / "author.weights.h5"), "/layers")
+                continue
             variables = archive["layers/batch_normalization/vars"]
             del variables["0"]
             if kind == "external values":
@@ -183,6 +187,22 @@ def test_a_group_within_itself_and_two_values_for_one_name_are_errors(folder, tm
     with h5py.File(path, "r+") as archive:
         archive.copy("layers/conv2d", archive["layers"], "again")
     with pytest.raises(WeightsError, match="two values for"):
+        open_file.read_tensors(path, model)
+
+
+def test_groups_that_are_linked_twice_and_many_groups_within_groups_end_soon(tmp_path, model):
+    path = tmp_path / "twice.weights.h5"
+    with h5py.File(path, "w") as archive:
+        group = archive.create_group("layers")
+        for _ in range(60):
+            inner = group.create_group("a")
+            group["b"] = inner
+            group = inner
+    with pytest.raises(WeightsError, match=r"is damaged.* is a group that other links lead to"):
+        open_file.read_tensors(path, model)
+    with h5py.File(path, "w") as archive:
+        archive.create_group("layers" + "/a" * 2000)
+    with pytest.raises(WeightsError, match="is damaged"):
         open_file.read_tensors(path, model)
 
 
