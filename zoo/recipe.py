@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
+# Pixels of an image file: at more, Pillow sees an attack. It is 537 MB decoded.
+MOST_PIXELS = 178_956_970
 # Of images; a batch of a million is a mistake that no memory holds.
 LARGEST_BATCH = 65_536
 
@@ -80,6 +82,7 @@ class Data(_Section):
         mean: Mean of each channel that the images are normalised with, on the scale 0 to 1: that of the weights to
             start from. By default the dataset's own, see `lambda_keras.zoo.data.catalog.load`; give both or neither.
         std: The same of the standard deviation.
+        most_pixels: How many pixels an image file may have; one with more counts as damaged.
     """
 
     name: str = Field(min_length=1)
@@ -102,6 +105,7 @@ class Data(_Section):
     channels: Literal[1, 3, 4] | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[PositiveFloat, ...] | None = None
+    most_pixels: int = Field(default=MOST_PIXELS, ge=1, le=2**31)
 
     @model_validator(mode="after")
     def _channels_fit(self):

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lambda_keras.export.commands.options import add_form, add_model
+from lambda_keras.export.commands.options import add_form, add_model, positive
 from lambda_keras.zoo.command_line import add_common_options, say
 
 
@@ -16,12 +16,19 @@ def add_parser(commands) -> None:
     add_form(parser)
     parser.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
     parser.add_argument("--warmup", type=int, metavar="N", help="add N requests of each signature to start with")
+    parser.add_argument(
+        "--most-pixels",
+        type=positive,
+        metavar="N",
+        help="the most that a file of classify_bytes may have (default: 50 million)",
+    )
     add_common_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.model import load_to_serve
+    from lambda_keras.export.saved_model.image_bytes import MOST_PIXELS
     from lambda_keras.export.saved_model.writer import export_saved_model
     from lambda_keras.zoo.models.source import find
 
@@ -35,6 +42,7 @@ def _run(options: argparse.Namespace) -> int:
         features=options.features,
         freeze=options.freeze,
         warmup=options.warmup,
+        most_pixels=options.most_pixels or MOST_PIXELS,
     )
     say(f"wrote {version}")
     return 0

@@ -11,10 +11,11 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 import lambda_keras as lk
 from lambda_keras.export.labels import LABELS, check_labels, labels_text
 from lambda_keras.export.network import network
-from lambda_keras.export.saved_model.image_bytes import decode_valid, to_rows
+from lambda_keras.export.saved_model.image_bytes import MOST_PIXELS, decode_valid
 from lambda_keras.export.saved_model.joined_vectors import join_vectors
 from lambda_keras.export.standard_error import standard_error_to
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
+from lambda_keras.zoo.data.valid_images import to_places
 from lambda_keras.zoo.models.logits import LOGITS
 from lambda_keras.zoo.models.record import Record
 
@@ -33,9 +34,10 @@ class ServerModel(tf.Module):
       `probabilities`, float32 [batch, classes];
     * `classify_uint8`: the same of uint8 images, a quarter of the bytes of a request. A signature of TensorFlow has
       one dtype for each input, so that one cannot take both;
-    * `classify_bytes`: `image_bytes`, strings [batch], each a JPEG, PNG, BMP or GIF file of any size, to `classes`,
+    * `classify_bytes`: `image_bytes`, strings [batch], each a JPEG, PNG, BMP, GIF or WebP file, to `classes`,
       strings [batch, k], and `scores`, float32 [batch, k], the most probable of the k = 5 classes (or all of fewer)
-      first, and `valid`, bool [batch]: false for a file that is no image, whose classes are empty and scores 0.
+      first, and `valid`, bool [batch]: false for a file that is no image or too large, whose classes are empty and
+      scores 0.
 
     Without one it is not known how images are normalised and what the classes are called: `serving_default` takes
     images as the model does, and the other two are missing. `features`, on request, takes the images of
@@ -46,6 +48,7 @@ class ServerModel(tf.Module):
         record: Its record.
         features: Whether to offer `features`.
         freeze: Whether to write the variables as constants of the graph.
+        most_pixels: How many pixels a file of `classify_bytes` may have.
 
     Attributes:
         functions: The signatures by name, as `tf.function`s.
@@ -54,9 +57,16 @@ class ServerModel(tf.Module):
         UserError: The name of a class has a line break, or `features` of a model that has no pooled embedding.
     """
 
-    def __init__(self, model: keras.Model, record: Record | None = None, features: bool = False, freeze: bool = False):
+    def __init__(
+        self,
+        model: keras.Model,
+        record: Record | None = None,
+        features: bool = False,
+        freeze: bool = False,
+        most_pixels: int = MOST_PIXELS,
+    ):
         super().__init__()
-        self._record, self._freeze = record, freeze
+        self._record, self._freeze, self._most_pixels = record, freeze, most_pixels
         self._shape = [None, *model.input_shape[1:]]
         images = tf.TensorSpec(self._shape, tf.float32)
         run = network(model, features)
@@ -113,14 +123,14 @@ class ServerModel(tf.Module):
         # Names of binary strings end in `_bytes`: a convention of TensorFlow Serving's REST interface.
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def classify(image_bytes):
-            images, rows = decode_valid(image_bytes, self._record.preprocessor)
+            images, rows = decode_valid(image_bytes, self._record.preprocessor, self._most_pixels)
             probabilities = tf.nn.softmax(self._run(images)[LOGITS])
             scores, labels = tf.math.top_k(probabilities, k=min(MOST_CLASSES, len(names)))
             batch = tf.size(image_bytes, tf.int64)
             return {
-                "classes": to_rows(tf.gather(tf.constant(names), labels), rows, batch),
-                "scores": to_rows(scores, rows, batch),
-                "valid": to_rows(tf.ones_like(labels[:, 0], tf.bool), rows, batch),
+                "classes": to_places(tf.gather(tf.constant(names), labels), rows, batch),
+                "scores": to_places(scores, rows, batch),
+                "valid": to_places(tf.ones_like(labels[:, 0], tf.bool), rows, batch),
             }
 
         return classify

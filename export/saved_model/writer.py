@@ -8,6 +8,7 @@ import keras
 
 from lambda_keras.export.files import check_loadable, scratch_folder
 from lambda_keras.export.saved_model.description import describe, write_description
+from lambda_keras.export.saved_model.image_bytes import MOST_PIXELS
 from lambda_keras.export.saved_model.signatures import ServerModel
 from lambda_keras.export.saved_model.warmup import check_count, write_warmup
 from lambda_keras.zoo.errors import UserError, reason
@@ -32,6 +33,7 @@ def export_saved_model(
     features: bool = False,
     freeze: bool = False,
     warmup: int | None = None,
+    most_pixels: int = MOST_PIXELS,
 ) -> Path:
     """Writes `model` as the next version in `folder`, with a `model.json` that says what it is.
 
@@ -46,6 +48,7 @@ def export_saved_model(
         features: Whether to offer the embedding and the maps of the stages as a signature.
         freeze: Whether to write the variables as constants of the graph.
         warmup: How many requests of each signature a server is to run when it loads the model; by default none.
+        most_pixels: How many pixels a file of `classify_bytes` may have.
 
     Returns:
         The new version's folder: `folder/<number>`, one above the highest that is there.
@@ -61,7 +64,7 @@ def export_saved_model(
     """
     check_loadable(folder)
     with scratch_folder(folder) as scratch:
-        server_model = ServerModel(model, record, features, freeze)
+        server_model = ServerModel(model, record, features, freeze, most_pixels)
         if warmup is not None:
             check_count(warmup, len(server_model.functions))
         server_model.save(scratch / "saved_model")

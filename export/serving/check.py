@@ -73,7 +73,9 @@ def serve_check(service: Service) -> ServeCheck:
         (row,) = json.loads((folder / "rest.answer").read_bytes())["predictions"]
     outputs = {name: tf.make_ndarray(tensor)[0] for name, tensor in response.outputs.items()}
     if service.takes_files and not outputs["valid"]:
-        raise UserError(f"cannot decode {service.image}: it is damaged, or not a JPEG, PNG, BMP or GIF file")
+        raise UserError(
+            f"cannot decode {service.image}: it is too large, damaged, or not a JPEG, PNG, BMP, GIF or WebP file"
+        )
     return ServeCheck(_most_probable(outputs), _most_probable(row), len(warmup))
 
 

@@ -10,7 +10,7 @@ def add_parser(commands):
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("explain", help="draw what a lambda layer sees in images")
     add_model(parser)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP or GIF file")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP, GIF or WebP file")
     parser.add_argument("--layer", metavar="NAME", help="a lambda layer (default: the last one)")
     parser.add_argument("--query", type=_position, metavar="Y,X", help="position in its map (default: five places)")
     parser.add_argument("--class", dest="class_name", metavar="NAME", help="of Grad-CAM (default: the most probable)")

@@ -8,7 +8,7 @@ def add_parser(commands):
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("predict", help="name what is on images")
     add_model(parser)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP or GIF file")
+    parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP, GIF or WebP file")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes for each image (default: 5)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     add_common_options(parser)

@@ -3,6 +3,7 @@
 import tensorflow as tf
 
 from lambda_keras.zoo.data import cropping, preprocessing
+from lambda_keras.zoo.data.decoding import decode_and_resize
 from lambda_keras.zoo.data.rand_augment import rand_augment
 from lambda_keras.zoo.data.random_erasing import random_erasing
 
@@ -17,37 +18,37 @@ def seeds(seed, position):
     return tf.random.split(tf.stack([seed, position]), 4)
 
 
-def readers(channels, data):
-    """Returns the ways to get the part of an image that is trained on, to be tried one after the other.
+def read(image, seeds, channels, data):
+    """Brings the part of an image that is trained on to the size of the model.
 
     Args:
+        image: The bytes of a file, or uint8 `[height, width, channels]`.
+        seeds: From `seeds`.
         channels: Channels of the result.
         data: The recipe's `lambda_keras.zoo.recipe.Data`.
 
     Returns:
-        A list of functions of an image and its seeds. The last takes bytes of a file and decoded images alike, the
-        others know some kinds of files only. They return uint8 `[height, width, channels]`, of any size.
+        uint8 `[image_size, image_size, channels]`.
     """
-
-    def whole(image, seeds):
-        return preprocessing.decode(image, channels)
-
-    def inception(image, seeds):
-        return cropping.inception_crop(whole(image, seeds), seeds[0])
-
-    def inception_of_jpeg(encoded, seeds):
-        return cropping.inception_crop_of_jpeg(encoded, channels, seeds[0])
-
     if data.crop != "inception":
-        return [whole]
-    return [inception_of_jpeg, inception] if channels == 3 else [inception]
+        return preprocessing.prepare(image, channels, data, data.most_pixels)
+
+    def resize(image):
+        return preprocessing.resize(image, [data.image_size, data.image_size], data.interpolation)
+
+    def draw_window(shape):
+        return cropping.inception_window(shape, seeds[0])
+
+    if image.dtype == tf.string:
+        return decode_and_resize(image, channels, data.most_pixels, resize, draw_window)
+    return resize(cropping.inception_crop(image, seeds[0]))
 
 
 def vary(image, seeds, dataset, data):
-    """Brings what was read to the size of the model, and varies it.
+    """Varies an image.
 
     Args:
-        image: uint8 `[height, width, channels]`, from one of `readers`.
+        image: uint8 `[image_size, image_size, channels]`, from `read`.
         seeds: From `seeds`.
         dataset: The `lambda_keras.zoo.data.splits.Dataset` it belongs to.
         data: The recipe's `lambda_keras.zoo.recipe.Data`.
@@ -56,10 +57,6 @@ def vary(image, seeds, dataset, data):
         uint8 `[image_size, image_size, channels]`.
     """
     crop_seed, flip_seed, operations_seed, erasing_seed = tf.unstack(seeds)
-    if data.crop == "inception":
-        image = preprocessing.resize(image, [data.image_size, data.image_size], data.interpolation)
-    else:
-        image = preprocessing.evaluation_crop(image, data.image_size, data.evaluation_crop, data.interpolation)
     if data.crop == "pad":
         image = cropping.pad_and_crop(image, data.crop_padding, crop_seed)
     if data.horizontal_flip:

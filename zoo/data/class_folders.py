@@ -7,7 +7,8 @@ import tensorflow as tf
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.command_line import narrate, progress_bar
-from lambda_keras.zoo.data import catalog, preprocessing
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.decoding import decode
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.errors import UserError, writing_to
 
@@ -41,7 +42,7 @@ def write_images(name, out, data_dir=None):
         images = (image for part in PARTS for image in getattr(dataset, part).ordered().as_numpy_iterator())
         total = sum(getattr(dataset, part).count for part in PARTS)
         for number, (image, label) in enumerate(progress_bar(images, total=total, unit="image")):
-            encoded = tf.io.encode_png(preprocessing.decode(image, dataset.channels)).numpy()
+            encoded = tf.io.encode_png(decode(image, dataset.channels)).numpy()
             with replacing(folders[label] / f"{number:05}.png") as partial:
                 partial.write_bytes(encoded)
     narrate(f"Wrote {total:,} images of {len(folders):,} classes to {out}")

@@ -20,26 +20,8 @@ def inception_crop(image, seed):
     Returns:
         uint8 `[height, width, channels]`, the crop in its own size.
     """
-    top, left, height, width = tf.unstack(_window(tf.shape(image), seed))
+    top, left, height, width = tf.unstack(inception_window(tf.shape(image), seed))
     return image[top : top + height, left : left + width]
-
-
-def inception_crop_of_jpeg(encoded, channels, seed):
-    """Decodes of a JPEG the part that `inception_crop` would keep.
-
-    Args:
-        encoded: Scalar string, the bytes of the file.
-        channels: Channels of the result.
-        seed: Integers `[2]`.
-
-    Returns:
-        uint8 `[height, width, channels]`, the crop in its own size.
-
-    Raises:
-        tf.errors.InvalidArgumentError: The file is damaged or no JPEG.
-    """
-    window = _window(tf.image.extract_jpeg_shape(encoded), seed)
-    return tf.image.decode_and_crop_jpeg(encoded, window, channels=channels)
 
 
 def pad_and_crop(image, padding, seed):
@@ -57,8 +39,16 @@ def pad_and_crop(image, padding, seed):
     return tf.image.stateless_random_crop(padded, image.shape, seed)
 
 
-def _window(shape, seed):
-    """Draws top, left, height and width."""
+def inception_window(shape, seed):
+    """Draws the window of `inception_crop`.
+
+    Args:
+        shape: Of the image, int32 `[3]`.
+        seed: Integers `[2]`.
+
+    Returns:
+        Top, left, height and width, int32 `[4]`.
+    """
     begin, size, _ = tf.image.stateless_sample_distorted_bounding_box(
         shape,
         tf.zeros([1, 0, 4]),  # No object that must be in the crop.

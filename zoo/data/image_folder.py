@@ -12,7 +12,7 @@ from pathlib import Path
 from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif")
+ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
 PARTS = ("train", "validation", "test")
 TEST_FRACTION = 0.2
 

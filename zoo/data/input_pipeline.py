@@ -12,7 +12,10 @@ import tensorflow as tf
 
 from lambda_keras.zoo.data import augmentation, preprocessing
 from lambda_keras.zoo.data.splits import Dataset, Split
+from lambda_keras.zoo.data.valid_images import read_valid, to_places
 from lambda_keras.zoo.recipe import Data
+
+FILES_AT_ONCE = 16
 
 
 def training_batches(
@@ -50,11 +53,14 @@ def training_batches(
     def with_seeds(position, image, label):
         return (image, augmentation.seeds(seed, position)), label
 
+    def read(image, seeds):
+        return augmentation.read(image, seeds, dataset.channels, data)
+
     def vary(inputs, label, valid):
         return augmentation.vary(*inputs, dataset, data), label, valid
 
     stream = split.shuffled(seed, start, shard, num_shards).map(with_seeds, tf.data.AUTOTUNE)
-    stream = _read(stream, augmentation.readers(dataset.channels, data), dataset.channels).map(vary, tf.data.AUTOTUNE)
+    stream = _read(stream, read, dataset.channels, data).map(vary, tf.data.AUTOTUNE)
     stream = stream.batch(batch_size, drop_remainder=True).map(_replace_invalid, tf.data.AUTOTUNE)
     return stream.map(_as_dictionary(dataset)).prefetch(tf.data.AUTOTUNE)
 
@@ -94,15 +100,11 @@ def evaluation_batches(
         raise ValueError(f"{count} images need {needed} batches of {batch_size}, got num_batches={num_batches}")
 
     def read(image):
-        return preprocessing.decode(image, dataset.channels)
-
-    def crop(inputs, label, valid):
-        (image,) = inputs
-        image = preprocessing.evaluation_crop(image, data.image_size, data.evaluation_crop, data.interpolation)
-        return image, label, valid
+        return preprocessing.prepare(image, dataset.channels, data, data.most_pixels)
 
     stream = split.ordered(shard, num_shards).map(lambda image, label: ((image,), label))
-    stream = _read(stream, [read], dataset.channels).map(crop, tf.data.AUTOTUNE)
+    stream = _read(stream, read, dataset.channels, data)
+    stream = stream.map(lambda inputs, label, valid: (inputs[0], label, valid))
     fill = tf.data.Dataset.from_tensors(tuple(tf.zeros(spec.shape, spec.dtype) for spec in stream.element_spec))
     stream = stream.concatenate(fill.repeat(num_batches * batch_size - count)).batch(batch_size, drop_remainder=True)
     stream = stream.map(_as_dictionary(dataset)).prefetch(tf.data.AUTOTUNE)
@@ -125,35 +127,31 @@ def labels(target: tf.Tensor | np.ndarray) -> tf.Tensor:
     return tf.argmax(target, -1, tf.int32)
 
 
-def _read(stream, readers, channels):
+def _read(stream, read, channels, data):
     """Maps `((image, *others), label)` to `((what was read, *others), label, valid)`.
 
-    An exception cannot be caught within tf.data, but a dataset can leave out elements with errors: this is a dataset of
-    one image that takes the first of what the readers leave. It is set up anew for every image, which costs about
-    0.3 ms so long as a reader has few operations; a JPEG of 500x375 pixels takes 3 ms, with RandAugment 8 ms. Errors
-    of the disk are not caught: they end the training.
+    Files are read a few at a time, so that what reads them is set up once for these few, which takes longer than a
+    small image. Errors of the disk are not caught: they end the training.
 
     Args:
         stream: A `tf.data.Dataset` as above.
-        readers: Functions of the image and the others, to be tried one after the other on the bytes of a file. If
-            none can read it, it becomes one black pixel that is not valid. On decoded images the last one works.
+        read: Function of the image and the others, to uint8 `[image_size, image_size, channels]`. If it cannot read a
+            file, this becomes a black image that is not valid.
         channels: Channels of what is read.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`.
     """
     (image, *_), _ = stream.element_spec
     if image.dtype != tf.string:
-        return stream.map(lambda inputs, label: ((readers[-1](*inputs), *inputs[1:]), label, True), tf.data.AUTOTUNE)
+        return stream.map(lambda inputs, label: ((read(*inputs), *inputs[1:]), label, True), tf.data.AUTOTUNE)
 
-    def first_that_works(inputs, label):
-        encoded, *others = inputs
-        file = tf.data.Dataset.from_tensors(encoded)
-        black = tf.zeros([1, 1, channels], tf.uint8)
-        images = tf.data.Dataset.from_tensors(((black, *others), label, False))
-        for reader in reversed(readers):
-            attempt = file.map(lambda encoded, reader=reader: ((reader(encoded, *others), *others), label, True))
-            images = attempt.ignore_errors().concatenate(images)
-        return images.take(1)
+    def read_files(inputs, label):
+        images, places = read_valid(inputs, read, (data.image_size, data.image_size, channels))
+        count = tf.size(label, tf.int64)
+        valid = to_places(tf.ones_like(places, tf.bool), places, count)
+        return (to_places(images, places, count), *inputs[1:]), label, valid
 
-    return stream.interleave(first_that_works, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
+    files = stream.batch(FILES_AT_ONCE).map(read_files, tf.data.AUTOTUNE, deterministic=True)
+    return files.unbatch()
 
 
 def _replace_invalid(images, labels, valid):

@@ -2,60 +2,35 @@
 
 import tensorflow as tf
 
-_PNG = b"\x89PNG"
+from lambda_keras.zoo.data.decoding import LARGE_PIXELS, decode_and_resize
+from lambda_keras.zoo.recipe import MOST_PIXELS
 
 
-def decode(encoded, channels):
-    """Decodes a JPEG, PNG, BMP or GIF file (of an animation the first frame).
+def prepare(image, channels, size, most_pixels=MOST_PIXELS, large=LARGE_PIXELS):
+    """Decodes, resizes and crops an image as a model wants it in evaluation.
 
     Args:
-        encoded: Scalar string, the bytes of the file; a decoded image stays as it is.
-        channels: 1, 3 or 4. Grey becomes RGB and RGB grey where the file has the other. A transparent PNG is laid over
-            white, unless there are 4.
+        image: Scalar string, the bytes of a file; or a decoded image with the channels.
+        channels: Channels of the result.
+        size: What has `image_size`, `evaluation_crop` and `interpolation` as `evaluation_crop` takes them: a
+            `lambda_keras.zoo.recipe.Data` or a `lambda_keras.weights.Preprocessor`.
+        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
+        large: As for `lambda_keras.zoo.data.decoding.decode_and_resize`.
 
     Returns:
-        uint8 `[height, width, channels]`.
+        uint8 `[image_size, image_size, channels]`.
 
     Raises:
-        tf.errors.InvalidArgumentError: The file is damaged or of another kind.
+        tf.errors.InvalidArgumentError: As for `lambda_keras.zoo.data.decoding.decode`.
     """
-    encoded = tf.convert_to_tensor(encoded)
-    if encoded.dtype != tf.string:
-        return encoded
-    if channels == 4:
-        return _with_shape(tf.io.decode_image(encoded, channels=4, expand_animations=False), 4)
-    # Only of PNG files: the fourth channel of a BMP file often has nothing in it.
-    is_png = tf.strings.substr(encoded, 0, len(_PNG)) == _PNG
-    image = tf.cond(is_png, lambda: _decode_png(encoded, channels), lambda: _decode_others(encoded, channels))
-    return _with_shape(image, channels)
 
+    def crop(image):
+        return evaluation_crop(image, size.image_size, size.evaluation_crop, size.interpolation)
 
-def _decode_png(encoded, channels):
-    image = tf.io.decode_png(encoded, channels=0)
-    is_transparent = tf.shape(image)[-1] % 2 == 0
-    image = tf.cond(is_transparent, lambda: _over_white(image), lambda: image)
-    if channels == 1:
-        return _grey(image)
-    return tf.cond(tf.shape(image)[-1] == 3, lambda: image, lambda: tf.repeat(image, 3, axis=-1))
-
-
-def _over_white(image):
-    """Beneath what is transparent there is any colour, mostly black: drawings would be black on black."""
-    pixels = tf.cast(image, tf.float32)
-    opacity = pixels[..., -1:] / 255
-    return _to_bytes(pixels[..., :-1] * opacity + 255 * (1 - opacity))
-
-
-def _decode_others(encoded, channels):
-    if channels == 1:
-        # TensorFlow converts only some kinds of files to grey itself.
-        return _grey(tf.io.decode_image(encoded, channels=0, expand_animations=False))
-    return tf.io.decode_image(encoded, channels=channels, expand_animations=False)
-
-
-def _grey(image):
-    has_colour = tf.shape(image)[-1] >= 3
-    return tf.cond(has_colour, lambda: tf.image.rgb_to_grayscale(image[..., :3]), lambda: image[..., :1])
+    image = tf.convert_to_tensor(image)
+    if image.dtype != tf.string:
+        return crop(image)
+    return decode_and_resize(image, channels, most_pixels, crop, large=large)
 
 
 def evaluation_crop(image, image_size, share, interpolation):
@@ -106,7 +81,3 @@ def resize(image, size, interpolation):
 def _to_bytes(image):
     # Bicubic overshoots at edges, so saturate_cast has to clip.
     return tf.saturate_cast(tf.round(image), tf.uint8)
-
-
-def _with_shape(image, channels):
-    return tf.ensure_shape(image, [None, None, channels])

@@ -21,7 +21,7 @@ def predict(source, images, top=5, weights=None):
 
     Args:
         source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
-        images: Paths of JPEG, PNG, BMP or GIF files; of an animation, the first frame counts.
+        images: Paths of JPEG, PNG, BMP, GIF or WebP files; of an animation, the first frame counts.
         top: How many classes to name for each, at most as many as there are.
         weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
 

@@ -87,7 +87,7 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
 
     Args:
         source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
-        images: Paths of JPEG, PNG, BMP or GIF files.
+        images: Paths of JPEG, PNG, BMP, GIF or WebP files.
         layer: As for `explain_image`.
         query: One position `(y, x)` in the layer's map; by default those of `explain_image`.
         class_name: As for `explain_image`.

@@ -1,5 +1,6 @@
 """Reads every image once: which are broken, how large they are, and which are the same file."""
 
+import functools
 import hashlib
 import os
 from collections import Counter, defaultdict
@@ -9,10 +10,11 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from lambda_keras.zoo.command_line import progress_bar
-from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.decoding import image_size, why
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning.listing import LeftOut
+from lambda_keras.zoo.recipe import MOST_PIXELS
 
 # A file that is in several parts is kept in the first of these: a test on what was seen in training says nothing.
 BY_IMPORTANCE = ("test", "validation", "train", None)
@@ -50,7 +52,7 @@ class FileCheck:
     copies: int
 
 
-def check(listing):
+def check(listing, most_pixels=MOST_PIXELS):
     """Reads all images and leaves out what cannot be trained on.
 
     Left out are files that cannot be decoded, files that are in two classes (which of the two is right is not known),
@@ -59,6 +61,7 @@ def check(listing):
 
     Args:
         listing: A `lambda_keras.zoo.fine_tuning.listing.Listing`.
+        most_pixels: How many pixels an image may have.
 
     Returns:
         A `FileCheck`.
@@ -66,7 +69,7 @@ def check(listing):
     Raises:
         UserError: Fewer than two classes are left.
     """
-    images, left_out = _read(listing)
+    images, left_out = _read(listing, most_pixels)
     images = _leave_out(_in_two_classes, images, left_out)
     images = _leave_out(_in_two_parts, images, left_out)
     images = _leave_out(_without_training, images, left_out)
@@ -84,15 +87,15 @@ def check(listing):
     return FileCheck(tuple(images), tuple(left_out), len(images) - len(distinct))
 
 
-def _read(listing):
+def _read(listing, most_pixels):
     with ThreadPoolExecutor(os.cpu_count()) as executor:
-        results = executor.map(_read_file, listing.rows)
+        results = executor.map(functools.partial(_read_file, most_pixels=most_pixels), listing.rows)
         results = list(progress_bar(results, desc="reading", total=len(listing.rows), unit="image"))
     images = [result for result in results if isinstance(result, Image)]
     return images, [*listing.left_out, *(result for result in results if isinstance(result, LeftOut))]
 
 
-def _read_file(row):
+def _read_file(row, most_pixels):
     try:
         encoded = row.path.read_bytes()
     except OSError as error:
@@ -100,9 +103,9 @@ def _read_file(row):
     if not encoded:
         return LeftOut(row.path, "an empty file")
     try:
-        height, width, _ = preprocessing.decode(encoded, channels=3).shape
-    except tf.errors.InvalidArgumentError:
-        return LeftOut(row.path, "damaged, or not a JPEG, PNG, BMP or GIF file")
+        height, width = image_size(encoded, most_pixels)
+    except tf.errors.InvalidArgumentError as error:
+        return LeftOut(row.path, why(error))
     return Image(row, hashlib.sha256(encoded).digest(), height, width)
 
 

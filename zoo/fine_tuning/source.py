@@ -11,6 +11,7 @@ from lambda_keras.zoo.data import catalog, image_table
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import data_summary, file_check, listing, splitting
+from lambda_keras.zoo.recipe import MOST_PIXELS
 
 LEFT_OUT = "left_out.csv"
 
@@ -66,15 +67,16 @@ class Files(Source):
         path: The folder or file.
         preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
         seed: Seed of the split.
+        most_pixels: How many pixels an image may have.
 
     Raises:
         UserError: Fewer than two classes have images, or there are too few for three parts.
     """
 
-    def __init__(self, path, preprocessor, seed):
+    def __init__(self, path, preprocessor, seed, most_pixels=MOST_PIXELS):
         path = Path(path).absolute()
         listed = listing.of_folder(path) if path.is_dir() else listing.of_table(path)
-        self._check = file_check.check(listed)
+        self._check = file_check.check(listed, most_pixels)
         self._rows = [image.row for image in splitting.split(self._check.images, seed)]
         self.data = {
             "name": "image_table",

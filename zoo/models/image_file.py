@@ -5,15 +5,18 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.decoding import decode, why
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.recipe import MOST_PIXELS
 
 
-def read_image(path, preprocessor):
+def read_image(path, preprocessor, most_pixels=MOST_PIXELS):
     """Reads an image file as a model wants it in evaluation.
 
     Args:
-        path: A JPEG, PNG, BMP or GIF file; of an animation, the first frame counts.
+        path: A JPEG, PNG, BMP, GIF or WebP file; of an animation, the first frame counts.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
+        most_pixels: How many pixels it may have.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
@@ -25,17 +28,18 @@ def read_image(path, preprocessor):
         encoded = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return prepare_image(encoded, preprocessor, path)
+    return prepare_image(encoded, preprocessor, path, most_pixels)
 
 
-def prepare_image(encoded, preprocessor, name):
+def prepare_image(encoded, preprocessor, name, most_pixels=MOST_PIXELS):
     """Decodes, crops and resizes an image as a model wants it in evaluation.
 
     Args:
-        encoded: The bytes of a JPEG, PNG, BMP or GIF file, or an image that is decoded: uint8
+        encoded: The bytes of a JPEG, PNG, BMP, GIF or WebP file, or an image that is decoded: uint8
             `[height, width, channels]` with the model's channels.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
         name: What to call it in the message.
+        most_pixels: How many pixels it may have.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
@@ -44,9 +48,9 @@ def prepare_image(encoded, preprocessor, name):
         UserError: It cannot be decoded.
     """
     try:
-        image = preprocessing.decode(encoded, preprocessor.channels)
+        image = decode(encoded, preprocessor.channels, most_pixels)
     except tf.errors.InvalidArgumentError as error:
-        raise UserError(f"cannot decode {name}: it is damaged, or not a JPEG, PNG, BMP or GIF file") from error
+        raise UserError(f"cannot decode {name}: {why(error)}") from error
     image = preprocessing.evaluation_crop(
         image, preprocessor.image_size, preprocessor.evaluation_crop, preprocessor.interpolation
     )

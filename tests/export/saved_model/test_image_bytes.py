@@ -1,19 +1,19 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_keras.export.saved_model.image_bytes import decode_valid, to_rows
+from lambda_keras.export.saved_model.image_bytes import decode_valid
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.valid_images import to_places
 
 # As a signature runs it.
 decode = tf.function(decode_valid)
 
 
 def prepared(file, preprocessor):
-    image = preprocessing.decode(file.read_bytes(), preprocessor.channels)
-    size, crop = preprocessor.image_size, preprocessor.evaluation_crop
-    return preprocessing.evaluation_crop(image, size, crop, preprocessor.interpolation)
+    return tf.function(preprocessing.prepare)(tf.constant(file.read_bytes()), preprocessor.channels, preprocessor)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -41,10 +41,12 @@ def test_where_none_is_valid_there_is_a_black_image_of_no_row(record, encoded):
     assert images.shape == (1, 32, 32, 3)
     assert not np.any(images)
     assert rows.shape == (0,)
-    scores = to_rows(tf.ones([1, 3]), rows, tf.size(encoded, tf.int64))
+    scores = to_places(tf.ones([1, 3]), rows, tf.size(encoded, tf.int64))
     np.testing.assert_array_equal(scores, np.zeros((len(encoded), 3)))
 
 
-def test_to_rows():
-    names = to_rows(tf.constant([["a"], ["b"]]), tf.constant([3, 1], tf.int64), tf.constant(4, tf.int64))
-    assert names.numpy().tolist() == [[b""], [b"b"], [b""], [b"a"]]
+def test_what_is_too_large_is_passed_over(image_files, record):
+    files = [file.read_bytes() for file in image_files[:2]]
+    sizes = [np.prod(keras.utils.load_img(file).size) for file in image_files[:2]]
+    _, rows = decode(files, record.preprocessor, int(min(sizes)))
+    assert rows.numpy().tolist() == [int(np.argmin(sizes))]

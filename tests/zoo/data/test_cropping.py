@@ -51,20 +51,6 @@ def test_a_seed_gives_one_crop():
     assert first.shape != other.shape
 
 
-def test_of_a_jpeg_the_same_part_is_decoded(encode, photo):
-    encoded = tf.constant(encode(photo(0, HEIGHT, WIDTH), "JPEG", quality=95, subsampling=0))
-    whole = tf.io.decode_jpeg(encoded, channels=3)
-    for number in range(5):
-        np.testing.assert_array_equal(
-            cropping.inception_crop_of_jpeg(encoded, 3, [0, number]), cropping.inception_crop(whole, [0, number])
-        )
-
-
-def test_other_files_are_errors(encode, photo):
-    with pytest.raises(tf.errors.InvalidArgumentError):
-        cropping.inception_crop_of_jpeg(tf.constant(encode(photo(0), "PNG")), 3, [0, 0])
-
-
 def test_pad_and_crop_gives_windows_of_the_padded_image():
     image = np.random.default_rng(0).integers(1, 256, (8, 8, 1), "uint8")
     padded = np.pad(image, ((2, 2), (2, 2), (0, 0)))

@@ -84,7 +84,7 @@ def test_a_name_that_is_not_text(tmp_path):
     [
         ([], "must have a folder of images for each of at least 2 classes, got 0"),
         (["a/1.jpg"], "at least 2 classes, got 1"),
-        (["a/1.jpg", "b/1.txt"], r"class b has no images in .* \(endings .jpg, .jpeg, .png, .bmp, .gif\)"),
+        (["a/1.jpg", "b/1.txt"], r"class b has no images in .* \(endings .jpg, .jpeg, .png, .bmp, .gif, .webp\)"),
         (["train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"], "has the folder val; beside train only validation and te"),
         (["train/a/1.jpg", "train/b/1.jpg", "test/c/1.jpg", "test/a/1.jpg"], "class c in .* is not among the classes"),
     ],

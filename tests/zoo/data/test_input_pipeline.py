@@ -141,7 +141,7 @@ def test_evaluation_of_files_is_pillows_crop_of_each(image_folder, recipe_data):
     rows = evaluation(dataset.test, dataset, data, batch_size=4)
     for row, (encoded, label) in enumerate(dataset.test.ordered()):
         # Compared with Pillow in test_preprocessing.py.
-        whole = tf.io.decode_jpeg(encoded)
+        whole = tf.io.decode_jpeg(encoded, dct_method="INTEGER_ACCURATE")
         np.testing.assert_array_equal(rows["image"][row], preprocessing.evaluation_crop(whole, 24, 0.75, "bicubic"))
         assert rows["label"][row] == label
     assert rows["valid"].sum() == dataset.test.count == 6

@@ -106,9 +106,9 @@ def test_json(colour_run, tmp_path, capsys):
     ("content", "expected"),
     [
         (None, "cannot read {}: No such file or directory"),
-        (b"", "cannot decode {}: it is damaged, or not a JPEG, PNG, BMP or GIF file"),
-        (b"hello", "cannot decode {}: it is damaged"),
-        ("truncated", "cannot decode {}: it is damaged"),
+        (b"", "cannot decode {}: damaged, or not a JPEG, PNG, BMP, GIF or WebP file"),
+        (b"hello", "cannot decode {}: damaged"),
+        ("truncated", "cannot decode {}: damaged"),
     ],
 )
 def test_one_bad_image_is_one_line_and_nothing_is_printed_for_the_others(

@@ -79,7 +79,9 @@ def test_the_folder_has_all_that_is_promised(run):
     trained = {"recipe.yaml", "metrics.csv", "test.npz", "curves.png", "predictions.png", "start.txt"}
     assert names == promised | trained | {"left_out.csv", "best.weights.h5", "head", "checkpoints", "tensorboard"}
     assert (run[0] / "labels.txt").read_text() == "".join(f"digit {label}\n" for label in range(CLASSES))
-    assert [row["reason"] for row in rows(run[0] / "left_out.csv")] == ["damaged, or not a JPEG, PNG, BMP or GIF file"]
+    assert [row["reason"] for row in rows(run[0] / "left_out.csv")] == [
+        "damaged, or not a JPEG, PNG, BMP, GIF or WebP file"
+    ]
 
 
 def test_every_image_is_in_one_part(run, pictures):
