@@ -1,5 +1,6 @@
 """What `lambda-export verify` prints: how far artifacts are from their model, what they cost, and by what it judges."""
 
+import math
 from pathlib import Path
 
 from lambda_keras.export.checks.artifact import TFLITE, THREADS, Artifact, size
@@ -33,6 +34,11 @@ def print_report(model_name: str, images: int, artifacts: list[Artifact], verifi
             outside = operations_outside_xnnpack(artifact.path)
             counts = ", ".join(f"{count} {name}" for name, count in outside.items()) or "none"
             say(f"operations outside XNNPACK in {artifact}: {counts}")
+    if images < (needed := math.ceil(1 / min(artifact.bounds.accuracy_loss for artifact in artifacts))):
+        print(
+            f"{images} images are too few to see such a loss of accuracy: one is {100 / images:.2g} points; give at "
+            f"least {needed} with --data"
+        )
     # Each kind once, in the order of the table.
     for bounds in dict.fromkeys(artifact.bounds for artifact in artifacts):
         print(bounds)

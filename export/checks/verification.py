@@ -28,8 +28,12 @@ class Comparison:
     accuracy_loss: float
 
     def passes(self, bounds: Bounds) -> bool:
-        """Whether probabilities and accuracy are within the bounds; NaN never is."""
-        return self.largest_difference <= bounds.largest_difference and self.accuracy_loss <= bounds.accuracy_loss
+        """Whether probabilities, accuracy and agreement are within the bounds; NaN never is."""
+        return (
+            self.largest_difference <= bounds.largest_difference
+            and self.accuracy_loss <= bounds.accuracy_loss
+            and self.agreement >= bounds.agreement
+        )
 
 
 @dataclass(frozen=True)

@@ -19,20 +19,23 @@ class Bounds:
         quantization: How the artifact's numbers are written.
         largest_difference: Of a probability.
         accuracy_loss: How much lower the accuracy may be, as a share.
+        agreement: Share of the images that must get the model's class.
 
     Example:
-        >>> str(BOUNDS["int8"])
-        'quantization int8: a probability may differ by up to 1, the accuracy be up to 0.50 points lower'
+        >>> str(BOUNDS["int8"]).split("; ")[1]
+        '90% of the classes must agree'
     """
 
     quantization: str
     largest_difference: float
     accuracy_loss: float = 0.005
+    agreement: float = 0.9
 
     def __str__(self):
         return (
             f"quantization {self.quantization}: a probability may differ by up to {self.largest_difference:g}, "
-            f"the accuracy be up to {self.accuracy_loss * 100:.2f} points lower"
+            f"the accuracy be up to {self.accuracy_loss * 100:.2f} points lower; "
+            f"{self.agreement:.0%} of the classes must agree"
         )
 
 
