@@ -12,11 +12,11 @@
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
-# uv where it is there: it installs faster. pip compiles what it installs, uv only if it is asked to.
+# uv where it is there: it installs faster. Python compiles a module when it is first imported: of 24,000 few are.
 ifneq ($(shell command -v uv),)
-INSTALL := uv pip install --quiet --python $(BIN)/python --compile-bytecode --constraint constraints.txt
+INSTALL := uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 else
-INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt
+INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 endif
 REQUIREMENTS := setup.cfg pyproject.toml constraints.txt
 RUN ?= runs/quickstart

@@ -9,9 +9,27 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.wildcards import WILDCARDS, has_wildcards
+from lambda_keras.zoo.errors import UserError, reason
 
+# What the system says where there is no room.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+def check_loadable(folder: Path) -> None:
+    """Refuses a place from which TensorFlow loads no SavedModel.
+
+    Args:
+        folder: The SavedModel's folder or one above it, which need not exist.
+
+    Raises:
+        UserError: Its path has wildcards.
+    """
+    if has_wildcards(folder.absolute()):
+        raise UserError(
+            f"TensorFlow, in a server too, loads no SavedModel from {folder.absolute()}: it reads "
+            f"{' '.join(WILDCARDS)} in a path as wildcards; give a folder without them"
+        )
 
 
 @contextlib.contextmanager
@@ -32,14 +50,14 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
         parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(prefix=".lambda-export-", dir=parent)
     except OSError as error:
-        raise UserError(f"cannot write to {parent}: {error.strerror}") from error
+        raise UserError(f"cannot write to {parent}: {reason(error)}") from error
     with scratch as name:
         try:
             yield Path(name)
         except OSError as error:
             if error.errno not in NO_ROOM:
                 raise
-            raise UserError(f"cannot write to {parent}: {error.strerror}; make room there") from error
+            raise UserError(f"cannot write to {parent}: {reason(error)}; make room there") from error
         # What TensorFlow makes of the same numbers.
         except (tf.errors.ResourceExhaustedError, tf.errors.OutOfRangeError) as error:
             raise UserError(f"cannot write to {parent}: {error.message.splitlines()[0]}; make room there") from error
@@ -55,7 +73,7 @@ def temporary_folder() -> Iterator[Path]:
     try:
         folder = tempfile.TemporaryDirectory(prefix="lambda-export-")
     except OSError as error:
-        raise UserError(f"cannot make a temporary folder: {error.strerror}; make room, or set TMPDIR") from error
+        raise UserError(f"cannot make a temporary folder: {reason(error)}; make room, or set TMPDIR") from error
     with folder as name:
         try:
             yield Path(name)
@@ -63,7 +81,7 @@ def temporary_folder() -> Iterator[Path]:
             if error.errno not in NO_ROOM:
                 raise
             raise UserError(
-                f"cannot write to the temporary folder {Path(name).parent}: {error.strerror}; make room there, or set "
+                f"cannot write to the temporary folder {Path(name).parent}: {reason(error)}; make room there, or set "
                 "TMPDIR to another folder"
             ) from error
 

@@ -4,10 +4,12 @@ A node is one call of a layer or an operation in the graph of a functional model
 library reads its `operation`, `input_tensors`, `output_tensors`, `arguments` and `is_input`.
 """
 
+import io
 import typing
 from collections.abc import Iterator
 
 import keras
+from keras.src.saving import saving_lib
 
 
 def nodes(model: keras.Model) -> Iterator[typing.Any]:
@@ -98,6 +100,11 @@ def padding_mask(tensor: typing.Any) -> typing.Any:
     return getattr(tensor, "_keras_mask", None)
 
 
+def moving_averages(optimizer: keras.optimizers.Optimizer) -> list[keras.Variable]:
+    """The averages over time of the trainable variables, in their order, of a built optimizer with `use_ema=True`."""
+    return optimizer._model_variables_moving_average
+
+
 def call_arguments(
     node: typing.Any, tensors: dict[int, typing.Any]
 ) -> tuple[tuple[typing.Any, ...], dict[str, typing.Any]]:
@@ -111,3 +118,15 @@ def call_arguments(
         A tuple and a dict.
     """
     return node.arguments.fill_in(tensors)
+
+
+def weights_h5(model: keras.Model) -> bytes:
+    """The content of the file that `model.save_weights` writes.
+
+    HDF5 ends the process where it cannot finish a file on a full disk, which memory is not.
+    """
+    content = io.BytesIO()
+    store = saving_lib.H5IOStore(content, mode="w")
+    saving_lib._save_state(model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set())
+    store.close()
+    return content.getvalue()

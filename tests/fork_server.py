@@ -9,6 +9,7 @@ folder, output and end. `tests/forked_python.py` stands for the interpreter and 
 
 import array
 import atexit
+import contextlib
 import gc
 import json
 import os
@@ -35,8 +36,12 @@ def main(address):
 def import_everything():
     from tensorflow.python.eager import context
 
-    import lambda_keras.zoo.fine_tuning.run
-    import lambda_keras.zoo.training.run  # noqa: F401
+    import lambda_keras.layers
+
+    # An environment for the library alone has not what zoo requires.
+    with contextlib.suppress(ImportError):
+        import lambda_keras.zoo.fine_tuning.run
+        import lambda_keras.zoo.training.run  # noqa: F401
 
     assert not context.context()._initialized, "an import has run an operation, whose threads a fork would lose"
 

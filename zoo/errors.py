@@ -2,6 +2,9 @@
 
 import contextlib
 
+# Of a value in a message.
+LONGEST_VALUE = 200
+
 
 class UserError(ValueError):
     """Something the user typed, wrote or pointed at is wrong; the message says what, and what is allowed.
@@ -23,16 +26,27 @@ class StoppedError(TryAgainError):
     """A signal asked the training to stop.
 
     Args:
-        step: The steps that are done.
+        step: The steps that are done; `None` for all.
     """
 
-    def __init__(self, step):
-        super().__init__(f"stopped by a signal after step {step}; the same command goes on from there")
+    def __init__(self, step=None):
+        done = "the last step" if step is None else f"step {step}"
+        super().__init__(f"stopped by a signal after {done}; the same command resumes it")
         self.step = step
 
 
 class WorkerLostError(TryAgainError):
     """Another worker of the training is gone."""
+
+
+def reason(error: OSError) -> str:
+    """What the system, or else the library, says of an error.
+
+    Example:
+        >>> reason(OSError(28, "No space left on device")), reason(OSError("Cannot call rmtree on a symbolic link"))
+        ('No space left on device', 'Cannot call rmtree on a symbolic link')
+    """
+    return error.strerror or str(error)
 
 
 @contextlib.contextmanager
@@ -51,7 +65,7 @@ def writing(path):
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write {path}: {error.strerror}") from error
+        raise UserError(f"cannot write {path}: {reason(error)}") from error
 
 
 @contextlib.contextmanager
@@ -60,7 +74,18 @@ def writing_to(folder):
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write to {folder}: {error.strerror}; give another folder with --out") from error
+        raise UserError(f"cannot write to {folder}: {reason(error)}; give another folder with --out") from error
+
+
+@contextlib.contextmanager
+def writing_run(folder):
+    """The same of the folder of a training, which goes on where it was once there is room."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {reason(error)}; make room there and run the same command again"
+        ) from error
 
 
 @contextlib.contextmanager
@@ -78,3 +103,18 @@ def errors_of_weights():
         yield
     except (WeightsError, FileNotFoundError) as error:
         raise UserError(error) from error
+
+
+def shown(value):
+    """A value as Python writes it, cut where it is long: a message is one line.
+
+    Example:
+        >>> shown("a")
+        "'a'"
+    """
+    try:
+        text = repr(value)
+    # Python writes no number of more than 4,300 digits.
+    except ValueError:
+        return "a number of too many digits"
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

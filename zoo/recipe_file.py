@@ -10,7 +10,7 @@ from pathlib import Path
 import pydantic
 import yaml
 
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, shown
 from lambda_keras.zoo.recipe import Data, Recipe
 
 _FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
@@ -18,6 +18,8 @@ _FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
 _DEEPEST_SECTION = 2
 # Values in a recipe, those that aliases repeat counted each time: a few lines of anchors can stand for billions.
 _MOST_VALUES = 10_000
+# What YAML's own types raise for a date that no calendar has, a number of 5,000 digits, a list as a key and the like.
+_NOT_A_VALUE = (ValueError, TypeError, OverflowError)
 
 
 def packaged():
@@ -185,11 +187,17 @@ def _parse(text, file_name):
         raise UserError(f"{file_name}, line {mark.line + 1}: not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{file_name}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{file_name}: not valid YAML: lists or keys within each other, far too deep") from error
 
 
 def _unfold(loader, node, section, lines, file_name):
     if not isinstance(node, yaml.MappingNode) or len(section) > _DEEPEST_SECTION:
-        return loader.construct_object(node, deep=True)
+        try:
+            return loader.construct_object(node, deep=True)
+        except _NOT_A_VALUE as error:
+            line = node.start_mark.line + 1
+            raise UserError(f"{file_name}, line {line}: {'.'.join(section)} is not a YAML value: {error}") from error
     values = {}
     for key_node, value_node in node.value:
         key, line = str(key_node.value), key_node.start_mark.line + 1
@@ -226,18 +234,20 @@ def _override(values, override):
     dotted, equals, value = override.partition("=")
     *sections, key = path = tuple(dotted.split("."))
     if not equals or not all(path):
-        raise UserError(f"override {override!r} must have the form section.key=value, such as training.epochs=3")
+        raise UserError(f"override {shown(override)} must have the form section.key=value, such as training.epochs=3")
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise UserError(f"override {override!r}: {section} has no keys below it")
+            raise UserError(f"override {shown(override)}: {section} has no keys below it")
     try:
         loader = yaml.SafeLoader(value)
         node = loader.get_single_node()
         _check_count(node, f"override {key}")
         values[key] = None if node is None else loader.construct_document(node)
-    except yaml.YAMLError as error:
-        raise UserError(f"override {override!r}: {value!r} is not a YAML value") from error
+    except UserError:
+        raise
+    except (yaml.YAMLError, RecursionError, *_NOT_A_VALUE) as error:
+        raise UserError(f"override {shown(override)}: {shown(value)} is not a YAML value") from error
     return path
 
 
@@ -245,7 +255,7 @@ def _explain(problem, file_name, lines, from_command_line):
     """Says one pydantic problem in a line: where, which key, what was received, what is allowed."""
     key = problem["loc"]
     name = ".".join(map(str, key))
-    if key in from_command_line:
+    if any(key[:depth] in from_command_line for depth in range(len(key) + 1)):
         where = "command line"
     else:
         # A missing key has no line of its own: its section's is the nearest.
@@ -259,16 +269,19 @@ def _explain(problem, file_name, lines, from_command_line):
     if problem["type"] == "missing":
         return f"{where}: {name} is missing"
     if problem["type"] == "model_type":
-        return f"{where}: {name} must have keys below it ({', '.join(_fields(key))}), got {problem['input']!r}"
+        return f"{where}: {name} must have keys below it ({', '.join(_fields(key))}), got {shown(problem['input'])}"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if problem["type"] == "value_error":
         return f"{where}: {name}: {message}"
-    return f"{where}: {name} {message}, got {problem['input']!r}{_bounds(key)}"
+    return f"{where}: {name} {message}, got {shown(problem['input'])}{_bounds(key)}"
 
 
 def _bounds(key):
     """The bounds of a value where the schema has such, as ` (allowed: above 0, at most 100)`."""
-    field = _fields(key[:-1])[key[-1]]
+    field = _fields(key[:-1]).get(key[-1])
+    if field is None:
+        # A value within a value, such as one of `data.mean`.
+        return ""
     words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
     allowed = [
         f"{word} {getattr(bound, name)}"
@@ -285,7 +298,7 @@ def _fields(section):
     """The fields of the schema below a section, which is a tuple of keys; `()` is the recipe itself."""
     fields = Recipe.model_fields
     for name in section:
-        fields = fields[name].annotation.model_fields
+        fields = getattr(fields[name].annotation, "model_fields", {}) if name in fields else {}
     return fields
 
 

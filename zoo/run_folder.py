@@ -1,11 +1,11 @@
 """The folder a training run leaves behind, in which no file is ever half written."""
 
-import shutil
+import re
 from pathlib import Path
 
-from lambda_keras.atomic import replacing
+from lambda_keras.atomic import partials, replacing
 from lambda_keras.zoo import recipe_file
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.recipe import Recipe
 
 RECIPE = "recipe.yaml"
@@ -21,6 +21,12 @@ FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_W
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 EVALUATION = "evaluation"
+# What a run writes into its folders, and what an evaluation of it does; users may keep files of their own there.
+IN_FOLDERS = {
+    CHECKPOINTS: r"checkpoint(\.tmp\w*)?|ckpt-\d+(\.(index|data-\d+-of-\d+)(\.tempstate\d+)?|_temp(/.*)?)",
+    TENSORBOARD: r"(training|validation|position_tables)(/events\.out\.tfevents\..*)?",
+    EVALUATION: r"evaluation\.json|per_class\.csv|confusion_matrix\.png",
+}
 
 
 def has_begun(path: str | Path) -> bool:
@@ -32,22 +38,36 @@ def has_begun(path: str | Path) -> bool:
     return any(Path(path, name).exists() for name in (CHECKPOINTS, METRICS, MODEL))
 
 
-def check(path: str | Path, recipe: Recipe) -> None:
-    """Refuses a folder that holds the run of another recipe, unless nothing was trained there yet.
+def check(path: str | Path, recipe: Recipe, overwrite: bool = False) -> None:
+    """Refuses a folder that holds the run of another recipe, or files with the names of a run that are of none.
 
-    A folder holds one run: its checkpoints can be resumed only with the settings they were made with.
+    A folder holds one run: its checkpoints can be resumed only with the settings they were made with. A recipe of which
+    nothing was trained yet is in nobody's way.
 
     Args:
         path: The folder.
         recipe: The `lambda_keras.zoo.recipe.Recipe` that is to be trained there.
+        overwrite: Whether the run that the folder holds is to be removed, so that it may be another one.
 
     Raises:
-        UserError: There is another run.
+        UserError: There is another run, or what is no run.
     """
     file = Path(path, RECIPE)
     if not file.is_file():
-        if Path(path, CHECKPOINTS).exists():
-            raise UserError(f"{path} holds checkpoints without their {RECIPE}; give another folder or --overwrite")
+        others = [name for name in (*FILES, CHECKPOINTS, TENSORBOARD) if Path(path, name).exists()]
+        if others:
+            raise UserError(
+                f"{path} holds {', '.join(others)}, but no run, which has a {RECIPE}; give another folder with --out, "
+                "or move them away"
+            )
+        return
+    if overwrite:
+        try:
+            recipe_file.load(str(file))
+        except UserError as error:
+            raise UserError(
+                f"{path} holds no run that --overwrite can remove: {error}; give another folder with --out"
+            ) from error
         return
     if not has_begun(path):
         return
@@ -69,7 +89,7 @@ def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
     """Makes the folder of a run, or resumes the run that it holds.
 
     Args:
-        path: The folder. Files in it that are not a run's own stay.
+        path: The folder, which is locked. Files in it that are not a run's own stay.
         recipe: The `lambda_keras.zoo.recipe.Recipe`.
         overwrite: Whether to remove the run that the folder holds.
 
@@ -84,22 +104,38 @@ def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
             remove(folder)
+        # The folder is locked, so whoever wrote these is dead.
+        for partial in (partial for name in FILES for partial in partials(folder / name)):
+            partial.unlink(missing_ok=True)
         with replacing(folder / RECIPE) as partial:
             partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
     except OSError as error:
-        raise UserError(f"cannot write a run to {folder}: {error.strerror}; give another folder with --out") from error
+        raise UserError(f"cannot write a run to {folder}: {reason(error)}; give another folder with --out") from error
     return folder
 
 
 def remove(folder: Path) -> None:
-    """Removes the run that a folder holds; files in it that are not a run's own stay.
+    """Removes what the run that a folder holds has written; all other files stay, in its folders too.
 
     Args:
-        folder: The folder.
+        folder: The folder. Without a recipe it holds no run, and everything stays.
     """
+    if not (folder / RECIPE).is_file():
+        return
     # The recipe last: while checkpoints are left, `check` must see whose they are.
-    for name in (CHECKPOINTS, TENSORBOARD, EVALUATION):
-        if (folder / name).is_dir():
-            shutil.rmtree(folder / name)
+    for name, written in IN_FOLDERS.items():
+        # What is in a folder before the folder.
+        for path in sorted((folder / name).rglob("*"), reverse=True):
+            if re.fullmatch(written, path.relative_to(folder / name).as_posix()):
+                _remove(path)
+        _remove(folder / name)
     for name in reversed(FILES):
         (folder / name).unlink(missing_ok=True)
+
+
+def _remove(path):
+    """Removes a file, or a folder in which nothing is; a link to a folder stays."""
+    if not path.is_dir():
+        path.unlink(missing_ok=True)
+    elif not path.is_symlink() and not any(path.iterdir()):
+        path.rmdir()

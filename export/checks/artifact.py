@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.export.checks.runtimes import RUNTIMES, check_installed
+from lambda_keras.export.files import check_loadable
 from lambda_keras.export.saved_model import description
 from lambda_keras.export.saved_model.writer import versions
 from lambda_keras.export.tflite import metadata
@@ -70,7 +71,7 @@ def find_artifact(path: Path) -> Artifact:
     """Recognises a .tflite file, a SavedModel, or a folder of its versions, of which it takes the newest.
 
     Raises:
-        UserError: It is none of these, or a damaged TFLite file.
+        UserError: It is none of these, a damaged TFLite file, or a SavedModel that TensorFlow cannot load from there.
     """
     if not path.exists():
         raise UserError(f"no such artifact: {path}")
@@ -79,6 +80,7 @@ def find_artifact(path: Path) -> Artifact:
     if path.is_dir():
         newest = [path, *versions(path)][-1]
         if (newest / "saved_model.pb").is_file():
+            check_loadable(newest)
             return Artifact(SAVED_MODEL, newest)
     raise UserError(f"{path}: expected a .tflite file, a SavedModel or a folder of its versions")
 

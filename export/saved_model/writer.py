@@ -6,11 +6,11 @@ from pathlib import Path
 
 import keras
 
-from lambda_keras.export.files import scratch_folder
+from lambda_keras.export.files import check_loadable, scratch_folder
 from lambda_keras.export.saved_model.description import describe, write_description
 from lambda_keras.export.saved_model.signatures import ServerModel
 from lambda_keras.export.saved_model.warmup import check_count, write_warmup
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.models.source import ModelSource
 
@@ -51,14 +51,15 @@ def export_saved_model(
         The new version's folder: `folder/<number>`, one above the highest that is there.
 
     Raises:
-        UserError: `folder` cannot be written to, the disk is full, the model does not have what is asked for, or
-            `warmup` is out of bounds.
+        UserError: `folder` has wildcards in its path or cannot be written to, the disk is full, the model does not have
+            what is asked for, or `warmup` is out of bounds.
 
     Example:
         >>> model = load_classifier(Path("runs/digits/model.keras"))  # doctest: +SKIP
         >>> export_saved_model(model, Path("runs/digits/saved_model"))  # doctest: +SKIP
         PosixPath('runs/digits/saved_model/1')
     """
+    check_loadable(folder)
     with scratch_folder(folder) as scratch:
         server_model = ServerModel(model, record, features, freeze)
         if warmup is not None:
@@ -80,4 +81,4 @@ def _rename(written: Path, folder: Path) -> Path:
             return version
         except OSError as error:
             if error.errno not in TAKEN or version not in versions(folder):
-                raise UserError(f"cannot write {version}: {error.strerror}") from error
+                raise UserError(f"cannot write {version}: {reason(error)}") from error

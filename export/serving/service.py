@@ -7,6 +7,7 @@ from pathlib import Path
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
+from lambda_keras.export.files import check_loadable
 from lambda_keras.export.saved_model.signatures import CLASSIFY_BYTES
 from lambda_keras.export.saved_model.warmup import ANY_SIZE
 from lambda_keras.export.saved_model.writer import versions
@@ -53,8 +54,9 @@ def find_service(folder: Path, name: str | None = None, image: Path | None = Non
         image: An image file to ask about; by default a generated image.
 
     Raises:
-        UserError: There is no version, the newest is damaged or not of `lambda-export saved-model`, the name does not
-            fit into an address, or the image is missing, or given to a model that takes arrays.
+        UserError: Its path has wildcards, there is no version, the newest is damaged or not of `lambda-export
+            saved-model`, the name does not fit into an address, or the image is missing, or given to a model that takes
+            arrays.
 
     Example:
         >>> find_service(Path("served"), "digits").signature  # doctest: +SKIP
@@ -63,6 +65,7 @@ def find_service(folder: Path, name: str | None = None, image: Path | None = Non
     if not folder.is_dir():
         raise UserError(f"no such folder: {folder}; {EXPECTED}")
     folder = folder.resolve()
+    check_loadable(folder)
     numbered = versions(folder)
     if not numbered:
         raise UserError(f"there is no version in {folder}; {EXPECTED}")

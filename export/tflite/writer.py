@@ -18,8 +18,10 @@ from lambda_keras.export.tflite.metadata import add_metadata
 from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, NONE
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
 from lambda_keras.keras_internals import sublayers
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.wildcards import without_wildcards
+from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.recipe import LARGEST_BATCH
 
 
 def export_tflite(
@@ -64,7 +66,8 @@ def export_tflite(
     served = ServedClassifier(model, batch_size)
     if _has_loop(served):
         _check_loop(quantization, batch_size)
-    with scratch_folder(path.parent) as scratch:
+    # The SavedModel in between has variables, which TensorFlow does not find where a path has wildcards.
+    with scratch_folder(path.parent) as place, without_wildcards(place) as scratch:
         if quantization in (NONE, FLOAT16):
             served.save(scratch / "saved_model")
         else:
@@ -80,7 +83,7 @@ def export_tflite(
             (scratch / path.name).write_bytes(content)
             os.replace(scratch / path.name, path)
         except OSError as error:
-            raise UserError(f"cannot write {path}: {error.strerror}") from error
+            raise UserError(f"cannot write {path}: {reason(error)}") from error
     return path
 
 
@@ -91,8 +94,8 @@ def _check(model, path, quantization, calibration, batch_size):
         raise UserError(f"--quantize {quantization} needs --calibration: images that show which values occur")
     if quantization not in CALIBRATED and calibration is not None:
         raise UserError(f"--calibration is for --quantize {' and '.join(CALIBRATED)}, got {quantization}")
-    if batch_size is not None and batch_size < 1:
-        raise UserError(f"--batch must be at least 1, got {batch_size}")
+    if batch_size is not None and not 1 <= batch_size <= LARGEST_BATCH:
+        raise UserError(f"--batch must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
     reduced = sorted({layer.compute_dtype for layer in sublayers(model)} - {"float32"})
     if reduced:
         raise UserError(

@@ -12,7 +12,7 @@ from lambda_keras.export.files import scratch_folder
 from lambda_keras.export.tflite.contents import quantization_of
 from lambda_keras.export.tflite.metadata import has_metadata
 from lambda_keras.export.tflite.quantization import INT8, INT8_FLOAT_IO
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, reason
 
 SOURCES = Path(__file__).parent
 # Of the four builds of LiteRT.js's WebAssembly, 9 MB each, the page takes one of two.
@@ -54,7 +54,7 @@ def write_web_page(model: Path, out: Path) -> Path:
             shutil.copy(model, page / "model.tflite")
             os.replace(page, out)
         except OSError as error:
-            raise UserError(f"cannot write {out}: {error.strerror}") from error
+            raise UserError(f"cannot write {out}: {reason(error)}") from error
     return out
 
 

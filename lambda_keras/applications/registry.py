@@ -44,7 +44,8 @@ ARGUMENTS = """
         `lambda_keras.preprocess_input` returns them; its output is float32 `[batch, classes]` with the top.
 
     Raises:
-        ValueError: An argument is unknown or does not fit, or the weights cannot be had or do not fit (`WeightsError`).
+        ValueError: An argument is unknown or does not fit, or the weights are unavailable or do not fit
+            (`WeightsError`).
         FileNotFoundError: The weights file does not exist.
 """
 

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from lambda_keras.atomic import replacing
+from lambda_keras.text import is_line
 from lambda_keras.version import __version__
 from lambda_keras.weights import fetch, model_card, reference
 from lambda_keras.weights.assignment import assign, variables_by_name
@@ -69,6 +70,11 @@ def save_pretrained(
     if class_names is not None and len(class_names) != model.output_shape[-1]:
         raise WeightsError(
             f"`class_names` needs a name for each of the {model.output_shape[-1]} outputs. Received: {len(class_names)}"
+        )
+    if broken := [name for name in class_names or () if not is_line(str(name))]:
+        raise WeightsError(
+            "The name of a class is one line without control characters, so that lists and terminals show it as it is. "
+            f"Received: {broken[0]!r}"
         )
     if len(preprocessor.mean) != model.input_shape[-1]:
         raise WeightsError(
@@ -166,7 +172,7 @@ def _read_config(get, source):
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         library, version = config["library"], config["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(
             f"{source} has a {CONFIG} that `save_pretrained` did not write, or that is damaged. Weights of timm load "
             "into a model of `create_model`, by `lambda_keras.load_weights`."
@@ -176,6 +182,13 @@ def _read_config(get, source):
         raise WeightsError(
             f"{source} has a {CONFIG} of library {library!r}, format {version!r}; this version reads 'lambda_keras', "
             f"format {FORMAT}"
+        )
+    names, files = config["class_names"], config["files"]
+    are_names = names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names))
+    if not (are_names and isinstance(files, dict) and isinstance(config["model"], dict)):
+        raise WeightsError(
+            f"{source} has a {CONFIG} that is damaged: expected `class_names` as a list of strings or null, `files` "
+            "and `model` as objects. Get it again."
         )
     return config
 
@@ -199,17 +212,17 @@ def _check_origin(config, source):
     """Refuses layers, activations and other objects of a model's config that are neither Keras' nor ours."""
     if isinstance(config, dict):
         module = config.get("module")
-        if "class_name" in config and module is not None and module.split(".")[0] not in ("keras", "lambda_keras"):
+        if "class_name" in config and module is not None and str(module).split(".")[0] not in ("keras", "lambda_keras"):
             raise WeightsError(
                 f"{source} uses {module}.{config['class_name']}, which is neither of Keras nor of lambda_keras: "
-                "whoever loads the model would need its code. Replace it."
+                "loading the model would need its code. Replace it."
             )
         # A registered name comes without a module.
         package, separator, _ = str(config.get("registered_name") or "").partition(">")
         if separator and package != "lambda_keras":
             raise WeightsError(
                 f"{source} uses {config['registered_name']}, which is registered by neither Keras nor lambda_keras: "
-                "whoever loads the model would need its code. Replace it."
+                "loading the model would need its code. Replace it."
             )
         config = list(config.values())
     if isinstance(config, (list, tuple)):

@@ -1,5 +1,6 @@
 """The attributes without a public name are there, and mean what the library takes them to mean."""
 
+import h5py
 import keras
 import numpy as np
 
@@ -48,3 +49,31 @@ def test_a_flat_model_has_the_layers_of_the_models_inside_it():
     # The model itself is as it was.
     restored = keras.Model.from_config(model.get_config())
     assert [layer.name for layer in restored.layers] == [layer.name for layer in model.layers]
+
+
+def test_the_weights_in_memory_are_those_of_save_weights(tmp_path):
+    model, other = (
+        keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(2)]) for _ in range(2)
+    )
+    (tmp_path / "a.weights.h5").write_bytes(keras_internals.weights_h5(model))
+    other.load_weights(tmp_path / "a.weights.h5")
+    for value, expected in zip(other.get_weights(), model.get_weights(), strict=True):
+        np.testing.assert_array_equal(value, expected)
+    model.save_weights(tmp_path / "b.weights.h5")
+    with h5py.File(tmp_path / "a.weights.h5") as ours, h5py.File(tmp_path / "b.weights.h5") as theirs:
+        names = [[], []]
+        ours.visit(names[0].append)
+        theirs.visit(names[1].append)
+    assert names[0] == names[1]
+
+
+def test_the_moving_averages_of_an_optimizer_are_those_of_its_variables():
+    weight = keras.Variable([1.0, 2.0])
+    optimizer = keras.optimizers.SGD(1.0, use_ema=True, ema_momentum=0.75, ema_overwrite_frequency=None)
+    optimizer.build([weight])
+    optimizer.apply([keras.ops.convert_to_tensor([0.0, 4.0])])
+    (average,) = keras_internals.moving_averages(optimizer)
+    np.testing.assert_allclose(weight, [1, -2])
+    assert average.shape == weight.shape
+    optimizer.finalize_variable_values([weight])
+    np.testing.assert_array_equal(weight, average)

@@ -4,7 +4,7 @@ import asyncio
 import os
 import pathlib
 import re
-import sys
+import shlex
 
 import nbclient
 import nbformat
@@ -29,10 +29,14 @@ def run(notebook, folder):
 
 
 @pytest.fixture
-def environment(monkeypatch):
+def environment(monkeypatch, warm_python, tmp_path_factory):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    # The commands of the environment that runs the tests, even if it is not activated.
-    monkeypatch.setenv("PATH", f"{pathlib.Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}")
+    # The commands of the environment that runs the tests, in warm processes: to import TensorFlow takes each seconds.
+    commands = tmp_path_factory.mktemp("commands")
+    for command, module in (("lambda-zoo", "lambda_keras.zoo"), ("lambda-export", "lambda_keras.export")):
+        (commands / command).write_text(f'#!/bin/sh\nexec {shlex.join(warm_python)} -m {module} "$@"\n')
+        (commands / command).chmod(0o755)
+    monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("LAMBDA_KERAS_OFFLINE", "1")
 
 

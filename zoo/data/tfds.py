@@ -2,6 +2,7 @@
 
 import difflib
 
+from lambda_keras.wildcards import WILDCARDS, has_wildcards
 from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
@@ -18,10 +19,15 @@ def find_builder(name, data_dir=None, other_names=()):
         other_names: Names that could have been meant besides those of TensorFlow Datasets.
 
     Raises:
-        UserError: There is no such dataset.
+        UserError: There is no such dataset, or the path of the folder has wildcards.
     """
     import tensorflow_datasets as tfds
 
+    if data_dir is not None and has_wildcards(data_dir):
+        raise UserError(
+            f"--data-dir {data_dir}: TensorFlow Datasets reads {' '.join(WILDCARDS)} in a path as wildcards; give a "
+            "folder without them"
+        )
     try:
         return tfds.builder(name, data_dir=data_dir)
     except tfds.core.DatasetNotFoundError as error:

@@ -8,6 +8,7 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.fine_tuning import explanations, predictions, report, schedule
 from lambda_keras.zoo.models.classifier import Classifier
@@ -19,7 +20,7 @@ PREDICTIONS = "predictions.csv"
 REPORT = "report.html"
 
 
-def write(out, dataset, source, start, plan, classes, command):
+def write(out, dataset, source, start, plan, classes, command, check):
     """Classifies the test split once more and writes the files.
 
     Args:
@@ -30,6 +31,7 @@ def write(out, dataset, source, start, plan, classes, command):
         plan: The `lambda_keras.zoo.fine_tuning.schedule.Plan`.
         classes: From `lambda_keras.zoo.fine_tuning.data_summary.images_of_classes`.
         command: The command that repeats the training.
+        check: A function that raises an error where a signal has come; it is called between two pieces of work.
 
     Returns:
         A `lambda_keras.zoo.evaluation.report.EvaluationReport`.
@@ -37,9 +39,11 @@ def write(out, dataset, source, start, plan, classes, command):
     names = dataset.class_names
     with replacing(out / LABELS) as partial:
         partial.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    check()
     classifier = Classifier(find(out))
     predicted = predictions.predict(classifier, dataset.test, dataset, source.test_names(dataset.test.count))
     predictions.write(predicted, names, out / PREDICTIONS)
+    check()
     evaluation = evaluate_probabilities(predicted.probabilities, predicted.labels, names)
     head = out / schedule.HEAD if plan.head else None
     rows, head_epochs, kept_epoch = _epochs(out, head, plan.whole.training)
@@ -63,9 +67,10 @@ def write(out, dataset, source, start, plan, classes, command):
         versions=f"lambda-keras {lk.__version__}, Keras {keras.__version__}, TensorFlow {tf.__version__}, "
         f"Python {platform.python_version()}",
     )
+    check()
     with replacing(out / REPORT) as partial:
         partial.write_text(report.render(content), encoding="utf-8")
-    print(f"Wrote {out / REPORT}", flush=True)
+    say(f"Wrote {out / REPORT}")
     return evaluation
 
 

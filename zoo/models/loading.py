@@ -34,9 +34,12 @@ def load_classifier(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}; save the model again") from error
-    # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file.
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise UserError(f"{path} is damaged: {_first_words(error)}; save the model again") from error
+    except MemoryError:
+        raise
+    # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file, is of a
+    # dozen types.
+    except Exception as error:
         raise UserError(f"{path} {_unknown_code(str(error)) or _unreadable(error)}") from error
     check_classifier(model, path)
     return model
@@ -56,8 +59,12 @@ def _check_file(path: Path) -> None:
         raise UserError(f"no such file: {path}; {EXPECTED}")
     if not (path.is_file() and path.suffix == ".keras" and zipfile.is_zipfile(path)):
         raise UserError(f"{path} is not a Keras model file; {EXPECTED}")
-    with zipfile.ZipFile(path) as archive:
-        missing = {"config.json", "model.weights.h5"}.difference(archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            missing = {"config.json", "model.weights.h5"}.difference(archive.namelist())
+    # Of a damaged directory, zipfile raises what it happens to stumble over.
+    except Exception as error:
+        raise UserError(f"{path} is damaged: {_first_words(error)}; save the model again") from error
     if missing:
         raise UserError(f"{path} is not a Keras model file, it lacks {', '.join(sorted(missing))}; {EXPECTED}")
 
@@ -74,8 +81,11 @@ def _unknown_code(message: str) -> str | None:
 
 def _unreadable(error: Exception) -> str:
     """Says what Keras stumbled over, in its own first words."""
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    return f"cannot be loaded ({type(error).__name__}: {first_line[:LONGEST_REASON]}); {EXPECTED}, save the model again"
+    return f"cannot be loaded ({type(error).__name__}: {_first_words(error)}); {EXPECTED}, save the model again"
+
+
+def _first_words(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:LONGEST_REASON]
 
 
 def check_classifier(model: keras.Model, name: Path | str) -> None:

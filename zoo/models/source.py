@@ -167,9 +167,9 @@ class RegisteredModel(ModelSource):
         preprocessor, class_names = self.preprocessing()
         if self._row is None and self._origin is None:
             warnings.warn(
-                f"{self._weights} does not tell how its images were: they are taken as {self._architecture} wants them "
-                f"(mean {list(preprocessor.mean)}, std {list(preprocessor.std)}); a run folder or one of "
-                "save_pretrained tells it",
+                f"{self._weights} does not say how its images were prepared: they are taken as "
+                f"{self._architecture} wants them (mean {list(preprocessor.mean)}, std {list(preprocessor.std)}); "
+                "a run folder or one of save_pretrained says it",
                 WeightsWarning,
                 stacklevel=2,
             )

@@ -7,7 +7,7 @@ import keras
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.keras_internals import sublayers
+from lambda_keras.keras_internals import moving_averages, sublayers
 from lambda_keras.zoo.training.optimizers import inner_optimizer
 
 
@@ -29,8 +29,8 @@ class Averages:
         self._strategy = strategy
         self._replicas_differ = strategy.num_replicas_in_sync > 1 and not all(layer.synchronized for layer in layers)
         optimizer = inner_optimizer(optimizer)
-        averages = optimizer._model_variables_moving_average if optimizer.use_ema else ()
         # Without a moving average there is nothing to exchange.
+        averages = moving_averages(optimizer) if optimizer.use_ema else ()
         weights = model.trainable_variables if optimizer.use_ema else ()
         self._pairs = [(weight.value, average.value) for weight, average in zip(weights, averages, strict=True)]
         self._exchange = tf.function(lambda: strategy.run(self._exchange_on_replica))

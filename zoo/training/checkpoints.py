@@ -3,6 +3,7 @@
 The position in the data needs no place in them, because it follows from the step; nor does the state of dropout.
 """
 
+import contextlib
 import shutil
 import sys
 import tempfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from lambda_keras.wildcards import without_wildcards
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training.trainer import Trainer
 
@@ -18,12 +20,25 @@ KEEP = 3
 DAMAGED = (tf.errors.OpError, IndexError, RuntimeError, ValueError, AssertionError)
 
 
+def written(folder: str | Path) -> list[Path]:
+    """The checkpoints in a folder, newest first.
+
+    Args:
+        folder: The folder, which need not exist.
+
+    Returns:
+        What the paths of the files of each have in common.
+    """
+    state = tf.train.get_checkpoint_state(str(folder))
+    return [Path(folder, Path(path).name) for path in reversed(state.all_model_checkpoint_paths)] if state else []
+
+
 class Checkpoints(tf.train.CheckpointManager):
     """TensorFlow's manager, which also survives damaged and unwritable files.
 
     Args:
         trainer: A `lambda_keras.zoo.training.trainer.Trainer`.
-        folder: The folder of the checkpoints, which all workers can read.
+        folder: The folder of the checkpoints, in a folder that exists and that all workers can read.
         interval: Steps between two checkpoints.
         is_chief: Whether this worker's files are the ones to keep. The others must take part in saving, so they write
             to a folder of their own that is removed.
@@ -40,12 +55,17 @@ class Checkpoints(tf.train.CheckpointManager):
             statistics=trainer.averages.statistics,
             optimizer=[variable.value for variable in trainer.optimizer.variables],
         )
-        self._folder = str(folder)
         self._trainer = trainer
-        self._scratch = None if is_chief else tempfile.TemporaryDirectory()
+        self._folder = Path(folder)
+        self._open = contextlib.ExitStack()
+        # The folder, as TensorFlow takes it; it is made with the first checkpoint, the run folder is there.
+        self._plain = self._open.enter_context(without_wildcards(self._folder.parent)) / self._folder.name
+        scratch = None if is_chief else self._open.enter_context(tempfile.TemporaryDirectory())
+        if is_chief:
+            self._remove_unfinished()
         super().__init__(
             state,
-            self._folder if is_chief else self._scratch.name,
+            scratch or str(self._plain),
             max_to_keep=KEEP,
             # Orbit saves nothing unless both of these are given.
             step_counter=trainer.step,
@@ -66,7 +86,7 @@ class Checkpoints(tf.train.CheckpointManager):
             options: TensorFlow's.
 
         Returns:
-            The path of the checkpoint, or `None` if none was written.
+            A path of the checkpoint, or `None` if none was written.
 
         Raises:
             UserError: It cannot be written. What was written of it is removed; all earlier ones stay.
@@ -92,38 +112,43 @@ class Checkpoints(tf.train.CheckpointManager):
         Raises:
             UserError: There are checkpoints, but none can be read.
         """
-        paths = self._paths()
+        paths = written(self._folder)
         for path in paths:
             try:
-                self.checkpoint.restore(path).assert_consumed()
+                self.checkpoint.restore(str(self._plain / path.name)).assert_consumed()
                 # As the manager itself does: this step is saved, and not again over its only copy.
                 self._last_checkpoint_step = int(self._trainer.step.numpy())
-                return path
+                return str(path)
             except DAMAGED as error:
                 print(
                     f"cannot read checkpoint {path} ({_first_line(error)}); trying the one before it", file=sys.stderr
                 )
         if paths:
-            raise UserError(f"no checkpoint in {self._folder} can be read; start anew with --overwrite")
+            raise UserError(
+                f"no checkpoint in {self._folder} can be read; give another folder with --out to start anew"
+            )
         return None
 
     def describe_latest(self) -> str:
         """Says in words which checkpoint is the newest."""
-        paths = self._paths()
+        paths = written(self._folder)
         return f"the last good checkpoint is {paths[0]}" if paths else "there is no checkpoint yet"
 
-    def _paths(self):
-        """The checkpoints, newest first."""
-        state = tf.train.get_checkpoint_state(self._folder)
-        return list(reversed(state.all_model_checkpoint_paths)) if state else []
+    def close(self) -> None:
+        """Removes what only this process needs."""
+        self._open.close()
 
     def _remove_partial(self, number):
-        prefix = f"{self._prefix}-{number}"
-        for path in tf.io.gfile.glob([f"{prefix}.*", f"{prefix}_temp*"]):
-            if tf.io.gfile.isdir(path):
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                tf.io.gfile.remove(path)
+        for path in Path(self.directory).glob(f"ckpt-{number}.*"):
+            path.unlink(missing_ok=True)
+        self._remove_unfinished()
+
+    def _remove_unfinished(self):
+        """Removes what TensorFlow calls otherwise until it is whole, which a killed run has left."""
+        for path in self._folder.glob("ckpt-*_temp"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in [*self._folder.glob("ckpt-*.tempstate*"), *self._folder.glob("checkpoint.tmp*")]:
+            path.unlink(missing_ok=True)
 
 
 def _first_line(error):

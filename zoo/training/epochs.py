@@ -82,6 +82,11 @@ class Epochs:
             raise
         self._save()
 
+    def close(self) -> None:
+        """Ends the bar, and removes what only this process needs."""
+        self.monitoring.close()
+        self.checkpoints.close()
+
     @property
     def _step(self):
         return int(self._trainer.step.numpy())

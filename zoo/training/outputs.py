@@ -1,5 +1,6 @@
 """What a training run prints at its beginning, and writes and prints at its end."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -9,7 +10,8 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
-from lambda_keras.zoo.data import reading
+from lambda_keras.zoo.command_line import say
+from lambda_keras.zoo.data import class_names, reading
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.recipe import Recipe
@@ -31,7 +33,9 @@ def introduce(trainer: Trainer, step: int) -> None:
     device = next(kind for kind in ("TPU", "GPU", "CPU") if kind in devices)
     replicas = trainer.strategy.num_replicas_in_sync
     counts = (f"{getattr(dataset, name).count} {name}" for name in ("train", "validation", "test"))
-    print(f"{dataset.name}: {', '.join(counts)} images")
+    say(f"{dataset.name}: {', '.join(counts)} images")
+    for remark in class_names.alike(dataset.class_names):
+        say(remark)
     print(f"{trainer.model.name}: {trainer.model.count_params():,} parameters, on {replicas} {device}", flush=True)
     if step:
         epoch = step * training.batch_size / dataset.train.count
@@ -47,7 +51,7 @@ def report(accuracy: float, images: float, folder: str | Path) -> None:
         folder: The run folder.
     """
     print(f"Test accuracy {accuracy:.2%}: {accuracy * images:.0f} of {images:.0f} images that training never saw")
-    print(f"Wrote {folder}", flush=True)
+    say(f"Wrote {folder}")
 
 
 def write_model(model: keras.Model, dataset: Dataset, recipe: Recipe, folder: Path) -> None:
@@ -64,8 +68,12 @@ def write_model(model: keras.Model, dataset: Dataset, recipe: Recipe, folder: Pa
         model.save(partial)
 
 
-def write(model: keras.Model, dataset: Dataset, recipe: Recipe, rows: list[dict], folder: Path) -> None:
-    """Writes the files of a finished run: those of `write_model`, a sample of the test split and the pictures.
+def writers(
+    model: keras.Model, dataset: Dataset, recipe: Recipe, rows: list[dict], folder: Path
+) -> list[Callable[[], None]]:
+    """The functions that write the files of a finished run, to be called in order.
+
+    They are those of `write_model`, a sample of the test split and the pictures.
 
     Args:
         model: The model to export.
@@ -74,23 +82,32 @@ def write(model: keras.Model, dataset: Dataset, recipe: Recipe, rows: list[dict]
         rows: The rows of `lambda_keras.zoo.training.metrics_log.MetricsLog`.
         folder: The run folder.
     """
-    write_model(model, dataset, recipe, folder)
-    with replacing(folder / run_folder.CURVES) as partial:
-        plots.curves(rows, partial)
-    images, labels = _sample(dataset, recipe)
-    with replacing(folder / run_folder.TEST_SPLIT) as partial:
-        np.savez_compressed(
-            partial,
-            images=images,
-            labels=labels,
-            mean=np.array(dataset.mean, "float32"),
-            std=np.array(dataset.std, "float32"),
-            class_names=np.array(dataset.class_names),
-        )
-    normalised = lk.preprocess_input(images, mean=dataset.mean, std=dataset.std)
-    probabilities = model.predict(normalised, batch_size=32, verbose=0)
-    with replacing(folder / run_folder.PREDICTIONS) as partial:
-        plots.predictions(images, labels, probabilities, dataset.class_names, partial)
+
+    def write_curves():
+        with replacing(folder / run_folder.CURVES) as partial:
+            plots.curves(rows, partial)
+
+    def write_sample():
+        images, labels = _sample(dataset, recipe)
+        with replacing(folder / run_folder.TEST_SPLIT) as partial:
+            np.savez_compressed(
+                partial,
+                images=images,
+                labels=labels,
+                mean=np.array(dataset.mean, "float32"),
+                std=np.array(dataset.std, "float32"),
+                class_names=np.array(dataset.class_names),
+            )
+
+    def write_predictions():
+        with np.load(folder / run_folder.TEST_SPLIT) as sample:
+            images, labels = sample["images"], sample["labels"]
+        normalised = lk.preprocess_input(images, mean=dataset.mean, std=dataset.std)
+        probabilities = model.predict(normalised, batch_size=32, verbose=0)
+        with replacing(folder / run_folder.PREDICTIONS) as partial:
+            plots.predictions(images, labels, probabilities, dataset.class_names, partial)
+
+    return [lambda: write_model(model, dataset, recipe, folder), write_curves, write_sample, write_predictions]
 
 
 def _sample(dataset, recipe):

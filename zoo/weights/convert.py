@@ -5,11 +5,17 @@ from pathlib import Path
 
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
+from lambda_keras.keras_internals import weights_h5
 from lambda_keras.weights import loader, reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
-from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.command_line import say
+from lambda_keras.zoo.errors import UserError, errors_of_weights, reason
 from lambda_keras.zoo.models import source as model_source
+
+# More than any weights have: a model of a number with more digits does not fit into memory.
+MOST_CLASSES = 1_000_000
+MOST_CHANNELS = 1024
 
 EXPECTED = "OUT must end in .safetensors, .weights.h5 or .keras, or be a folder, whose name has no ending"
 
@@ -38,6 +44,11 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         raise UserError(f"--to timm writes a .safetensors file, got {out}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists; --overwrite replaces it")
+    for option, value, most in (("classes", classes, MOST_CLASSES), ("channels", channels, MOST_CHANNELS)):
+        if value is not None and not 1 <= value <= most:
+            raise UserError(f"--{option} must be 1 to {most:,}, got {value}")
+    if out.is_dir() and any(out.iterdir()) and not reference.Folder(out).is_shared:
+        raise UserError(f"{out} is no folder of save_pretrained, so --overwrite does not replace it; give another name")
     try:
         size = image_size or lk.applications.get_config(model).image_size
         network = lk.create_model(model, input_shape=(size, size, channels), classes=classes)
@@ -50,8 +61,8 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         with errors_of_weights():
             write(network, out)
     except OSError as error:
-        raise UserError(f"cannot write {out}: {error.strerror}") from error
-    print(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
+        raise UserError(f"cannot write {out}: {reason(error)}") from error
+    say(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
 
 
 def _writer(out, found):
@@ -74,7 +85,7 @@ def _write_safetensors(network, path):
 
 def _write_h5(network, path):
     with replacing(path) as partial:
-        network.save_weights(partial)
+        partial.write_bytes(weights_h5(network))
 
 
 def _write_keras(network, path):

@@ -16,6 +16,7 @@ from lambda_keras.weights.formats import hdf5, timm
 from lambda_keras.weights.formats.pickles import refuse_pickle
 from lambda_keras.weights.formats.safetensors import read_safetensors
 from lambda_keras.weights.reference import Checkpoint
+from lambda_keras.wildcards import without_wildcards
 
 FORMATS = (
     ".safetensors (of this package or of timm), .weights.h5, .keras, or the prefix of a TensorFlow checkpoint, such as "
@@ -160,13 +161,15 @@ def _read_checkpoint(prefix, model):
     import tensorflow as tf
     from tensorflow.core.protobuf.trackable_object_graph_pb2 import TrackableObjectGraph
 
-    reader = tf.train.load_checkpoint(str(prefix))
-    graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
-    # A checkpoint holds counters, metrics and the state of an optimizer too. Layers call their variables otherwise.
-    kinds = {name.rpartition("/")[2] for name in variables_by_name(model)}
-    return {
-        attribute.full_name: reader.get_tensor(attribute.checkpoint_key)
-        for node in graph.nodes
-        for attribute in node.attributes
-        if attribute.full_name.rpartition("/")[2] in kinds
-    }
+    # The numbers are read when they are asked for, so within the block.
+    with without_wildcards(prefix) as plain:
+        reader = tf.train.load_checkpoint(str(plain))
+        graph = TrackableObjectGraph.FromString(reader.get_tensor("_CHECKPOINTABLE_OBJECT_GRAPH"))
+        # A checkpoint holds counters, metrics and the state of an optimizer too. Layers call their variables otherwise.
+        kinds = {name.rpartition("/")[2] for name in variables_by_name(model)}
+        return {
+            attribute.full_name: reader.get_tensor(attribute.checkpoint_key)
+            for node in graph.nodes
+            for attribute in node.attributes
+            if attribute.full_name.rpartition("/")[2] in kinds
+        }

@@ -25,6 +25,13 @@ def test_of_versions_the_newest_is_taken(tmp_path):
     assert find_artifact(tmp_path / "2") == Artifact("saved_model", tmp_path / "2")
 
 
+def test_a_saved_model_that_tensorflow_cannot_load_from_there_is_refused(tmp_path):
+    (tmp_path / "x[1]" / "1").mkdir(parents=True)
+    (tmp_path / "x[1]" / "1" / "saved_model.pb").touch()
+    with pytest.raises(UserError, match=r"loads no SavedModel from .*wildcards; give a folder without them"):
+        find_artifact(tmp_path / "x[1]")
+
+
 def test_what_is_no_artifact_is_named(tmp_path):
     with pytest.raises(UserError, match="no such artifact"):
         find_artifact(tmp_path / "nothing")

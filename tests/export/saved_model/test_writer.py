@@ -2,7 +2,6 @@ import math
 import os
 import signal
 import subprocess
-import sys
 from pathlib import Path
 
 import keras
@@ -78,6 +77,13 @@ def test_the_next_version_is_above_the_highest(plain_model, tmp_path):
     assert [path.name for path in versions(tmp_path)] == ["2", "10", "11"]
 
 
+@pytest.mark.parametrize("name", ["x[1]", "x*", "x?"])
+def test_a_folder_from_which_no_server_could_load_is_refused(name, tmp_path):
+    with pytest.raises(UserError, match=r"TensorFlow, in a server too, loads no SavedModel from .*x.*without them"):
+        export_saved_model(None, tmp_path / name / "served")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_first_version_is_1_and_stands_alone(saved_model):
     assert saved_model.name == "1"
     assert os.listdir(saved_model.parent) == ["1"]
@@ -105,7 +111,7 @@ def test_an_interrupted_export_leaves_nothing(plain_model, tmp_path, monkeypatch
     assert files(tmp_path) == before
 
 
-def test_a_killed_export_leaves_no_version(plain_model, plain_file, tmp_path):
+def test_a_killed_export_leaves_no_version(plain_model, plain_file, warm_python, tmp_path):
     """Kill -9 when all is written but the name: nothing cleans up, no server finds a version, the next export works."""
     program = """
 import os, signal, sys
@@ -116,7 +122,7 @@ cli.main(sys.argv[1:])
 """
     out = tmp_path / "versions"
     arguments = ["saved-model", "--model", plain_file, "--out", out]
-    process = subprocess.run([sys.executable, "-c", program, *arguments], cwd=ROOT, capture_output=True)
+    process = subprocess.run([*warm_python, "-c", program, *arguments], cwd=ROOT, capture_output=True)
     assert process.returncode == -signal.SIGKILL
     assert list(out.rglob("saved_model.pb")), "killed too early to show anything"
     assert versions(out) == []

@@ -32,6 +32,12 @@ def test_a_version_that_is_none(tmp_path, content, message):
         find_service(tmp_path, "name")
 
 
+def test_a_folder_from_which_no_server_could_load_is_refused(tmp_path):
+    (tmp_path / "x[1]").mkdir()
+    with pytest.raises(UserError, match="loads no SavedModel from"):
+        find_service(tmp_path / "x[1]")
+
+
 def test_a_folder_that_is_none(tmp_path):
     with pytest.raises(UserError, match="there is no version in"):
         find_service(tmp_path)

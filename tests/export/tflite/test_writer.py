@@ -76,6 +76,13 @@ def test_the_bounds_of_the_float_kinds(digits_model, digits_test, quantized, kin
     assert difference.mean() < mean
 
 
+def test_wildcards_in_the_path_are_letters(tmp_path):
+    layer = keras.layers.Conv2D(2, 3)
+    path = export_tflite(one_layer(layer, 4), tmp_path / "x[1]" / "model.tflite")
+    assert [file.name for file in path.parent.iterdir()] == ["model.tflite"]
+    assert Interpreter(model_path=str(path)).get_signature_list()
+
+
 def test_a_batch_can_be_fixed(plain_model, tmp_path):
     path = export_tflite(plain_model, tmp_path / "model.tflite", batch_size=3)
     (details,) = Interpreter(model_path=str(path)).get_input_details()

@@ -147,6 +147,33 @@ def test_a_damaged_config_is_refused(folder, text):
         lk.from_pretrained(folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"class_names": names} for names in (3, "0123456789", [1, 2], {"a": 1})),
+        *({"files": files} for files in (None, [], "x")),
+        *(
+            {"model": model}
+            for model in (None, [], "x", {"class_name": "A", "module": 3}, {"class_name": [], "module": {}})
+        ),
+        {"library": []},
+        {"format": {}},
+    ],
+    ids=str,
+)
+def test_values_of_other_types_in_the_config(folder, changes):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(WeightsError, match=r"config\.json|class_name|neither of Keras"):
+        lk.from_pretrained(folder)
+
+
+def test_a_config_that_is_nested_too_deep(folder):
+    (folder / "config.json").write_text('{"model": ' + "[" * 100_000)
+    with pytest.raises(WeightsError, match=r"config\.json that `save_pretrained` did not write, or that is damaged"):
+        lk.from_pretrained(folder)
+
+
 def test_missing_files(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="save_pretrained"):
         lk.from_pretrained(tmp_path / "nowhere")
@@ -169,6 +196,8 @@ def test_what_cannot_be_shared_is_refused(author, tmp_path):
         lk.save_pretrained(keras.Model(x, TheirLayer()(x)), tmp_path / "theirs")
     with pytest.raises(WeightsError, match="a name for each of the 10 outputs"):
         lk.save_pretrained(author, tmp_path / "x", class_names=["one"])
+    with pytest.raises(WeightsError, match=r"without control characters.* Received: '\\x1b\[31m'"):
+        lk.save_pretrained(author, tmp_path / "x", class_names=["\x1b[31m", *"123456789"])
     with pytest.raises(WeightsError, match="each of the 3 channels"):
         lk.save_pretrained(author, tmp_path / "x", Preprocessor(32, mean=(0,), std=(1,)))
     with pytest.raises(WeightsError, match=r"`preprocessor` is needed .*\(None, None, None, 3\)"):

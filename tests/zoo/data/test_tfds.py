@@ -59,6 +59,11 @@ def test_split_expressions_by_shard_and_by_count(recipe_data, data_dir):
         assert pixels(split) == as_tensorflow_datasets_reads(data_dir, EXPRESSIONS[part])
 
 
+def test_a_folder_in_which_tensorflow_datasets_finds_nothing_is_refused(recipe_data, tmp_path):
+    with pytest.raises(UserError, match=r"x\[1\]: TensorFlow Datasets reads .* give a folder without them"):
+        catalog.load(recipe_data("shapes"), tmp_path / "x[1]")
+
+
 def test_an_epoch_is_every_image_of_all_files(recipe_data, data_dir):
     split = catalog.load(recipe_data("shapes:1.0.0", **EXPRESSIONS), data_dir).train
     epoch = [(tf.io.decode_png(image).numpy().tobytes(), int(label)) for _, image, label in split.shuffled(0).take(30)]

@@ -1,3 +1,4 @@
+import contextlib
 import zipfile
 
 import keras
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models import loading
 from lambda_keras.zoo.models.loading import load_classifier
 
 
@@ -160,3 +162,17 @@ def test_softmax_may_be_inside_a_model_that_is_the_last_layer(inputs, tmp_path):
     keras.Sequential([keras.Input((4, 4, 3)), logits]).save(tmp_path / "logits.keras")
     with pytest.raises(UserError, match=r"does not end in softmax, its last layer 'dense\w*' has activation linear"):
         load_classifier(tmp_path / "logits.keras")
+
+
+def test_a_damaged_directory_of_the_archive_is_a_line(inputs, tmp_path):
+    keras.Model(inputs, dense(inputs)).save(tmp_path / "whole.keras")
+    content = (tmp_path / "whole.keras").read_bytes()
+    random = np.random.default_rng(0)
+    start = content.rindex(b"PK\x01\x02") - 60
+    for _ in range(200):
+        damaged = bytearray(content)
+        for place in random.integers(start, len(content), 2):
+            damaged[place] = random.integers(256)
+        (tmp_path / "damaged.keras").write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            loading._check_file(tmp_path / "damaged.keras")

@@ -97,7 +97,7 @@ def test_weights_of_ones_own(class_index, tmp_path):
     source = model_source.find("lambda_resnet_tiny", str(tmp_path / "own.weights.h5"))
     images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
     np.testing.assert_allclose(source.load(64).predict(images, verbose=0), own.predict(images, verbose=0), atol=1e-6)
-    with pytest.warns(WeightsWarning, match="own.weights.h5 does not tell how its images were: they are taken as"):
+    with pytest.warns(WeightsWarning, match="own.weights.h5 does not say how its images were prepared: they are"):
         record = source.record()
     assert (record.dataset, record.preprocessor.image_size, record.class_names) == (None, 32, tuple("0123456789"))
 

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.training.checkpoints import KEEP, Checkpoints
+from lambda_keras.zoo.training.checkpoints import KEEP, Checkpoints, written
 from tests.zoo.training.test_trainer import flat, make_trainer
 
 
@@ -105,8 +105,45 @@ def test_where_no_checkpoint_can_be_read_it_is_an_error(checkpoints, trainer, tm
     save(checkpoints, trainer, 2)
     for age in range(2):
         data_file(checkpoints, age).write_bytes(b"")
-    with pytest.raises(UserError, match=r"no checkpoint in .* can be read; start anew with --overwrite"):
+    with pytest.raises(UserError, match=r"no checkpoint in .* can be read; give another folder with --out"):
         Checkpoints(trainer, tmp_path, interval=1).restore_or_initialize()
+
+
+@pytest.mark.parametrize(("name", "neighbour"), [("runs[1]", "runs1"), ("run*", "run2")])
+def test_wildcards_in_the_path_are_letters(name, neighbour, trainer, tmp_path, capsys):
+    folder, others = (tmp_path / run / "checkpoints" for run in (name, neighbour))
+    for run in (folder.parent, others.parent):
+        run.mkdir()
+    save(Checkpoints(trainer, others, interval=1), trainer, 1)
+    before = sorted(others.iterdir())
+    checkpoints = Checkpoints(trainer, folder, interval=1)
+    assert not written(folder)
+    weights = save(checkpoints, trainer, KEEP + 1)
+    steps = sorted(weights, reverse=True)
+    assert sorted(others.iterdir()) == before, "nothing is pruned there"
+    assert written(folder) == [folder / f"ckpt-{step}" for step in steps[:KEEP]]
+    assert len(list(folder.glob("*.index"))) == KEEP
+    # The newest is damaged, and called by its own path.
+    (folder / f"ckpt-{steps[0]}.index").write_bytes(b"")
+    restored = Checkpoints(trainer, folder, interval=1)
+    assert restored.restore_or_initialize() == str(folder / f"ckpt-{steps[1]}")
+    np.testing.assert_array_equal(flat(trainer.weights), weights[steps[1]])
+    assert f"cannot read checkpoint {folder / f'ckpt-{steps[0]}'} (" in capsys.readouterr().err
+    for opened in (checkpoints, restored):
+        opened.close()
+        assert not pathlib.Path(opened.directory).exists()
+    assert written(folder)
+
+
+def test_what_a_killed_run_has_not_finished_is_removed(checkpoints, trainer, tmp_path):
+    save(checkpoints, trainer, 1)
+    whole = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / "ckpt-7_temp").mkdir()
+    mine = ("ckpt-good.index", "checkpoint-notes.txt")
+    for name in (*mine, "ckpt-7_temp/part-00000-of-00001.index", "ckpt-7.index.tempstate123", "checkpoint.tmp0123abc"):
+        (tmp_path / name).touch()
+    Checkpoints(trainer, tmp_path, interval=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*whole, *mine])
 
 
 FULL_DISK = """

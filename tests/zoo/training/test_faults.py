@@ -33,7 +33,7 @@ def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterru
     result = train(warm_python, run, "4=SIGTERM")
     assert result.returncode == EX_TEMPFAIL
     assert result.stderr.splitlines()[-1] == (
-        "lambda-zoo: stopped by a signal after step 5; the same command goes on from there"
+        "lambda-zoo: stopped by a signal after step 5; the same command resumes it"
     )
     assert state(run, step=5)
     # Between two checkpoints of the first epoch, and at the first step of the second one.

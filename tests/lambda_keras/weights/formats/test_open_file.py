@@ -71,6 +71,15 @@ def test_a_model_inside_a_model(tmp_path, author, ending):
     np.testing.assert_array_equal(twin(images), nested(images))
 
 
+@pytest.mark.parametrize("name", ["runs[1]/author", "own[1]", "what?/a*\\b"])
+def test_wildcards_in_the_path_of_a_checkpoint_are_letters(folder, tmp_path, model, author, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    for file in folder.glob("author.checkpoint.*"):
+        shutil.copy(file, tmp_path / f"{name}{file.name.removeprefix('author.checkpoint')}")
+    tensors = open_file.read_tensors(str(tmp_path / name), model)
+    np.testing.assert_equal(tensors, values(author))
+
+
 def test_what_training_keeps_beside_the_weights_is_left_out(tmp_path, author):
     author = lk.create_model(TINY, dropout_rate=0.5, stochastic_depth_rate=0.1, squeeze_excitation_stages=("c2",))
     author.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
