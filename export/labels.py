@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from lambda_keras.text import escaped, is_line
 from lambda_keras.zoo.errors import UserError
 
 LABELS = "labels.txt"
@@ -13,11 +14,13 @@ def check_labels(class_names: Sequence[str]) -> None:
     An empty name is a line.
 
     Raises:
-        UserError: A name has a line break, in it or at its end.
+        UserError: A name has a line break, in it or at its end, or another control character.
     """
-    broken = [name for name in class_names if name and name.splitlines() != [name]]
-    if broken:
-        raise UserError(f"{LABELS} has a class on each line, but the name {broken[0]!r} has a line break; rename it")
+    if broken := [name for name in class_names if not is_line(name)]:
+        raise UserError(
+            f"{LABELS} has a class on each line, but the name '{escaped(broken[0])}' has a line break or another "
+            "control character; rename it in the record.json of the model"
+        )
 
 
 def labels_text(class_names: Sequence[str]) -> str:

@@ -5,6 +5,7 @@ import sys
 import keras
 
 import lambda_keras as lk
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.record import Record
@@ -59,7 +60,7 @@ def load_to_serve(
     """
     model, record = load(source, image_size)
     if record is None:
-        print(
+        say(
             f"there is no record.json beside {source.name}: images are taken normalised, a SavedModel has no "
             "signatures classify_uint8 and classify_bytes, a TFLite file no metadata; copy the record.json of the "
             "model's training beside it to get them",

@@ -193,18 +193,31 @@ def main():
         description=description, epilog=details, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--hosts", required=True, type=_hosts, help="host:port of every worker, separated by commas")
-    parser.add_argument("--restarts", default=10, type=int, help="how often all may be started again (default: 10)")
-    parser.add_argument("--pause", default=10, type=float, help="seconds before a restart (default: 10)")
-    parser.add_argument("--grace", default=60, type=int, help="seconds from SIGTERM to SIGKILL (default: 60)")
+    parser.add_argument("--restarts", default=10, type=_count, help="how often all may be started again (default: 10)")
+    parser.add_argument("--pause", default=10, type=_seconds, help="seconds before a restart (default: 10)")
+    parser.add_argument("--grace", default=60, type=_count, help="seconds from SIGTERM to SIGKILL (default: 60)")
     parser.add_argument("command", nargs="+", help="the command that every worker runs, after --")
     arguments = parser.parse_args()
     return Supervisor(**vars(arguments)).run()
 
 
+def _count(text):
+    if not re.fullmatch("[0-9]{1,9}", text):
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 0, got {text!r}")
+    return int(text)
+
+
+def _seconds(text):
+    if not re.fullmatch(r"[0-9]{1,9}(\.[0-9]*)?", text):
+        raise argparse.ArgumentTypeError(f"expected seconds, at least 0, such as 0.5, got {text!r}")
+    return float(text)
+
+
 def _hosts(text):
     hosts = text.split(",")
     for host in hosts:
-        port = re.fullmatch(r"[\w.-]+:(\d+)", host)
+        # A name that begins with "-" would be an option of ssh.
+        port = re.fullmatch(r"[\w.][\w.-]*:([0-9]{1,5})", host, re.ASCII)
         if not port or not 0 < int(port[1]) < 65536:
             raise argparse.ArgumentTypeError(f"each must have the form host:port, got {host!r}")
     if len(set(hosts)) < len(hosts):

@@ -2,17 +2,23 @@
 
 import argparse
 import contextlib
+import importlib.util
+import io
+import json
 import logging
 import os
 import signal
 import sys
 import warnings
 
+from lambda_keras.text import escaped
 from lambda_keras.version import __version__
 from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.zoo.errors import TryAgainError, UserError
 from lambda_keras.zoo.extras import missing_extra
 
+# Of Keras.
+BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 _quiet = False
 
 
@@ -76,10 +82,19 @@ def set_verbosity(arguments):
 
     Args:
         arguments: What a parser returned; commands without these options are as if none was given.
+
+    Raises:
+        UserError: The environment asks for a backend of Keras that is not installed.
     """
     global _quiet
     _quiet = getattr(arguments, "quiet", False)
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+    # Where TensorFlow is missing, the command names the extra that brings it.
+    if backend != "tensorflow" and (backend not in BACKENDS or importlib.util.find_spec(backend) is None):
+        raise UserError(
+            f"KERAS_BACKEND={backend} is no backend of Keras, or it is not installed; set KERAS_BACKEND=tensorflow, or "
+            "leave it out"
+        )
     if getattr(arguments, "verbose", False):
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         # Datasets and downloads log the files that they take.
@@ -95,10 +110,25 @@ def is_quiet():
     return _quiet
 
 
+def say(text="", file=None):
+    """Prints text in which something is that others wrote, such as names of files and classes.
+
+    Args:
+        text: The text, of one line or several.
+        file: Where to, by default `sys.stdout`.
+    """
+    print(escaped(str(text), keep="\n\t"), file=file, flush=True)
+
+
+def say_json(value):
+    """Prints a value as JSON in which all but control characters stand as they are."""
+    print(escaped(json.dumps(value, indent=2, ensure_ascii=False), keep="\n", form="\\u{:04x}"), flush=True)
+
+
 def narrate(text=""):
-    """Prints a line on what a command does, which is not its result; nothing with `--quiet`."""
+    """Says what a command does, which is not its result; nothing with `--quiet`."""
     if not _quiet:
-        print(text, flush=True)
+        say(text)
 
 
 def progress_bar(steps, **options):
@@ -126,30 +156,66 @@ def run(program, command):
         itself; 141, as for a process that SIGPIPE ends, where the reader of our output, such as `head`, has gone. Any
         other exception is a bug of ours and keeps its traceback.
     """
+    _mend_streams()
     try:
         with _warnings_of_weights_as_text():
             status = command() or 0
         sys.stdout.flush()
         return status
     except BrokenPipeError:
-        # What is still in the buffer would be written, and fail, when the interpreter ends.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + signal.SIGPIPE
     except KeyboardInterrupt:
-        print(f"{program}: interrupted", file=sys.stderr)
+        _complain(program, "interrupted")
         return 128 + signal.SIGINT
     except (UserError, TryAgainError) as error:
-        print(f"{program}:", " ".join(str(error).split()), file=sys.stderr)
+        _complain(program, error)
         return os.EX_TEMPFAIL if isinstance(error, TryAgainError) else 2
     except ModuleNotFoundError as error:
         # The extra of `lambda-zoo` is zoo, that of `lambda-export` is export.
         extra = missing_extra(error.name, preferred=program.removeprefix("lambda-"))
         if extra is None:
             raise
-        print(
-            f"{program}: this needs the extra {extra}: pip install 'lambda-keras[{extra}]' ({error})", file=sys.stderr
-        )
+        _complain(program, f"this needs the extra {extra}: pip install 'lambda-keras[{extra}]' ({error})")
         return 2
+    except OSError as error:
+        # What the operating system refuses: a name that is too long, a disk that is full, a folder of somebody else.
+        place = error.filename or "reading or writing failed"
+        _complain(program, f"{place}: {error.strerror or error}")
+        return 2
+    finally:
+        _drop_what_cannot_be_printed()
+
+
+def _mend_streams():
+    """Makes printing work where a stream is closed, and where a console has no letters for some characters."""
+    for name, number in (("stdout", 1), ("stderr", 2)):
+        if getattr(sys, name) is None:
+            # Or else the next file that is opened gets the number, and what TensorFlow prints.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            if nowhere != number:
+                os.dup2(nowhere, number)
+                os.close(nowhere)
+            setattr(sys, name, os.fdopen(number, "w", encoding="utf-8"))
+        stream = getattr(sys, name)
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _complain(program, reason):
+    line = escaped(" ".join(str(reason).split()))
+    # Where it cannot be printed, the status says it all.
+    with contextlib.suppress(OSError):
+        print(f"{program}: {line}", file=sys.stderr, flush=True)
+
+
+def _drop_what_cannot_be_printed():
+    """What is left in a buffer and cannot be written would fail once more when the interpreter ends."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            with open(os.devnull, "w") as nowhere:
+                os.dup2(nowhere.fileno(), stream.fileno())
 
 
 @contextlib.contextmanager
@@ -160,7 +226,7 @@ def _warnings_of_weights_as_text():
 
         def show(message, category, *place):
             if issubclass(category, WeightsWarning):
-                print(message, file=sys.stderr)
+                say(message, sys.stderr)
             else:
                 show_others(message, category, *place)
 
@@ -177,8 +243,9 @@ def print_table(header, rows, right=()):
         rows: Sequences of strings, one for each column.
         right: Indices of the columns that are flush right, such as those of numbers.
     """
+    header, *rows = ([escaped(cell) for cell in row] for row in (header, *rows))
     widths = [max(len(cell) for cell in column) for column in zip(header, *rows, strict=True)]
-    for row in (header, tuple("-" * width for width in widths), *rows):
+    for row in (header, ["-" * width for width in widths], *rows):
         cells = (
             cell.rjust(width) if column in right else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))

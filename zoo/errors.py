@@ -2,6 +2,9 @@
 
 import contextlib
 
+# Of a value in a message.
+LONGEST_VALUE = 200
+
 
 class UserError(ValueError):
     """Something the user typed, wrote or pointed at is wrong; the message says what, and what is allowed.
@@ -100,3 +103,18 @@ def errors_of_weights():
         yield
     except (WeightsError, FileNotFoundError) as error:
         raise UserError(error) from error
+
+
+def shown(value):
+    """A value as Python writes it, cut where it is long: a message is one line.
+
+    Example:
+        >>> shown("a")
+        "'a'"
+    """
+    try:
+        text = repr(value)
+    # Python writes no number of more than 4,300 digits.
+    except ValueError:
+        return "a number of too many digits"
+    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"

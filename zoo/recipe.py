@@ -7,6 +7,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
+# Of images; a batch of a million is a mistake that no memory holds.
+LARGEST_BATCH = 65_536
+
 
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
@@ -34,7 +37,7 @@ class Model(_Section):
     @field_validator("overrides")
     @classmethod
     def _leave_the_data_alone(cls, overrides):
-        if taken := {"input_shape", "classes", "classifier_activation"} & set(overrides):
+        if taken := {"input_shape", "classes", "classifier_activation", "features_only"} & set(overrides):
             raise ValueError(f"{', '.join(sorted(taken))} must be left out: the data and the training decide")
         if taken := {"weights", "warm_start"} & set(overrides):
             raise ValueError(f"{', '.join(sorted(taken))} must be left out: it is a key beside overrides")
@@ -93,7 +96,8 @@ class Data(_Section):
     random_erasing: float = Field(default=0, ge=0, le=1)
     mixup: float = Field(default=0, ge=0, le=10)
     cutmix: float = Field(default=0, ge=0, le=10)
-    evaluation_crop: float = Field(default=1, gt=0, le=1)
+    # A smaller share would make an image of a few pixels one of billions.
+    evaluation_crop: float = Field(default=1, ge=0.1, le=1)
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
     channels: Literal[1, 3, 4] | None = None
     mean: tuple[float, ...] | None = None
@@ -164,7 +168,7 @@ class Training(_Section):
     """
 
     epochs: int = Field(ge=1, le=10_000)
-    batch_size: int = Field(ge=1, le=65_536)
+    batch_size: int = Field(ge=1, le=LARGEST_BATCH)
     gradient_accumulation: int = Field(default=1, ge=1, le=1024)
     optimizer: Literal["momentum", "nesterov", "rmsprop", "adamw", "lamb"]
     momentum: float = Field(default=0.9, ge=0, lt=1)

@@ -2,18 +2,24 @@
 
 import difflib
 import importlib.resources
+import itertools
+import math
 import re
 from pathlib import Path
 
 import pydantic
 import yaml
 
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, shown
 from lambda_keras.zoo.recipe import Data, Recipe
 
 _FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
 # model, overrides and one key below them: deeper values are plain data and need no line number.
 _DEEPEST_SECTION = 2
+# What YAML's own types raise for a date that no calendar has, a number of 5,000 digits, a list as a key and the like.
+_NOT_A_VALUE = (ValueError, TypeError, OverflowError)
+# Values in a recipe, those that aliases repeat counted each time: a few lines of anchors can stand for billions.
+_MOST_VALUES = 10_000
 
 
 def packaged():
@@ -172,6 +178,7 @@ def _parse(text, file_name):
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
+        _check_count(root, file_name)
         if not isinstance(root, yaml.MappingNode):
             raise UserError(f"{file_name}: a recipe has the sections {', '.join(Recipe.model_fields)}, but got none")
         return _unfold(loader, root, (), lines, file_name), lines
@@ -180,11 +187,17 @@ def _parse(text, file_name):
         raise UserError(f"{file_name}, line {mark.line + 1}: not valid YAML: {error.problem}") from error
     except yaml.YAMLError as error:
         raise UserError(f"{file_name}: not valid YAML: {error}") from error
+    except RecursionError as error:
+        raise UserError(f"{file_name}: not valid YAML: lists or keys within each other, far too deep") from error
 
 
 def _unfold(loader, node, section, lines, file_name):
     if not isinstance(node, yaml.MappingNode) or len(section) > _DEEPEST_SECTION:
-        return loader.construct_object(node, deep=True)
+        try:
+            return loader.construct_object(node, deep=True)
+        except _NOT_A_VALUE as error:
+            line = node.start_mark.line + 1
+            raise UserError(f"{file_name}, line {line}: {'.'.join(section)} is not a YAML value: {error}") from error
     values = {}
     for key_node, value_node in node.value:
         key, line = str(key_node.value), key_node.start_mark.line + 1
@@ -196,20 +209,45 @@ def _unfold(loader, node, section, lines, file_name):
     return values
 
 
+def _check_count(root, name):
+    """Raises a `UserError` if a YAML document stands for more values than a recipe has, or for itself."""
+    counts: dict[int, float] = {}
+
+    def count(node):
+        if id(node) not in counts:
+            # Infinite until it is counted, which a node within itself never is.
+            counts[id(node)] = math.inf
+            values = node.value if isinstance(node, yaml.CollectionNode) else []
+            parts = itertools.chain(*values) if isinstance(node, yaml.MappingNode) else values
+            counts[id(node)] = 1 + sum(map(count, parts))
+        return counts[id(node)]
+
+    if root is not None and count(root) > _MOST_VALUES:
+        raise UserError(
+            f"{name}: its aliases (*) stand for more than {_MOST_VALUES:,} values, or for themselves; write the values "
+            "out"
+        )
+
+
 def _override(values, override):
     """Puts one `key=value` into the dictionary, and returns its key as a tuple."""
     dotted, equals, value = override.partition("=")
     *sections, key = path = tuple(dotted.split("."))
     if not equals or not all(path):
-        raise UserError(f"override {override!r} must have the form section.key=value, such as training.epochs=3")
+        raise UserError(f"override {shown(override)} must have the form section.key=value, such as training.epochs=3")
     for section in sections:
         values = values.setdefault(section, {})
         if not isinstance(values, dict):
-            raise UserError(f"override {override!r}: {section} has no keys below it")
+            raise UserError(f"override {shown(override)}: {section} has no keys below it")
     try:
-        values[key] = yaml.safe_load(value)
-    except yaml.YAMLError as error:
-        raise UserError(f"override {override!r}: {value!r} is not a YAML value") from error
+        loader = yaml.SafeLoader(value)
+        node = loader.get_single_node()
+        _check_count(node, f"override {key}")
+        values[key] = None if node is None else loader.construct_document(node)
+    except UserError:  # which is a ValueError too
+        raise
+    except (yaml.YAMLError, RecursionError, *_NOT_A_VALUE) as error:
+        raise UserError(f"override {shown(override)}: {shown(value)} is not a YAML value") from error
     return path
 
 
@@ -217,7 +255,7 @@ def _explain(problem, file_name, lines, from_command_line):
     """Says one pydantic problem in a line: where, which key, what was received, what is allowed."""
     key = problem["loc"]
     name = ".".join(map(str, key))
-    if key in from_command_line:
+    if any(key[:depth] in from_command_line for depth in range(len(key) + 1)):
         where = "command line"
     else:
         # A missing key has no line of its own: its section's is the nearest.
@@ -231,16 +269,19 @@ def _explain(problem, file_name, lines, from_command_line):
     if problem["type"] == "missing":
         return f"{where}: {name} is missing"
     if problem["type"] == "model_type":
-        return f"{where}: {name} must have keys below it ({', '.join(_fields(key))}), got {problem['input']!r}"
+        return f"{where}: {name} must have keys below it ({', '.join(_fields(key))}), got {shown(problem['input'])}"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if problem["type"] == "value_error":
         return f"{where}: {name}: {message}"
-    return f"{where}: {name} {message}, got {problem['input']!r}{_bounds(key)}"
+    return f"{where}: {name} {message}, got {shown(problem['input'])}{_bounds(key)}"
 
 
 def _bounds(key):
     """The bounds of a value where the schema has such, as ` (allowed: above 0, at most 100)`."""
-    field = _fields(key[:-1])[key[-1]]
+    field = _fields(key[:-1]).get(key[-1])
+    if field is None:
+        # A value within a value, such as one of `data.mean`.
+        return ""
     words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
     allowed = [
         f"{word} {getattr(bound, name)}"
@@ -257,7 +298,7 @@ def _fields(section):
     """The fields of the schema below a section, which is a tuple of keys; `()` is the recipe itself."""
     fields = Recipe.model_fields
     for name in section:
-        fields = fields[name].annotation.model_fields
+        fields = getattr(fields[name].annotation, "model_fields", {}) if name in fields else {}
     return fields
 
 

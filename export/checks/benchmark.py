@@ -12,6 +12,7 @@ import tensorflow as tf
 from lambda_keras.export.checks.artifact import Artifact
 from lambda_keras.export.checks.runner import ModelRunner, Runner, check_images, median_seconds, start
 from lambda_keras.export.files import scratch_folder, temporary_folder, write_array
+from lambda_keras.zoo import csv_cells
 from lambda_keras.zoo.command_line import print_table
 from lambda_keras.zoo.errors import UserError, reason
 
@@ -145,9 +146,9 @@ def write_benchmark(folder: Path, measurements: list[Measurement]) -> None:
     with scratch_folder(folder) as scratch:
         with open(scratch / CSV, "w", newline="", encoding="utf-8") as file:
             rows = [asdict(measurement) for measurement in measurements]
-            writer = csv.DictWriter(file, rows[0], lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(rows)
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(rows[0])
+            writer.writerows(csv_cells.neutral(row.values()) for row in rows)
         _plot(measurements, scratch / PLOT)
         for name in (CSV, PLOT):
             try:

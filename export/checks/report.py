@@ -5,7 +5,7 @@ from pathlib import Path
 from lambda_keras.export.checks.artifact import TFLITE, THREADS, Artifact, size
 from lambda_keras.export.checks.verification import Comparison, Cost, Verification
 from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
-from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.command_line import print_table, say
 
 
 def print_report(model_name: str, images: int, artifacts: list[Artifact], verification: Verification) -> None:
@@ -32,7 +32,7 @@ def print_report(model_name: str, images: int, artifacts: list[Artifact], verifi
         if artifact.kind == TFLITE:
             outside = operations_outside_xnnpack(artifact.path)
             counts = ", ".join(f"{count} {name}" for name, count in outside.items()) or "none"
-            print(f"operations outside XNNPACK in {artifact}: {counts}")
+            say(f"operations outside XNNPACK in {artifact}: {counts}")
     # Each kind once, in the order of the table.
     for bounds in dict.fromkeys(artifact.bounds for artifact in artifacts):
         print(bounds)

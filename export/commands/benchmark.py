@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from lambda_keras.export.commands.options import add_artifacts, add_model, positive
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, say
 from lambda_keras.zoo.errors import UserError
 
 
@@ -47,5 +47,5 @@ def _run(options: argparse.Namespace) -> int:
     if any(artifact.kind == TFLITE for artifact in artifacts):
         print(THREADS)
     write_benchmark(options.out, measurements)
-    print(f"wrote benchmark.csv and benchmark.png to {options.out}")
+    say(f"wrote benchmark.csv and benchmark.png to {options.out}")
     return 0

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 
 from lambda_keras.export.commands.options import add_form, add_model
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, say
 
 
 def add_parser(commands) -> None:
@@ -36,5 +36,5 @@ def _run(options: argparse.Namespace) -> int:
         freeze=options.freeze,
         warmup=options.warmup,
     )
-    print(f"wrote {version}")
+    say(f"wrote {version}")
     return 0

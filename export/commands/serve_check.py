@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, say
 
 
 def add_parser(commands) -> None:
@@ -22,7 +22,7 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.serving.service import find_service
 
     service = find_service(options.folder, options.name, options.image)
-    print(instructions(service))
+    say(instructions(service))
     result = serve_check(service)
-    print(f"# Checked here with {service.versions[-1]}, without TensorFlow Serving\n\n{result}")
+    say(f"# Checked here with {service.versions[-1]}, without TensorFlow Serving\n\n{result}")
     return 0 if result.agrees() else 1

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lambda_keras.export.commands.options import add_data_dir, add_form, add_model
 from lambda_keras.export.tflite.quantization import KINDS, NONE
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, say
 from lambda_keras.zoo.errors import UserError
 
 CALIBRATION_IMAGES = 200
@@ -61,5 +61,5 @@ def _run(options: argparse.Namespace) -> int:
         batch_size=options.batch,
         record=record,
     )
-    print(f"wrote {path}")
+    say(f"wrote {path}")
     return 0

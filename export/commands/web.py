@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, say
 
 
 def add_parser(commands) -> None:
@@ -19,5 +19,5 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.web.page import write_web_page
 
     page = write_web_page(options.model, options.out)
-    print(f"wrote {page}; to look at it: python -m http.server --directory {page}")
+    say(f"wrote {page}; to look at it: python -m http.server --directory {page}")
     return 0

@@ -11,6 +11,7 @@ import numpy as np
 import lambda_keras as lk
 from lambda_keras.export.images.datasets import check_has_record, load_dataset, refuse_data_dir
 from lambda_keras.export.images.normalisation import check_normalisation
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.data import reading
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.record import Record
@@ -94,7 +95,7 @@ def _read_test_part(name, record, data_dir):
         images[read:stop], labels[read:stop] = batch.images[batch.valid], batch.labels
         read = stop
     if read < count:
-        print(f"{count - read} of the {count} test images of {name} cannot be read and are left out", file=sys.stderr)
+        say(f"{count - read} of the {count} test images of {name} cannot be read and are left out", file=sys.stderr)
     return images[:read], labels[:read]
 
 
@@ -121,16 +122,24 @@ def load_labelled_images(path: Path, model: keras.Model) -> LabelledImages:
         raise UserError(f"no such file: {path}; {EXPECTED}")
     if not zipfile.is_zipfile(path):
         raise UserError(f"{path} is not an .npz file; {EXPECTED}")
-    with np.load(path, allow_pickle=False) as archive:
-        missing = [name for name in ARRAYS if name not in archive]
-        if missing:
-            raise UserError(f"{path} lacks {', '.join(missing)}, it has {archive.files}; {EXPECTED}")
-        try:
-            data = LabelledImages(**{name: archive[name] for name in ARRAYS})
-        except (ValueError, zipfile.BadZipFile) as error:  # pickled objects, or a damaged file
-            raise UserError(f"{path} cannot be read: {str(error).splitlines()[0]}; {EXPECTED}") from error
+    try:
+        data = _read(path)
+    except UserError:
+        raise
+    # Pickled objects, an array that is larger than the memory, or damaged bytes, for which NumPy and zipfile raise what
+    # they happen to stumble over.
+    except Exception as error:
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise UserError(f"{path} cannot be read: {reason}; {EXPECTED}") from error
     _check(data, path, model)
     return data
+
+
+def _read(path):
+    with np.load(path, allow_pickle=False) as archive:
+        if missing := [name for name in ARRAYS if name not in archive]:
+            raise UserError(f"{path} lacks {', '.join(missing)}, it has {archive.files}; {EXPECTED}")
+        return LabelledImages(**{name: archive[name] for name in ARRAYS})
 
 
 def _check(data: LabelledImages, path: Path, model: keras.Model) -> None:

@@ -17,9 +17,11 @@ from lambda_keras.export.tflite.constant_folding import save_folded
 from lambda_keras.export.tflite.metadata import add_metadata
 from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, NONE
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
+from lambda_keras.keras_internals import sublayers
 from lambda_keras.wildcards import without_wildcards
 from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.recipe import LARGEST_BATCH
 
 
 def export_tflite(
@@ -92,9 +94,9 @@ def _check(model, path, quantization, calibration, batch_size):
         raise UserError(f"--quantize {quantization} needs --calibration: images that show which values occur")
     if quantization not in CALIBRATED and calibration is not None:
         raise UserError(f"--calibration is for --quantize {' and '.join(CALIBRATED)}, got {quantization}")
-    if batch_size is not None and batch_size < 1:
-        raise UserError(f"--batch must be at least 1, got {batch_size}")
-    reduced = sorted({layer.compute_dtype for layer in model.layers} - {"float32"})
+    if batch_size is not None and not 1 <= batch_size <= LARGEST_BATCH:
+        raise UserError(f"--batch must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
+    reduced = sorted({layer.compute_dtype for layer in sublayers(model)} - {"float32"})
     if reduced:
         raise UserError(
             f"the model computes in {', '.join(reduced)}, the built-in operations in float32; "

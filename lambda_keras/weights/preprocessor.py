@@ -75,7 +75,8 @@ class Preprocessor:
         """
         try:
             return cls(**json.loads(text))
-        except (TypeError, ValueError) as error:
+        # Numbers that are too large for a float, and lists in lists in lists, among others.
+        except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise WeightsError(f"{source} is damaged: {error}") from error
 
 

@@ -7,8 +7,10 @@ import pathlib
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from lambda_keras.atomic import replacing
+from lambda_keras.text import is_line
 from lambda_keras.version import __version__
 from lambda_keras.weights import fetch, model_card, reference
 from lambda_keras.weights.assignment import assign, variables_by_name
@@ -47,7 +49,8 @@ def save_pretrained(
         license: Licence of the weights, as an identifier of the Hub such as `"apache-2.0"`.
 
     Raises:
-        WeightsError: The model has layers of other packages, or an argument does not fit it.
+        WeightsError: The model has layers of other packages or values that are not finite, or an argument does not fit
+            it.
 
     Example:
         >>> lk.save_pretrained(model, "flowers", class_names=["daisy", "rose"], license="apache-2.0")
@@ -59,6 +62,11 @@ def save_pretrained(
         raise WeightsError(
             f"`class_names` needs a name for each of the {model.output_shape[-1]} outputs. Received: {len(class_names)}"
         )
+    if broken := [name for name in class_names or () if not is_line(str(name))]:
+        raise WeightsError(
+            "The name of a class is one line without control characters, so that lists and terminals show it as it is. "
+            f"Received: {broken[0]!r}"
+        )
     if len(preprocessor.mean) != model.input_shape[-1]:
         raise WeightsError(
             f"`preprocessor` needs a mean and a standard deviation for each of the {model.input_shape[-1]} channels. "
@@ -68,8 +76,11 @@ def save_pretrained(
     layers = keras.saving.serialize_keras_object(keras.Model(model.input, model.output, name=model.name))
     _check_origin(layers, model.name)
 
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: variable.numpy() for name, variable in variables_by_name(model).items()}
+    bad = next((name for name, tensor in tensors.items() if not np.isfinite(tensor).all()), None)
+    if bad:
+        raise WeightsError(f"{model.name} has values in {bad} that are infinite or not a number: it diverged.")
+    folder.mkdir(parents=True, exist_ok=True)
     write_safetensors(tensors, folder / WEIGHTS, {"format": "lambda_keras"})
     _write(folder / PREPROCESSOR, preprocessor.to_json())
     config = {
@@ -154,7 +165,7 @@ def _read_config(get, source):
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         library, version = config["library"], config["format"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise WeightsError(
             f"{source} has a {CONFIG} that `save_pretrained` did not write, or that is damaged. Weights of timm load "
             "into a model of `create_model`, by `lambda_keras.load_weights`."
@@ -164,6 +175,13 @@ def _read_config(get, source):
         raise WeightsError(
             f"{source} has a {CONFIG} of library {library!r}, format {version!r}; this version reads 'lambda_keras', "
             f"format {FORMAT}"
+        )
+    names, files = config["class_names"], config["files"]
+    are_names = names is None or (isinstance(names, list) and all(isinstance(name, str) for name in names))
+    if not (are_names and isinstance(files, dict) and isinstance(config["model"], dict)):
+        raise WeightsError(
+            f"{source} has a {CONFIG} that is damaged: expected `class_names` as a list of strings or null, `files` "
+            "and `model` as objects. Get it again."
         )
     return config
 
@@ -187,7 +205,7 @@ def _check_origin(config, source):
     """Refuses layers, activations and other objects of a model's config that are neither Keras' nor ours."""
     if isinstance(config, dict):
         module = config.get("module")
-        if "class_name" in config and module is not None and module.split(".")[0] not in ("keras", "lambda_keras"):
+        if "class_name" in config and module is not None and str(module).split(".")[0] not in ("keras", "lambda_keras"):
             raise WeightsError(
                 f"{source} uses {module}.{config['class_name']}, which is neither of Keras nor of lambda_keras: "
                 "loading the model would need its code. Replace it."

@@ -98,7 +98,8 @@ def test_int8_from_a_folder_of_images(digits_run, digits_folder, tmp_path, capfd
         (["--quantize", "int4"], "invalid choice: 'int4'"),
         (["--data-dir", "."], "--data-dir is for --calibration, which is missing"),
         (["--calibration-images", "200"], "--calibration-images is for --calibration, which is missing"),
-        (["--batch", "0"], "--batch must be at least 1, got 0"),
+        (["--batch", "0"], "--batch must be 1 to 65,536, got 0"),
+        (["--batch", "999999999"], "--batch must be 1 to 65,536, got 999999999"),
     ],
 )
 def test_options_that_do_not_fit_are_one_line(plain_run, data_file, options, words, tmp_path, capsys):

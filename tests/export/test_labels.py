@@ -8,9 +8,9 @@ from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.zoo.errors import UserError
 
 
-@pytest.mark.parametrize("name", ["a\n", "a\nb", "\n", "a\r", "a\u2028b"])
+@pytest.mark.parametrize("name", ["a\n", "a\nb", "\n", "a\r", "a\u2028b", "\x1b[31m"])
 def test_a_line_break_is_refused(name):
-    with pytest.raises(UserError, match=r"the name '.*' has a line break; rename it"):
+    with pytest.raises(UserError, match=r"the name '.*\\.*' has a line break or another control character; rename it"):
         check_labels(["b", name])
 
 

@@ -187,6 +187,11 @@ def test_other_hosts_are_reached_by_ssh(start, tmp_path):
         (["--hosts", "a", "--", "true"], "host:port, got 'a'"),
         (["--hosts", "a:1,b:70000", "--", "true"], "host:port, got 'b:70000'"),
         (["--hosts", "a:1,a:1", "--", "true"], "a host:port of its own"),
+        (["--hosts=-F:22", "--", "true"], "host:port, got '-F:22'"),
+        (["--hosts", f"a:{'9' * 5000}", "--", "true"], "host:port, got 'a:999"),
+        (["--hosts", "a:1", "--restarts", "-1", "--", "true"], "a whole number of at least 0, got '-1'"),
+        (["--hosts", "a:1", "--grace", "1e9", "--", "true"], "a whole number of at least 0, got '1e9'"),
+        (["--hosts", "a:1", "--pause", "nan", "--", "true"], "seconds, at least 0, such as 0.5, got 'nan'"),
     ],
 )
 def test_wrong_arguments(arguments, expected):

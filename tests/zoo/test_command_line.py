@@ -18,6 +18,8 @@ from lambda_keras.zoo.command_line import (
     print_table,
     progress_bar,
     run,
+    say,
+    say_json,
     set_verbosity,
 )
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
@@ -44,6 +46,64 @@ def test_what_is_not_a_bug_becomes_one_line_and_a_status(error, status, line, ca
 
     assert run("lambda-zoo", command) == status
     assert capsys.readouterr() == ("", line)
+
+
+def test_control_characters_of_others_do_not_reach_the_terminal(capsys):
+    def command():
+        print_table(("class",), [("\x1b[2J",)])
+        say("a\x9bb\nc")
+        say_json(["\x7f\x9b", "ü"])
+        raise UserError("no file \x1b]0;title\x07")
+
+    assert run("lambda-zoo", command) == 2
+    printed = capsys.readouterr()
+    assert printed.out == 'class\n-------\n\\x1b[2J\na\\x9bb\nc\n[\n  "\\u007f\\u009b",\n  "ü"\n]\n'
+    assert printed.err == "lambda-zoo: no file \\x1b]0;title\\x07\n"
+
+
+def test_what_the_operating_system_refuses_is_a_line(tmp_path, capsys):
+    assert run("lambda-zoo", lambda: (tmp_path / ("x" * 256)).is_file() and 0) == 2
+    assert capsys.readouterr().err == f"lambda-zoo: {tmp_path}/{'x' * 256}: File name too long\n"
+
+
+def test_a_backend_that_is_not_there_is_a_users_error(monkeypatch):
+    for backend, found in (("mxnet", True), ("jax", None)):
+        monkeypatch.setenv("KERAS_BACKEND", backend)
+        monkeypatch.setattr(command_line.importlib.util, "find_spec", lambda name, found=found: found)
+        with pytest.raises(UserError, match=f"KERAS_BACKEND={backend} is no backend of Keras, or it is not installed"):
+            set_verbosity(options_of())
+
+
+# Its name is that of the command, which imports no Keras.
+ROWS = """
+from lambda_keras.zoo.command_line import run
+def rows():
+    print("28×28 " * 9999)
+    assert open("new", "w").fileno() > 2
+exit(run("x", rows))
+"""
+
+
+@pytest.mark.process
+@pytest.mark.parametrize(
+    ("redirected", "status"),
+    [(">/dev/full", 2), (">&-", 0), ("2>&- >&-", 0), (">/dev/full 2>/dev/full", 2), ("2>/dev/full >/dev/null", 0)],
+)
+def test_streams_that_take_nothing(redirected, status, tmp_path):
+    (tmp_path / "lambda-zoo.py").write_text(ROWS, encoding="utf-8")
+    command = ["sh", "-c", f'"$1" lambda-zoo.py {redirected}', "sh", sys.executable]
+    process = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert process.returncode == status
+    expected = "x: reading or writing failed: No space left on device\n" if redirected == ">/dev/full" else ""
+    assert process.stderr == expected
+
+
+@pytest.mark.process
+def test_a_console_of_ascii(tmp_path):
+    (tmp_path / "lambda-zoo.py").write_text(ROWS, encoding="utf-8")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    printed = subprocess.check_output([sys.executable, "lambda-zoo.py"], cwd=tmp_path, env=environment)
+    assert printed.startswith(b"28\\xd728 ")
 
 
 def test_warnings_of_weights_are_their_text_each_time(capsys):

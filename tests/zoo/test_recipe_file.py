@@ -1,3 +1,5 @@
+import re
+
 import pytest
 
 from lambda_keras.zoo import recipe_file
@@ -107,7 +109,7 @@ def test_errors_say_where_and_what_is_allowed(write, old, new, expected):
         ("data.random_erasing", 1.5, "less than or equal to 1, got 1.5 (allowed: at least 0, at most 1)"),
         ("data.mixup", -1, "greater than or equal to 0, got -1 (allowed: at least 0, at most 10)"),
         ("data.cutmix", "much", "data.cutmix must be a valid number"),
-        ("data.evaluation_crop", 0, "greater than 0, got 0 (allowed: above 0, at most 1)"),
+        ("data.evaluation_crop", 0, "greater than or equal to 0.1, got 0 (allowed: at least 0.1, at most 1)"),
         ("data.interpolation", "nearest", "data.interpolation must be 'bilinear' or 'bicubic', got 'nearest'"),
         ("training.gradient_accumulation", 0, "got 0 (allowed: at least 1, at most 1024)"),
         ("training.momentum", 1, "training.momentum must be less than 1, got 1 (allowed: at least 0, below 1)"),
@@ -190,3 +192,50 @@ def test_an_unknown_name_names_the_nearest():
 )
 def test_wrong_overrides(override, expected):
     assert expected in error_of("digits", [override])
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("2024-13-45", "'2024-13-45' is not a YAML value"),
+        ("!!int abc", "'!!int abc' is not a YAML value"),
+        ("9" * 5000, "is not a YAML value"),
+        ("0x" + "f" * 5000, "got a number of too many digits"),
+        ("[" * 1200, "is not a YAML value"),
+        ("{[a]: 1}", "is not a YAML value"),
+        ("[a]", "valid integer, got ['a']"),
+    ],
+)
+def test_values_that_yaml_or_python_stumbles_over(value, expected, tmp_path):
+    with pytest.raises(UserError, match=re.escape(expected)) as refused:
+        recipe_file.load("digits", [f"training.epochs={value}"])
+    assert len(str(refused.value)) < 1000
+    (tmp_path / "a.yaml").write_text(f"training:\n  epochs: {value}\n")
+    with pytest.raises(UserError, match=r"a\.yaml"):
+        recipe_file.load(str(tmp_path / "a.yaml"))
+
+
+def test_a_value_within_a_value_that_is_wrong():
+    with pytest.raises(UserError, match=r"command line: data.mean.0 must be a valid number, .*got 'a'"):
+        recipe_file.load("digits", ["data.mean=[a]", "data.std=[1]"])
+
+
+def laughs():
+    """A few lines that stand for 10^20 values."""
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
+    return "\n".join(["a0: &a0 [ha]", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("text", [laughs(), "data: &itself [*itself]\n"])
+def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path, text):
+    (tmp_path / "laughs.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"laughs\.yaml: its aliases \(\*\) stand for more than 10,000 values"):
+        recipe_file.load(tmp_path / "laughs.yaml")
+
+
+def test_aliases_on_the_command_line_are_counted_too():
+    nested = "&a [1]"
+    for name in "bcdefgh":
+        nested = f"&{name} [{nested}{f', *{chr(ord(name) - 1)}' * 9}]"
+    with pytest.raises(UserError, match="override seed: its aliases"):
+        recipe_file.load("digits", [f"training.seed={nested}"])

@@ -1,8 +1,6 @@
 """`lambda-zoo predict`: a saved model and image files in, the most probable classes out."""
 
-import json
-
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, say_json
 from lambda_keras.zoo.commands.model_option import add_model
 
 
@@ -22,6 +20,6 @@ def _run(arguments):
 
     predictions = predict(arguments.model, arguments.images, arguments.top, arguments.weights)
     if arguments.json:
-        print(json.dumps(predictions, indent=2, ensure_ascii=False))
+        say_json(predictions)
     else:
         print_predictions(predictions)

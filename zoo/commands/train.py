@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from lambda_keras.zoo.command_line import add_common_options, is_quiet
+from lambda_keras.zoo.command_line import add_common_options, is_quiet, say
 
 
 def add_parser(commands):
@@ -30,7 +30,7 @@ def _run(arguments):
     if arguments.dry_run:
         from lambda_keras.zoo.training.dry_run import dry_run
 
-        print(dry_run(recipe, arguments.data_dir, arguments.replicas))
+        say(dry_run(recipe, arguments.data_dir, arguments.replicas))
         return
     # The strategy of several machines must be there before TensorFlow does anything else.
     from lambda_keras.zoo.training import strategy

@@ -5,11 +5,11 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.atomic import replacing
+from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.command_line import narrate, progress_bar
 from lambda_keras.zoo.data import catalog, preprocessing
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.errors import UserError, writing_to
-from lambda_keras.zoo.recipe import Data
 
 
 def write_images(name, out, data_dir=None):
@@ -27,7 +27,8 @@ def write_images(name, out, data_dir=None):
         >>> write_images("digits", "digits")  # doctest: +SKIP
         Wrote 1,797 images of 10 classes to digits
     """
-    dataset = catalog.load(Data(name=name, image_size=32), data_dir)
+    data = recipe_file.data_of_values({"name": name, "image_size": 32}, (), "--dataset")
+    dataset = catalog.load(data, data_dir)
     out = Path(out)
     # A slash in a name, as in Fashion-MNIST's T-shirt/top, would be a folder in a folder.
     folders = [out / class_name.replace("/", "-") for class_name in dataset.class_names]

@@ -4,6 +4,7 @@ Source: https://archive.ics.uci.edu/dataset/80 (the test part of that collection
 """
 
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
+from lambda_keras.zoo.errors import UserError
 
 TEST_FRACTION = 0.25
 # The splits are one fact for everybody: they do not follow a recipe's seed.
@@ -48,7 +49,10 @@ def load_arrays():
 def _split(images, labels, fraction):
     from sklearn.model_selection import train_test_split
 
-    kept, held_out, kept_labels, held_out_labels = train_test_split(
-        images, labels, test_size=fraction, stratify=labels, random_state=SPLIT_SEED
-    )
+    try:
+        kept, held_out, kept_labels, held_out_labels = train_test_split(
+            images, labels, test_size=fraction, stratify=labels, random_state=SPLIT_SEED
+        )
+    except ValueError as error:
+        raise UserError(f"data.validation_fraction {fraction} is too small a share of the digits: {error}") from error
     return (kept, kept_labels), (held_out, held_out_labels)

@@ -1,11 +1,15 @@
 """Images that a CSV file lists: columns `path`, `label` and `split`; paths count from the folder of the file."""
 
+import codecs
 import csv
 import io
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.atomic import replacing
+from lambda_keras.zoo import csv_cells
+from lambda_keras.zoo.data import class_names as names_of_classes
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError
@@ -67,7 +71,7 @@ def read(table):
     """Reads a table.
 
     Args:
-        table: The CSV file, UTF-8; the column `split` may be missing.
+        table: The CSV file, UTF-8, with commas between the fields; the column `split` may be missing.
 
     Returns:
         A list of `Row`, in the order of the file.
@@ -75,19 +79,16 @@ def read(table):
     Raises:
         UserError: There is no such file, a column is missing, or a row is not as described above.
     """
-    if table is None or not Path(table).is_file():
+    if table is None or not os.path.isfile(table):
         raise UserError(f"a table of images is a CSV file with the columns {', '.join(COLUMNS)}, got {table}")
+    reader = csv.DictReader(io.StringIO(_text(table), newline=""))
     try:
-        text = Path(table).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise UserError(f"cannot read {table}: {error}") from error
-    reader = csv.DictReader(io.StringIO(text, newline=""))
-    if missing := {"path", "label"} - set(reader.fieldnames or ()):
+        _check_columns(reader.fieldnames or (), table)
+        return [_row(values, Path(table), reader) for values in reader]
+    except csv.Error as error:
         raise UserError(
-            f"{table} has no column {min(missing)} (columns: {', '.join(reader.fieldnames or ()) or 'none'}); it needs "
-            "path and label, and may have split"
-        )
-    return [_row(values, Path(table), reader.line_num) for values in reader]
+            f"{table}, after line {reader.line_num}: no row of a CSV file ({error}); is a quotation mark left open?"
+        ) from error
 
 
 def write(rows, table):
@@ -100,13 +101,51 @@ def write(rows, table):
     with replacing(table) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows((row.path.absolute(), row.label, row.split) for row in rows)
+        writer.writerows(csv_cells.neutral((row.path.absolute(), row.label, row.split)) for row in rows)
 
 
-def _row(values, table, line):
+def _text(table):
+    try:
+        content = Path(table).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {table}: {error.strerror}") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) or b"\0" in content:
+        raise UserError(f"{table} is no text in UTF-8 (UTF-16 perhaps); save it as CSV in UTF-8")
+    try:
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise UserError(f"{table}, line {line}: not UTF-8 ({error.reason}); save it as CSV in UTF-8") from error
+
+
+def _check_columns(columns, table):
+    named = ", ".join(columns) or "none"
+    if missing := {"path", "label"} - set(columns):
+        raise UserError(
+            f"{table} has no column {min(missing)} (columns: {named}); it needs path and label, and may have split, "
+            "with commas between them"
+        )
+    if twice := [column for column in COLUMNS if columns.count(column) > 1]:
+        raise UserError(f"{table} has the column {twice[0]} twice (columns: {named}); leave one out")
+
+
+def _row(values, table, reader):
+    where = f"{table}, line {reader.line_num}"
+    if None in values:
+        count, columns = len(values) - 1 + len(values[None]), len(reader.fieldnames)
+        raise UserError(
+            f"{where}: {count} fields, but the header has {columns}; a field that holds a comma stands in quotation "
+            'marks, such as "apple, green"'
+        )
     path, label, split = (values.get(column) or None for column in COLUMNS)
     if path is None or label is None:
-        raise UserError(f"{table}, line {line}: path and label must not be empty")
+        raise UserError(f"{where}: path and label must not be empty")
+    label = csv_cells.original(label)
+    names_of_classes.check(label, where)
     if "split" in values and split not in PARTS:
-        raise UserError(f"{table}, line {line}: split must be one of {', '.join(PARTS)}, got {split}")
-    return Row(table.parent / path, label, split)
+        received = "nothing; or leave the column out, and fine-tune splits the images" if split is None else split
+        raise UserError(f"{where}: split must be one of {', '.join(PARTS)}, got {received}")
+    image = table.parent / path
+    if "\\" in path and not os.path.lexists(image):
+        raise UserError(f"{where}: there is no file {path}; folders are separated by / here, not by \\")
+    return Row(image, label, split)

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots
-from lambda_keras.zoo.command_line import narrate
-from lambda_keras.zoo.data import catalog, input_pipeline
+from lambda_keras.zoo.command_line import narrate, say
+from lambda_keras.zoo.data import catalog, class_names, input_pipeline
 from lambda_keras.zoo.errors import UserError, writing
 
 ROWS = 6
@@ -33,6 +33,8 @@ def inspect_data(recipe, out="data.png", data_dir=None):
     for part in ("train", "validation", "test"):
         print(f"{part}: {getattr(dataset, part).count:,} images")
     print(f"classes: {len(dataset.class_names):,}")
+    for remark in class_names.alike(dataset.class_names):
+        say(remark)
 
     batches = input_pipeline.training_batches(
         dataset.train, dataset, data, batch_size=ROWS * COLUMNS, seed=recipe.training.seed

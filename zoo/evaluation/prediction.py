@@ -7,7 +7,7 @@ import numpy as np
 
 from lambda_keras.applications import imagenet
 from lambda_keras.weights import WeightsError
-from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.command_line import print_table, say
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
@@ -78,7 +78,7 @@ def named_classes(class_names):
         words = dict(imagenet.class_names())
     except WeightsError as error:
         # A run on ImageNet has its ids without a download.
-        print(f"The classes have their ids alone: {error}", file=sys.stderr)
+        say(f"The classes have their ids alone: {error}", file=sys.stderr)
         words = {}
     return [{"class": name, "name": words[name]} if name in words else {"class": name} for name in class_names]
 

@@ -8,13 +8,14 @@ from pathlib import Path
 import numpy as np
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo import plots, run_folder
+from lambda_keras.zoo import csv_cells, plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
 from lambda_keras.zoo.data import catalog, reading
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.recipe import LARGEST_BATCH
 
 FIGURES = "evaluation.json"
 CLASSES = "per_class.csv"
@@ -60,8 +61,8 @@ def evaluate(
         UserError: The model, its record or the data are missing or do not fit each other, or the folder cannot be
             written.
     """
-    if batch_size < 1:
-        raise UserError(f"--batch-size must be at least 1, got {batch_size}")
+    if not 1 <= batch_size <= LARGEST_BATCH:
+        raise UserError(f"--batch-size must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
     classifier = Classifier(find(source, weights), image_size)
     record = classifier.record
     if (dataset or record.dataset) is None:
@@ -188,6 +189,6 @@ def _write(folder, figures, result, class_names):
             writer.writerow(("class", "images", "recall", "precision", "f1"))
             for row in result.classes:
                 shares = ("" if math.isnan(x) else x for x in (row.recall, row.precision, row.f1))
-                writer.writerow((row.name, row.images, *shares))
+                writer.writerow(csv_cells.neutral((row.name, row.images, *shares)))
         with replacing(folder / CONFUSION) as partial:
             plots.confusion_matrix(result.confusion, class_names, partial)

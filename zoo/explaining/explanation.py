@@ -8,7 +8,7 @@ import numpy as np
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.explain import InteractionMap, interaction_map, lambda_layers, map_size
-from lambda_keras.zoo.command_line import narrate
+from lambda_keras.zoo.command_line import narrate, say
 from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.evaluation.prediction import named_classes, title
 from lambda_keras.zoo.explaining import plots
@@ -110,7 +110,7 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
         rows += explain_image(classifier, image, layer, queries, class_name)
         if len(rows) > MOST_ROWS:
             raise UserError(f"a picture has room for {MOST_ROWS} queries; give fewer images, or one --query")
-        print(f"{path}: {rows[-1].predicted} {rows[-1].probability:.2%}, Grad-CAM of {rows[-1].explained}")
+        say(f"{path}: {rows[-1].predicted} {rows[-1].probability:.2%}, Grad-CAM of {rows[-1].explained}")
     size = rows[-1].interaction_map.content.shape[1:-1]
     with writing(out), replacing(out) as partial:
         plots.grid(rows).savefig(partial)

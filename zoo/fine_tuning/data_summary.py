@@ -4,7 +4,9 @@ import csv
 from collections import defaultdict
 
 from lambda_keras.atomic import replacing
+from lambda_keras.zoo import csv_cells
 from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.data import class_names
 from lambda_keras.zoo.data.image_folder import PARTS
 
 # A table that is longer is not read: of more classes only the smallest are printed.
@@ -53,6 +55,7 @@ def remarks(check):
     """
     images = sorted(check.images, key=lambda image: image.height * image.width)
     lines = [f"smallest image {_size(images[0])}, largest {_size(images[-1])}"]
+    lines += class_names.alike(sorted({image.row.label for image in images}))
     if huge := [image for image in images if image.height * image.width > HUGE_PIXELS]:
         lines.append(f"{_count(huge)} over {HUGE_PIXELS:,} pixels: slow to read in every epoch, better made smaller")
     if check.copies:
@@ -71,7 +74,7 @@ def write_left_out(check, path):
     with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("path", "reason"))
-        writer.writerows((_shown(left_out.path), left_out.reason) for left_out in check.left_out)
+        writer.writerows(csv_cells.neutral((_shown(left_out.path), left_out.reason)) for left_out in check.left_out)
 
 
 def _size(image):

@@ -4,7 +4,7 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_keras.zoo.data import image_table
+from lambda_keras.zoo.data import class_names, image_table
 from lambda_keras.zoo.data.image_folder import ENDINGS, parts_of
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
@@ -74,6 +74,7 @@ def _of_classes(folder, split):
             continue
         if not _is_utf8(path):
             raise UserError(f"the name of the class folder {os.fsencode(path)!r} is not UTF-8; rename it")
+        class_names.check(path.name, folder)
         images = []
         for file in _entries(path):
             reason = _reason(file)
@@ -92,12 +93,13 @@ def _reason(path):
     """Why a path is no image file, as far as its name shows; `None` if it may be one."""
     if not _is_utf8(path):
         return "a name that is not UTF-8"
-    if path.is_dir():
+    # Those of `os.path` also take names that are too long for a file.
+    if os.path.isdir(path):
         return "a folder inside a class"
     if path.suffix.lower() not in ENDINGS:
         return f"not an image: it ends in none of {', '.join(ENDINGS)}"
-    if not path.is_file():
-        return "a link to nothing" if path.is_symlink() else "not there, or not a file"
+    if not os.path.isfile(path):
+        return "a link to nothing" if os.path.islink(path) else "not there, or not a file"
     return None
 
 

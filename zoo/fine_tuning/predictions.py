@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lambda_keras.atomic import replacing
+from lambda_keras.zoo import csv_cells
 from lambda_keras.zoo.data import reading
 
 WORST = 24
@@ -96,4 +97,4 @@ def write(predictions, class_names, path):
         for name, label, shares in zip(predictions.names, predictions.labels, predictions.probabilities, strict=True):
             predicted = shares.argmax()
             figures = (f"{shares[predicted]:.6f}", f"{shares[label]:.6f}")
-            writer.writerow((name, class_names[label], class_names[predicted], *figures))
+            writer.writerow(csv_cells.neutral((name, class_names[label], class_names[predicted], *figures)))

@@ -8,6 +8,7 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.fine_tuning import explanations, predictions, report, schedule
 from lambda_keras.zoo.models.classifier import Classifier
@@ -69,7 +70,7 @@ def write(out, dataset, source, start, plan, classes, command, check):
     check()
     with replacing(out / REPORT) as partial:
         partial.write_text(report.render(content), encoding="utf-8")
-    print(f"Wrote {out / REPORT}", flush=True)
+    say(f"Wrote {out / REPORT}")
     return evaluation
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
+from lambda_keras.keras_internals import flat, has_graph, producer
 from lambda_keras.zoo.errors import UserError
 
 EXPECTED = "a model is a .keras file, written by model.save(...)"
@@ -33,9 +34,12 @@ def load_classifier(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is damaged: {str(error).splitlines()[0]}; save the model again") from error
-    # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file.
-    except (TypeError, ValueError, KeyError, AttributeError, IndexError) as error:
+        raise UserError(f"{path} is damaged: {_first_words(error)}; save the model again") from error
+    except MemoryError:
+        raise
+    # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file, is of a
+    # dozen types.
+    except Exception as error:
         raise UserError(f"{path} {_unknown_code(str(error)) or _unreadable(error)}") from error
     check_classifier(model, path)
     return model
@@ -55,8 +59,12 @@ def _check_file(path: Path) -> None:
         raise UserError(f"no such file: {path}; {EXPECTED}")
     if not (path.is_file() and path.suffix == ".keras" and zipfile.is_zipfile(path)):
         raise UserError(f"{path} is not a Keras model file; {EXPECTED}")
-    with zipfile.ZipFile(path) as archive:
-        missing = {"config.json", "model.weights.h5"}.difference(archive.namelist())
+    try:
+        with zipfile.ZipFile(path) as archive:
+            missing = {"config.json", "model.weights.h5"}.difference(archive.namelist())
+    # Of a damaged directory, zipfile raises what it happens to stumble over.
+    except Exception as error:
+        raise UserError(f"{path} is damaged: {_first_words(error)}; save the model again") from error
     if missing:
         raise UserError(f"{path} is not a Keras model file, it lacks {', '.join(sorted(missing))}; {EXPECTED}")
 
@@ -73,8 +81,11 @@ def _unknown_code(message: str) -> str | None:
 
 def _unreadable(error: Exception) -> str:
     """Says what Keras stumbled over, in its own first words."""
-    first_line = (str(error).strip().splitlines() or ["no message"])[0]
-    return f"cannot be loaded ({type(error).__name__}: {first_line[:LONGEST_REASON]}); {EXPECTED}, save the model again"
+    return f"cannot be loaded ({type(error).__name__}: {_first_words(error)}); {EXPECTED}, save the model again"
+
+
+def _first_words(error: Exception) -> str:
+    return (str(error).strip().splitlines() or ["no message"])[0][:LONGEST_REASON]
 
 
 def check_classifier(model: keras.Model, name: Path | str) -> None:
@@ -87,14 +98,16 @@ def check_classifier(model: keras.Model, name: Path | str) -> None:
     Raises:
         UserError: It does not take one image tensor, or does not return probabilities.
     """
-    inputs = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
-    outputs = [tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or []]
+    inputs, outputs = [], []
+    if has_graph(model):
+        inputs, outputs = ([tuple(tensor.shape) for tensor in tensors] for tensors in (model.inputs, model.outputs))
     if [len(shape) for shape in inputs] != [4] or [len(shape) for shape in outputs] != [2]:
         raise UserError(
             f"{name} is not an image classifier: expected one input [batch, height, width, channels] and "
             f"one output [batch, classes], received inputs {inputs} and outputs {outputs}"
         )
-    top = model.layers[-1]
+    # The last operation, also where it is inside a model that is the last layer.
+    top = producer(flat(model).outputs[0])
     activation = getattr(top, "activation", None)
     if activation is not keras.activations.softmax and not isinstance(top, keras.layers.Softmax):
         raise UserError(

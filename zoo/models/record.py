@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 from lambda_keras.atomic import replacing
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import catalog
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, shown
 from lambda_keras.zoo.recipe import Data
 
 
@@ -254,4 +254,4 @@ def _explain_problem(problem):
         return f"{name} is missing"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")
     # What is wrong with the whole has no name and needs no second print of the whole.
-    return f"{name} {message}, got {problem['input']!r}" if name else message
+    return f"{name} {message}, got {shown(problem['input'])}" if name else message

@@ -8,6 +8,7 @@ import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.loading import check_backend
 from lambda_keras.zoo.training import assemble, averages, memory
 from lambda_keras.zoo.training.trainer import images_per_pass
 
@@ -40,6 +41,7 @@ def dry_run(recipe, data_dir=None, replicas=1):
     Example:
         >>> print(dry_run(recipe_file.load("digits")))  # doctest: +SKIP
     """
+    check_backend()
     if replicas < 1:
         raise UserError(f"--replicas must be at least 1, got {replicas}")
     training = recipe.training

@@ -4,6 +4,7 @@ import csv
 from pathlib import Path
 
 from lambda_keras.atomic import replacing
+from lambda_keras.zoo.errors import UserError
 
 COLUMNS = (
     "epoch",
@@ -67,6 +68,19 @@ class MetricsLog:
 
 
 def _read(path):
-    with open(path, newline="", encoding="utf-8") as file:
-        rows = [{name: float(value) if value else None for name, value in row.items()} for row in csv.DictReader(file)]
-    return [{**row, "epoch": int(row["epoch"])} for row in rows]
+    try:
+        with open(path, newline="", encoding="utf-8") as file:
+            rows = [_numbers(row) for row in csv.DictReader(file)]
+    except (ValueError, TypeError, OverflowError, csv.Error) as error:
+        raise UserError(
+            f"{path} is damaged: a row has a number for each of {', '.join(COLUMNS)}, but {error}; mend or remove the "
+            "row, or start anew with --overwrite"
+        ) from error
+    return rows
+
+
+def _numbers(row):
+    if set(row) != set(COLUMNS) or None in row.values():
+        raise ValueError(f"got {list(row.values())}")
+    numbers = {name: float(value) if value else None for name, value in row.items()}
+    return {**numbers, "epoch": int(numbers["epoch"])}

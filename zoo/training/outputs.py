@@ -10,7 +10,8 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
-from lambda_keras.zoo.data import reading
+from lambda_keras.zoo.command_line import say
+from lambda_keras.zoo.data import class_names, reading
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.recipe import Recipe
@@ -32,7 +33,9 @@ def introduce(trainer: Trainer, step: int) -> None:
     device = next(kind for kind in ("TPU", "GPU", "CPU") if kind in devices)
     replicas = trainer.strategy.num_replicas_in_sync
     counts = (f"{getattr(dataset, name).count} {name}" for name in ("train", "validation", "test"))
-    print(f"{dataset.name}: {', '.join(counts)} images")
+    say(f"{dataset.name}: {', '.join(counts)} images")
+    for remark in class_names.alike(dataset.class_names):
+        say(remark)
     print(f"{trainer.model.name}: {trainer.model.count_params():,} parameters, on {replicas} {device}", flush=True)
     if step:
         epoch = step * training.batch_size / dataset.train.count
@@ -48,7 +51,7 @@ def report(accuracy: float, images: float, folder: str | Path) -> None:
         folder: The run folder.
     """
     print(f"Test accuracy {accuracy:.2%}: {accuracy * images:.0f} of {images:.0f} images that training never saw")
-    print(f"Wrote {folder}", flush=True)
+    say(f"Wrote {folder}")
 
 
 def write_model(model: keras.Model, dataset: Dataset, recipe: Recipe, folder: Path) -> None:

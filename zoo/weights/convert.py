@@ -9,8 +9,13 @@ from lambda_keras.keras_internals import weights_h5
 from lambda_keras.weights import loader, reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError, errors_of_weights, reason
 from lambda_keras.zoo.models import source as model_source
+
+# More than any weights have: a model of a number with more digits does not fit into memory.
+MOST_CLASSES = 1_000_000
+MOST_CHANNELS = 1024
 
 EXPECTED = "OUT must end in .safetensors, .weights.h5 or .keras, or be a folder, whose name has no ending"
 
@@ -39,6 +44,9 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         raise UserError(f"--to timm writes a .safetensors file, got {out}")
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists; --overwrite replaces it")
+    for option, value, most in (("classes", classes, MOST_CLASSES), ("channels", channels, MOST_CHANNELS)):
+        if value is not None and not 1 <= value <= most:
+            raise UserError(f"--{option} must be 1 to {most:,}, got {value}")
     if out.is_dir() and any(out.iterdir()) and not reference.Folder(out).is_shared:
         raise UserError(f"{out} is no folder of save_pretrained, so --overwrite does not replace it; give another name")
     try:
@@ -54,7 +62,7 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
             write(network, out)
     except OSError as error:
         raise UserError(f"cannot write {out}: {reason(error)}") from error
-    print(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
+    say(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
 
 
 def _writer(out, found):

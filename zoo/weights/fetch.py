@@ -3,6 +3,7 @@
 from lambda_keras.weights import fetch as downloads
 from lambda_keras.weights import pretrained, reference
 from lambda_keras.weights.reference import Hub, Tag
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.weights import rows
 
@@ -28,7 +29,7 @@ def fetch(name):
                 checked = f"the repository's {pretrained.CONFIG}, and that against the Hub's own hash"
             case _:
                 raise UserError(f"{name!r} {rows.no_name()}")
-    print(f"path     {path}")
+    say(f"path     {path}")
     print(f"bytes    {path.stat().st_size:,}")
     print(f"sha256   {downloads.sha256_of(path)}")
     print(f"checked  against {checked}")

@@ -6,6 +6,9 @@ from lambda_keras.weights.reference import Tag
 from lambda_keras.weights.row import WeightsRecord
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 
+# A command that reads weights downloads none.
+NOT_HERE = "{source} is on the Hub; `lambda-zoo weights fetch` downloads it, then give the folder or file it names"
+
 
 def find(name: Tag) -> WeightsRecord:
     """Finds a row of the catalog.

@@ -3,9 +3,9 @@
 import dataclasses
 
 from lambda_keras.weights import pretrained
-from lambda_keras.weights.reference import Folder, Tag
-from lambda_keras.zoo.command_line import print_table
-from lambda_keras.zoo.errors import errors_of_weights
+from lambda_keras.weights.reference import Folder, Hub, Tag
+from lambda_keras.zoo.command_line import print_table, say
+from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models import source as model_source
 from lambda_keras.zoo.weights import contents, rows
 
@@ -28,6 +28,8 @@ def show(source):
                 weights = pretrained.weights_file(folder)
             _print_facts(dataclasses.asdict(preprocessor) | {"classes": ", ".join(class_names or ("no names",))})
             _show_file(weights)
+        case Hub():
+            raise UserError(rows.NOT_HERE.format(source=source))
         case file:
             _show_file(file.path)
 
@@ -76,4 +78,4 @@ def _show_file(path):
 def _print_facts(facts):
     width = max(map(len, facts))
     for name, fact in facts.items():
-        print(f"{name:<{width}}  {fact}")
+        say(f"{name:<{width}}  {fact}")

@@ -4,7 +4,8 @@ import hashlib
 
 from lambda_keras.weights import WeightsError, catalog, pretrained
 from lambda_keras.weights import fetch as downloads
-from lambda_keras.weights.reference import Checkpoint, Folder, Tag
+from lambda_keras.weights.reference import Checkpoint, Folder, Hub, Tag
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models import source as model_source
 from lambda_keras.zoo.weights import contents, rows
@@ -29,9 +30,9 @@ def verify(sources):
     status = 0
     for source in sources:
         try:
-            print(f"{source}: good: {_check(source)}")
+            say(f"{source}: good: {_check(source)}")
         except (WeightsError, contents.DamagedError) as error:
-            print(f"{source}: BAD: {' '.join(str(error).split())}")
+            say(f"{source}: BAD: {' '.join(str(error).split())}")
             status = 1
     return status
 
@@ -60,6 +61,8 @@ def _check(source):
         case Checkpoint(prefix):
             _check_finite(prefix)
             return "a checkpoint of several files, all values are finite"
+        case Hub():
+            raise UserError(rows.NOT_HERE.format(source=source))
         case lone:
             path = lone.path
     _check_finite(path)

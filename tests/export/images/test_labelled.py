@@ -1,5 +1,8 @@
+import contextlib
 import dataclasses
+import io
 import resource
+import zipfile
 from pathlib import Path
 
 import keras
@@ -141,3 +144,27 @@ def test_another_normalisation_than_the_records_is_refused(model, record, data_f
     ):
         load_test_images(data_file, model, other)
     load_test_images(data_file, model, None)
+
+
+def test_a_damaged_file_is_a_line(model, data_file, tmp_path):
+    """Bytes changed by chance, most of them in the header and the directory, and files that end too soon."""
+    content = data_file.read_bytes()
+    random = np.random.default_rng(0)
+    for number in range(150):
+        damaged = bytearray(content[: len(content) if number % 2 else random.integers(len(content))])
+        for place in random.integers(1, min(600, len(damaged)) or 1, 8):
+            damaged[-place if number % 3 else place - 1] = random.integers(256)
+        (tmp_path / "damaged.npz").write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            load_labelled_images(tmp_path / "damaged.npz", model)
+
+
+def test_an_array_that_claims_more_than_any_memory(model, arrays, tmp_path):
+    np.savez(tmp_path / "x.npz", **arrays)
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "|u1", "fortran_order": False, "shape": (10**12,)})
+    with zipfile.ZipFile(tmp_path / "x.npz") as whole, zipfile.ZipFile(tmp_path / "test.npz", "w") as claiming:
+        for name in whole.namelist():
+            claiming.writestr(name, header.getvalue() if name == "images.npy" else whole.read(name))
+    with pytest.raises(UserError, match=r"test\.npz cannot be read: .*; labelled images are the test\.npz"):
+        load_labelled_images(tmp_path / "test.npz", model)

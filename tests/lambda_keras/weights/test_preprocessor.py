@@ -37,7 +37,12 @@ def test_refuses_what_no_image_can_be_prepared_with(wrong):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "3", "null", '{"image_size": 8, "size": 8}', '{"mean": 3, "image_size": 8}']
+    "text",
+    [
+        *("", "[]", "3", "null", '{"image_size": 8, "size": 8}', '{"mean": 3, "image_size": 8}', "[" * 100_000),
+        *(f'{{"image_size": 8, "mean": [1{"0" * zeros}], "std": [1]}}' for zeros in (400, 5000)),
+    ],
+    ids=lambda text: text[:30],
 )
 def test_a_damaged_file_is_an_error(text):
     with pytest.raises(WeightsError, match=r"share/preprocessor\.json is damaged"):

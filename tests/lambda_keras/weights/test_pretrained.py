@@ -147,6 +147,33 @@ def test_a_damaged_config_is_refused(folder, text):
         lk.from_pretrained(folder)
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        *({"class_names": names} for names in (3, "0123456789", [1, 2], {"a": 1})),
+        *({"files": files} for files in (None, [], "x")),
+        *(
+            {"model": model}
+            for model in (None, [], "x", {"class_name": "A", "module": 3}, {"class_name": [], "module": {}})
+        ),
+        {"library": []},
+        {"format": {}},
+    ],
+    ids=str,
+)
+def test_values_of_other_types_in_the_config(folder, changes):
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, **changes}))
+    with pytest.raises(WeightsError, match=r"config\.json|class_name|neither of Keras"):
+        lk.from_pretrained(folder)
+
+
+def test_a_config_that_is_nested_too_deep(folder):
+    (folder / "config.json").write_text('{"model": ' + "[" * 100_000)
+    with pytest.raises(WeightsError, match=r"config\.json that `save_pretrained` did not write, or that is damaged"):
+        lk.from_pretrained(folder)
+
+
 def test_missing_files(folder, tmp_path):
     with pytest.raises(FileNotFoundError, match="save_pretrained"):
         lk.from_pretrained(tmp_path / "nowhere")
@@ -169,8 +196,32 @@ def test_what_cannot_be_shared_is_refused(author, tmp_path):
         lk.save_pretrained(keras.Model(x, TheirLayer()(x)), tmp_path / "theirs")
     with pytest.raises(WeightsError, match="a name for each of the 10 outputs"):
         lk.save_pretrained(author, tmp_path / "x", class_names=["one"])
+    with pytest.raises(WeightsError, match=r"without control characters.* Received: '\\x1b\[31m'"):
+        lk.save_pretrained(author, tmp_path / "x", class_names=["\x1b[31m", *"123456789"])
     with pytest.raises(WeightsError, match="each of the 3 channels"):
         lk.save_pretrained(author, tmp_path / "x", Preprocessor(32, mean=(0,), std=(1,)))
     with pytest.raises(WeightsError, match="takes every size"):
         lk.save_pretrained(lk.create_model(TINY, input_shape=(None, None, 3)), tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_finite_is_not_shared(tmp_path):
+    broken = lk.create_model(TINY)
+    broken.get_layer("stem_bn").beta.assign([np.nan] * 16)
+    with pytest.raises(WeightsError, match="has values in stem_bn/beta that are infinite or not a number"):
+        lk.save_pretrained(broken, tmp_path / "broken")
+    assert not (tmp_path / "broken").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Layer \\w+ does not have a `quantize`")
+def test_a_quantised_model_comes_back(tmp_path):
+    model = lk.create_model(TINY, squeeze_excitation_stages=("c2",))
+    model.quantize("int8")
+    expected = model(IMAGES)
+    lk.save_pretrained(model, tmp_path / "shared")
+    np.testing.assert_array_equal(lk.from_pretrained(tmp_path / "shared")(IMAGES), expected)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(IMAGES), expected)
+    np.testing.assert_allclose(lk.fuse(model)(IMAGES), expected, atol=1e-5)
+    with pytest.raises(WeightsError, match="of a quantised model"):
+        lk.load_weights(lk.create_model(TINY, squeeze_excitation_stages=("c2",)), tmp_path / "model.keras")

@@ -182,7 +182,7 @@ def test_a_folder_that_cannot_be_written(saved_run, tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        ({"batch_size": 0}, "--batch-size must be at least 1, got 0"),
+        ({"batch_size": 0}, "--batch-size must be 1 to 65,536, got 0"),
         ({"evaluation_crop": 2.0}, "evaluation_crop must be less than or equal to 1, got 2.0"),
         ({"image_size": 0}, "image_size must be greater than or equal to 8, got 0"),
         ({"dataset": "no_such_set"}, "no_such_set"),

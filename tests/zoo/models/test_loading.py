@@ -1,3 +1,4 @@
+import contextlib
 import zipfile
 
 import keras
@@ -5,6 +6,7 @@ import numpy as np
 import pytest
 
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models import loading
 from lambda_keras.zoo.models.loading import load_classifier
 
 
@@ -149,3 +151,28 @@ def test_logits_are_not_taken_for_probabilities(inputs, tmp_path):
 def test_softmax_may_be_a_layer_of_its_own(inputs, tmp_path, top):
     keras.Model(inputs, top()(dense(inputs, activation=None))).save(tmp_path / "softmax.keras")
     load_classifier(tmp_path / "softmax.keras")
+
+
+def test_a_damaged_directory_of_the_archive_is_a_line(inputs, tmp_path):
+    keras.Model(inputs, dense(inputs)).save(tmp_path / "whole.keras")
+    content = (tmp_path / "whole.keras").read_bytes()
+    random = np.random.default_rng(0)
+    start = content.rindex(b"PK\x01\x02") - 60
+    for _ in range(200):
+        damaged = bytearray(content)
+        for place in random.integers(start, len(content), 2):
+            damaged[place] = random.integers(256)
+        (tmp_path / "damaged.keras").write_bytes(damaged)
+        with contextlib.suppress(UserError):
+            loading._check_file(tmp_path / "damaged.keras")
+
+
+def test_softmax_may_be_inside_a_model_that_is_the_last_layer(inputs, tmp_path):
+    inner = keras.Model(inputs, dense(inputs))
+    logits = keras.Model(inputs, dense(inputs, activation=None), name="inner")
+    rescaled = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Rescaling(1 / 255), inner])
+    rescaled.save(tmp_path / "nested.keras")
+    load_classifier(tmp_path / "nested.keras")
+    keras.Sequential([keras.Input((4, 4, 3)), logits]).save(tmp_path / "logits.keras")
+    with pytest.raises(UserError, match=r"does not end in softmax, its last layer 'dense\w*' has activation linear"):
+        load_classifier(tmp_path / "logits.keras")

@@ -119,7 +119,7 @@ def test_data_with_changes(record):
 def test_a_change_out_of_bounds_is_refused(record):
     with pytest.raises(UserError, match="image_size must be greater than or equal to 8, got 4"):
         record.with_preprocessing(image_size=4)
-    with pytest.raises(UserError, match="evaluation_crop must be greater than 0, got 0"):
+    with pytest.raises(UserError, match=r"evaluation_crop must be greater than or equal to 0\.1, got 0"):
         record.with_preprocessing(evaluation_crop=0)
 
 

@@ -2,6 +2,7 @@ import csv
 
 import pytest
 
+from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training.metrics_log import COLUMNS, MetricsLog
 
 
@@ -65,3 +66,12 @@ def test_the_best_epoch_is_the_first_of_the_highest(path, accuracies, best_epoch
     add(log, *accuracies)
     assert log.best_epoch() == best_epoch
     assert log.epochs_without_progress() == without_progress
+
+
+@pytest.mark.parametrize(
+    "row", ["garbage", "nan,1,1,1,1,1,1,1,1", "1,x,1,1,1,1,1,1,1", "1,1,1", "1" + ",1" * 9, "1e999" + ",1" * 8]
+)
+def test_garbage_is_a_line(tmp_path, row):
+    (tmp_path / "metrics.csv").write_text(f"{','.join(COLUMNS)}\n{row}\n")
+    with pytest.raises(UserError, match=r"metrics\.csv is damaged: .*; mend or remove the row"):
+        MetricsLog(tmp_path / "metrics.csv", epochs=None)

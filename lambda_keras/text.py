@@ -1,0 +1,42 @@
+"""Text that others wrote: whether it is one plain line, and what to show of it where it is not."""
+
+import unicodedata
+
+# Control characters, the separators of lines and paragraphs, and halves of a character, which no file in UTF-8 holds.
+UNPRINTABLE = ("Cc", "Zl", "Zp", "Cs")
+
+
+def is_line(text: str) -> bool:
+    r"""Whether a text is one line that a terminal shows as it is.
+
+    Args:
+        text: The text.
+
+    Example:
+        >>> is_line("T-shirt/top"), is_line("two\nlines")
+        (True, False)
+    """
+    return not any(map(_is_unprintable, text))
+
+
+def escaped(text: str, keep: str = "", form: str | None = None) -> str:
+    r"""Shows control characters as Python writes them in a string, so that a terminal does not act on them.
+
+    Args:
+        text: The text.
+        keep: Control characters that are meant, such as the line breaks of a text of several lines.
+        form: How to write the number of a character, such as JSON's `"\\u{:04x}"`; by default as Python does.
+
+    Example:
+        >>> print(escaped("red \x1b[31m, bell \a"))
+        red \x1b[31m, bell \x07
+    """
+
+    def escape(char):
+        return form.format(ord(char)) if form else char.encode("unicode_escape").decode()
+
+    return "".join(escape(char) if _is_unprintable(char) and char not in keep else char for char in text)
+
+
+def _is_unprintable(char):
+    return unicodedata.category(char) in UNPRINTABLE
