@@ -16,10 +16,10 @@ from lambda_keras.zoo.recipe import Data, Recipe
 _FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
 # model, overrides and one key below them: deeper values are plain data and need no line number.
 _DEEPEST_SECTION = 2
-# Values in a recipe, those that aliases repeat counted each time: a few lines of anchors can stand for billions.
-_MOST_VALUES = 10_000
 # What YAML's own types raise for a date that no calendar has, a number of 5,000 digits, a list as a key and the like.
 _NOT_A_VALUE = (ValueError, TypeError, OverflowError)
+# Values in a recipe, those that aliases repeat counted each time: a few lines of anchors can stand for billions.
+_MOST_VALUES = 10_000
 
 
 def packaged():
@@ -244,7 +244,7 @@ def _override(values, override):
         node = loader.get_single_node()
         _check_count(node, f"override {key}")
         values[key] = None if node is None else loader.construct_document(node)
-    except UserError:
+    except UserError:  # which is a ValueError too
         raise
     except (yaml.YAMLError, RecursionError, *_NOT_A_VALUE) as error:
         raise UserError(f"override {shown(override)}: {shown(value)} is not a YAML value") from error

@@ -31,26 +31,6 @@ def test_the_private_attributes_of_keras_are_there():
     assert keras_internals.padding_mask(np.zeros(3)) is None
 
 
-def test_a_flat_model_has_the_layers_of_the_models_inside_it():
-    x = keras.Input((4,))
-    dense = keras.layers.Dense(3, name="dense")
-    maps = keras.Model(x, {"b": dense(x), "a": x + 1}, name="maps")
-    twice = keras.Sequential([keras.Input((3,)), keras.layers.Rescaling(2.0, name="double")])
-    trained = keras.Sequential([keras.Input((3,)), keras.layers.Rescaling(1.0)], name="trained")
-    found = maps(x, training=False)
-    model = keras.Model([x], [twice(twice(found["b"])), trained(found["b"], training=True), found["a"]])
-    flat = keras_internals.flat(model)
-    names = [node.operation.name for node in keras_internals.nodes(flat)]
-    assert (names.count("dense"), names.count("double"), names.count("trained")) == (1, 2, 1)
-    assert keras_internals.flat(flat).operations == flat.operations
-    batch = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
-    for output, expected in zip(flat([batch]), model([batch]), strict=True):
-        np.testing.assert_array_equal(output, expected)
-    # The model itself is as it was.
-    restored = keras.Model.from_config(model.get_config())
-    assert [layer.name for layer in restored.layers] == [layer.name for layer in model.layers]
-
-
 def test_the_weights_in_memory_are_those_of_save_weights(tmp_path):
     model, other = (
         keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(2)]) for _ in range(2)
@@ -77,3 +57,23 @@ def test_the_moving_averages_of_an_optimizer_are_those_of_its_variables():
     assert average.shape == weight.shape
     optimizer.finalize_variable_values([weight])
     np.testing.assert_array_equal(weight, average)
+
+
+def test_a_flat_model_has_the_layers_of_the_models_inside_it():
+    x = keras.Input((4,))
+    dense = keras.layers.Dense(3, name="dense")
+    maps = keras.Model(x, {"b": dense(x), "a": x + 1}, name="maps")
+    twice = keras.Sequential([keras.Input((3,)), keras.layers.Rescaling(2.0, name="double")])
+    trained = keras.Sequential([keras.Input((3,)), keras.layers.Rescaling(1.0)], name="trained")
+    found = maps(x, training=False)
+    model = keras.Model([x], [twice(twice(found["b"])), trained(found["b"], training=True), found["a"]])
+    flat = keras_internals.flat(model)
+    names = [node.operation.name for node in keras_internals.nodes(flat)]
+    assert (names.count("dense"), names.count("double"), names.count("trained")) == (1, 2, 1)
+    assert keras_internals.flat(flat).operations == flat.operations
+    batch = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
+    for output, expected in zip(flat([batch]), model([batch]), strict=True):
+        np.testing.assert_array_equal(output, expected)
+    # The model itself is as it was.
+    restored = keras.Model.from_config(model.get_config())
+    assert [layer.name for layer in restored.layers] == [layer.name for layer in model.layers]
