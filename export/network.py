@@ -6,8 +6,9 @@ from collections.abc import Callable
 import keras
 import tensorflow as tf
 
+from lambda_keras.keras_internals import flat, nodes
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models.logits import logits_layer, with_logits
+from lambda_keras.zoo.models.logits import logits_node, with_logits
 
 EMBEDDING = "embedding"
 
@@ -33,6 +34,7 @@ def network(model: keras.Model, features: bool = False) -> Callable:
         >>> sorted(network(model, features=True)(np.zeros((1, 32, 32, 3), "float32")))
         ['c2', 'c3', 'c4', 'c5', 'embedding', 'logits']
     """
+    model = flat(model)
     body = with_logits(model, _features(model) if features else {})
 
     def run(images):
@@ -43,17 +45,17 @@ def network(model: keras.Model, features: bool = False) -> Callable:
 
 def _features(model):
     """The tensors of the embedding, which is what the layer of the logits takes, and of the stages."""
-    classifier = logits_layer(model)
-    embedding = classifier.input
+    classifier = logits_node(model)
+    embedding = classifier.input_tensors[0]
     if len(embedding.shape) != 2:
         raise UserError(
-            f"--features: the layer {classifier.name!r} that makes the logits takes {tuple(embedding.shape)}, expected "
-            "a pooled embedding [batch, channels]; leave out --features"
+            f"--features: the layer {classifier.operation.name!r} that makes the logits takes "
+            f"{tuple(embedding.shape)}, expected a pooled embedding [batch, channels]; leave out --features"
         )
     features = {EMBEDDING: embedding}
-    for layer in model.layers:
-        # Layers are in the order of the graph: of a stage, the last one stays.
-        stage = re.match(r"(c[2-5])_block\d+_", layer.name)
+    # From the input to the output: of a stage, the last one stays.
+    for node in reversed(list(nodes(model))):
+        stage = re.match(r"(c[2-5])_block\d+_", node.operation.name)
         if stage:
-            features[stage[1]] = layer.output
+            features[stage[1]] = node.output_tensors[0]
     return features

@@ -66,7 +66,7 @@ class InteractionMap:
 
 
 def lambda_layers(model: keras.Model) -> list[LambdaLayer]:
-    """The lambda layers of a model, from its input to its output. Those of a model inside it are not among them.
+    """The lambda layers of a model, from its input to its output; those of models inside it are among them.
 
     Args:
         model: A `keras.Model`.
@@ -78,7 +78,14 @@ def lambda_layers(model: keras.Model) -> list[LambdaLayer]:
         >>> [layer.name for layer in lk.explain.lambda_layers(lk.create_model("lambda_resnet_tiny"))]
         ['c4_block2_lambda', 'c5_block1_lambda']
     """
-    return [layer for layer in model.layers if isinstance(layer, LambdaLayer)]
+    found: list[LambdaLayer] = []
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            found += lambda_layers(layer)
+        elif isinstance(layer, LambdaLayer):
+            found.append(layer)
+    # A model may be inside twice.
+    return list(dict.fromkeys(found))
 
 
 def map_size(model: keras.Model, image: typing.Any, layer: str | LambdaLayer) -> tuple[int, ...]:
@@ -95,8 +102,8 @@ def map_size(model: keras.Model, image: typing.Any, layer: str | LambdaLayer) ->
     Raises:
         ValueError: The model or the layer does not fit.
     """
-    _, call = _find_call(model, layer)
-    inputs = keras.Model(model.inputs, call.input_tensors[0])
+    graph, call = _find_call(model, layer)
+    inputs = keras.Model(graph.inputs, call.input_tensors[0])
     return tuple(inputs.compute_output_shape((1, *np.shape(image)))[1:-1])
 
 
@@ -133,10 +140,9 @@ def interaction_map(
     """Computes the weights of one query over its context in inference: exact, content and position apart.
 
     Args:
-        model: A functional or a built `Sequential` model with one input. Of a model inside another one, give the
-            inner one.
+        model: A functional or a built `Sequential` model with one input.
         image: One image as the model wants it, preprocessed, `[height, width, channels]`.
-        layer: A lambda layer of the model, or its name.
+        layer: A lambda layer of the model or of a model inside it, or its name.
         query: `(y, x)`, a position of the layer's map. `query_at_pixel` finds that of a pixel.
 
     Returns:
@@ -151,13 +157,14 @@ def interaction_map(
         >>> lk.explain.interaction_map(model, image, "c5_block1_lambda", query=(4, 4)).content.shape
         (4, 8, 8, 1)
     """
-    found, call = _find_call(model, layer)
+    graph, call = _find_call(model, layer)
+    found = call.operation
     if isinstance(found, FusedLambdaLayer) and found.embeddings_plan is not None:
         raise ValueError(
             f"{found.name} holds its embeddings in the order of its fused product. Explain the model before `fuse`: it "
             "returns the same numbers."
         )
-    arguments = _arguments(model, call, found, image)
+    arguments = _arguments(graph, call, image)
     inputs, mask = arguments["inputs"], arguments["mask"]
     context = inputs if arguments["context"] is None else arguments["context"]
     grids = Grids.of_shapes(inputs.shape, context.shape)
@@ -191,33 +198,43 @@ def interaction_map(
 
 
 def _find_call(model, layer):
-    """A lambda layer, and the node of the model's graph that calls it."""
+    """The graph of a model, models inside it taken apart, and its node that calls a lambda layer."""
     layers = lambda_layers(model)
     names = [each.name for each in layers]
-    if layer not in names and not any(layer is each for each in layers):
+    found = [each for each in layers if each is layer or each.name == layer]
+    if not found:
         raise ValueError(
             f"`layer` must be a lambda layer of {model.name} or its name, one of {names}. Received: layer={layer!r}"
         )
-    layer = model.get_layer(layer) if isinstance(layer, str) else layer
-    if len(getattr(model, "inputs", None) or ()) != 1:
-        raise ValueError(f"Explaining takes a functional or built Sequential model with one input. Received: {model!r}")
-    graph = keras.Model(model.inputs, model.outputs)
-    calls = [node for node in keras_internals.nodes(graph) if node.operation is layer]
-    if len(calls) != 1:
+    if len(found) > 1:
         raise ValueError(
-            f"{layer.name} is called {len(calls)} times in {model.name}; a layer called once is explained."
+            f"{model.name} has {len(found)} lambda layers named {layer}: give the layer itself, one of "
+            f"`lambda_layers(model)`. Received: layer={layer!r}"
         )
-    return layer, calls[0]
+    if not keras_internals.has_graph(model) or len(model.inputs) != 1:
+        raise ValueError(f"Explaining takes a functional or built Sequential model with one input. Received: {model!r}")
+    graph = keras_internals.flat(model)
+    calls = [node for node in keras_internals.nodes(graph) if node.operation is found[0]]
+    if not calls:
+        raise ValueError(
+            f"{found[0].name} is inside a model of {model.name} that is called in training, or shares names of layers "
+            "with others, so that it is not looked into: explain that model itself."
+        )
+    if len(calls) > 1:
+        raise ValueError(
+            f"{found[0].name} is called {len(calls)} times in {model.name}; a layer called once is explained."
+        )
+    return graph, calls[0]
 
 
-def _arguments(model, call, layer, image):
+def _arguments(graph, call, image):
     """The arguments of a layer's call in a model, by their names, for one image."""
-    before = keras.Model(model.inputs, call.input_tensors)
+    before = keras.Model(graph.inputs, call.input_tensors)
     # Keras returns one tensor without a list.
     tensors = keras.tree.flatten(before(ops.convert_to_tensor(image)[None], training=False))
     replaced = dict(zip(map(id, call.input_tensors), tensors, strict=True))
     positional, named = keras_internals.call_arguments(call, replaced)
-    arguments = inspect.signature(layer.call).bind(*positional, **named)
+    arguments = inspect.signature(call.operation.call).bind(*positional, **named)
     arguments.apply_defaults()
     return arguments.arguments
 

@@ -59,7 +59,7 @@ def fuse(model: keras.Model) -> keras.Model:
         >>> fast = lk.fuse(lk.LambdaResNet50(input_shape=(224, 224, 3)))
         >>> fast.save("lambda_resnet50_fused.keras")
     """
-    if not _has_graph(model):
+    if not keras_internals.has_graph(model):
         raise ValueError(
             "`fuse` takes a functional or a built Sequential keras.Model, whose graph it can follow. Received: "
             f"{model!r} of type {type(model).__name__}"
@@ -74,10 +74,10 @@ def fuse(model: keras.Model) -> keras.Model:
     fillers = []
 
     def copy(layer):
-        plain = all(map(_is_for_inference, calls[id(layer)]))
+        plain = all(map(keras_internals.is_for_inference, calls[id(layer)]))
         if id(layer) in batch_norms or (plain and type(layer) in _IDLE):
             return _pass_on
-        if plain and _has_graph(layer):
+        if plain and keras_internals.has_graph(layer):
             return fuse(layer)
         if plain and type(layer) is LambdaLayer and _has_whole_projections(layer):
             twin = FusedLambdaLayer.from_config(FusedLambdaLayer.config_of(layer, _common_shape(calls[id(layer)])))
@@ -99,15 +99,6 @@ def fuse(model: keras.Model) -> keras.Model:
     return fused
 
 
-def _has_graph(layer):
-    """Whether calling this runs a graph that Keras knows, and no `call` of the user's."""
-    return (
-        isinstance(layer, keras.Model)
-        and bool(getattr(layer, "inputs", None))
-        and type(layer).call.__module__.startswith("keras.")
-    )
-
-
 def _pass_on(inputs, *_, **__):
     return inputs
 
@@ -118,12 +109,6 @@ def _calls(graph):
     for node in keras_internals.nodes(graph):
         calls[id(node.operation)].append(node)
     return calls
-
-
-def _is_for_inference(node):
-    """Whether a call has its inputs only: no context, no mask, no `training=True`."""
-    arguments = [*node.arguments.args[1:], *node.arguments.kwargs.values()]
-    return all(argument is None or argument is False for argument in arguments)
 
 
 def _common_shape(nodes):
@@ -141,7 +126,7 @@ def _find_folded(graph, calls):
     folded = {}
     for nodes in calls.values():
         batch_norm, node = nodes[0].operation, nodes[0]
-        if type(batch_norm) not in _BATCH_NORMS or len(nodes) > 1 or not _is_for_inference(node):
+        if type(batch_norm) not in _BATCH_NORMS or len(nodes) > 1 or not keras_internals.is_for_inference(node):
             continue
         tensor = node.input_tensors[0]
         layer = keras_internals.producer(tensor)

@@ -4,21 +4,90 @@ A node is one call of a layer or an operation in the graph of a functional model
 library reads its `operation`, `input_tensors`, `output_tensors`, `arguments` and `is_input`.
 """
 
+import io
 import typing
 from collections.abc import Iterator
 
 import keras
+from keras.src.saving import saving_lib
 
 
 def nodes(model: keras.Model) -> Iterator[typing.Any]:
     """The nodes of a functional model's graph, of this model alone, from its outputs to its inputs."""
-    for same_depth in model._nodes_by_depth.values():
-        yield from same_depth
+    for depth in sorted(model._nodes_by_depth):
+        yield from model._nodes_by_depth[depth]
 
 
 def producer(tensor: keras.KerasTensor) -> typing.Any:
     """The layer or operation whose call returned a symbolic tensor."""
     return tensor._keras_history.operation
+
+
+def node_of(tensor: keras.KerasTensor) -> typing.Any:
+    """The node that returned a symbolic tensor."""
+    return producer(tensor)._inbound_nodes[tensor._keras_history.node_index]
+
+
+def has_graph(layer: typing.Any) -> bool:
+    """Whether calling this runs a graph that Keras knows, and no `call` of the user's."""
+    return (
+        isinstance(layer, keras.Model)
+        and bool(getattr(layer, "inputs", None))
+        and type(layer).call.__module__.startswith("keras.")
+    )
+
+
+def is_for_inference(node: typing.Any) -> bool:
+    """Whether a call has its inputs only: no context, no mask, no `training=True`."""
+    arguments = [*node.arguments.args[1:], *node.arguments.kwargs.values()]
+    return all(argument is None or argument is False for argument in arguments)
+
+
+def flat(model: keras.Model) -> keras.Model:
+    """The graph of a model in inference, in which models inside it are replaced by what they are made of.
+
+    Args:
+        model: A model that `has_graph`.
+
+    Returns:
+        A functional `keras.Model` of the same layers, which it shares, and of the same inputs. A model inside whose
+        graph Keras does not know stays one layer, and so does one that is called with `training=True`. Names are
+        unique in a functional model: where models inside share names of layers, all stay as they are.
+    """
+    graph = keras.Model(model.inputs, model.outputs, name=model.name)
+    operations = set(_operations_inside(graph))
+    names = {operation.name for operation in operations}
+    if len(names) < len(operations) or not any(_is_inlined(node) for node in nodes(graph)):
+        return graph
+    return keras.Model(graph.inputs, _call_flat(graph, graph.inputs), name=model.name)
+
+
+def _operations_inside(graph):
+    for node in nodes(graph):
+        if _is_inlined(node):
+            yield from _operations_inside(keras.Model(node.operation.inputs, node.operation.outputs))
+        elif not node.is_input:
+            yield node.operation
+
+
+def _is_inlined(node):
+    return has_graph(node.operation) and is_for_inference(node)
+
+
+def _call_flat(graph, inputs):
+    """The outputs of a functional model for other symbolic inputs, models inside it taken apart."""
+    tensors = dict(zip(map(id, graph.inputs), inputs, strict=True))
+    for node in reversed(list(nodes(graph))):
+        if node.is_input:
+            continue
+        if _is_inlined(node):
+            inner = keras.Model(node.operation.inputs, node.operation.outputs)
+            outputs = _call_flat(inner, [tensors[id(tensor)] for tensor in node.input_tensors])
+        else:
+            positional, named = call_arguments(node, tensors)
+            outputs = keras.tree.flatten(node.operation(*positional, **named))
+        tensors.update(zip(map(id, node.output_tensors), outputs, strict=True))
+    return [tensors[id(tensor)] for tensor in graph.outputs]
 
 
 def sublayers(layer: keras.Layer) -> list[keras.Layer]:
@@ -49,3 +118,15 @@ def call_arguments(
         A tuple and a dict.
     """
     return node.arguments.fill_in(tensors)
+
+
+def weights_h5(model: keras.Model) -> bytes:
+    """The content of the file that `model.save_weights` writes.
+
+    HDF5 ends the process where it cannot finish a file on a full disk, which memory is not.
+    """
+    content = io.BytesIO()
+    store = saving_lib.H5IOStore(content, mode="w")
+    saving_lib._save_state(model, weights_store=store, assets_store=None, inner_path="", visited_saveables=set())
+    store.close()
+    return content.getvalue()

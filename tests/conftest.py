@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -74,6 +75,15 @@ def _seed():
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture
+def little_room():
+    """Files of this process end at 5 kB, as on a disk that is full."""
+    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, most))
+    yield
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 @pytest.fixture

@@ -26,11 +26,12 @@ class StoppedError(TryAgainError):
     """A signal asked the training to stop.
 
     Args:
-        step: The steps that are done.
+        step: The steps that are done; `None` for all.
     """
 
-    def __init__(self, step):
-        super().__init__(f"stopped by a signal after step {step}; the same command resumes it")
+    def __init__(self, step=None):
+        done = "the last step" if step is None else f"step {step}"
+        super().__init__(f"stopped by a signal after {done}; the same command resumes it")
         self.step = step
 
 
@@ -74,6 +75,17 @@ def writing_to(folder):
         yield
     except OSError as error:
         raise UserError(f"cannot write to {folder}: {reason(error)}; give another folder with --out") from error
+
+
+@contextlib.contextmanager
+def writing_run(folder):
+    """The same of the folder of a training, which goes on where it was once there is room."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(
+            f"cannot write to {folder}: {reason(error)}; make room there and run the same command again"
+        ) from error
 
 
 @contextlib.contextmanager

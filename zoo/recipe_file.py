@@ -2,6 +2,8 @@
 
 import difflib
 import importlib.resources
+import itertools
+import math
 import re
 from pathlib import Path
 
@@ -16,6 +18,8 @@ _FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
 _DEEPEST_SECTION = 2
 # What YAML's own types raise for a date that no calendar has, a number of 5,000 digits, a list as a key and the like.
 _NOT_A_VALUE = (ValueError, TypeError, OverflowError)
+# Values in a recipe, those that aliases repeat counted each time: a few lines of anchors can stand for billions.
+_MOST_VALUES = 10_000
 
 
 def packaged():
@@ -174,6 +178,7 @@ def _parse(text, file_name):
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()
+        _check_count(root, file_name)
         if not isinstance(root, yaml.MappingNode):
             raise UserError(f"{file_name}: a recipe has the sections {', '.join(Recipe.model_fields)}, but got none")
         return _unfold(loader, root, (), lines, file_name), lines
@@ -204,6 +209,26 @@ def _unfold(loader, node, section, lines, file_name):
     return values
 
 
+def _check_count(root, name):
+    """Raises a `UserError` if a YAML document stands for more values than a recipe has, or for itself."""
+    counts: dict[int, float] = {}
+
+    def count(node):
+        if id(node) not in counts:
+            # Infinite until it is counted, which a node within itself never is.
+            counts[id(node)] = math.inf
+            values = node.value if isinstance(node, yaml.CollectionNode) else []
+            parts = itertools.chain(*values) if isinstance(node, yaml.MappingNode) else values
+            counts[id(node)] = 1 + sum(map(count, parts))
+        return counts[id(node)]
+
+    if root is not None and count(root) > _MOST_VALUES:
+        raise UserError(
+            f"{name}: its aliases (*) stand for more than {_MOST_VALUES:,} values, or for themselves; write the values "
+            "out"
+        )
+
+
 def _override(values, override):
     """Puts one `key=value` into the dictionary, and returns its key as a tuple."""
     dotted, equals, value = override.partition("=")
@@ -215,7 +240,10 @@ def _override(values, override):
         if not isinstance(values, dict):
             raise UserError(f"override {shown(override)}: {section} has no keys below it")
     try:
-        values[key] = yaml.safe_load(value)
+        loader = yaml.SafeLoader(value)
+        node = loader.get_single_node()
+        _check_count(node, f"override {key}")
+        values[key] = None if node is None else loader.construct_document(node)
     except (yaml.YAMLError, RecursionError, *_NOT_A_VALUE) as error:
         raise UserError(f"override {shown(override)}: {shown(value)} is not a YAML value") from error
     return path

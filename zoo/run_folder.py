@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from lambda_keras.atomic import replacing
+from lambda_keras.atomic import partials, replacing
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.recipe import Recipe
@@ -23,7 +23,7 @@ TENSORBOARD = "tensorboard"
 EVALUATION = "evaluation"
 # What a run writes into its folders, and what an evaluation of it does; users may keep files of their own there.
 IN_FOLDERS = {
-    CHECKPOINTS: r"checkpoint(\.tmp\w*)?|ckpt-\d+(\.index|\.data-\d+-of-\d+|_temp(/.*)?)",
+    CHECKPOINTS: r"checkpoint(\.tmp\w*)?|ckpt-\d+(\.(index|data-\d+-of-\d+)(\.tempstate\d+)?|_temp(/.*)?)",
     TENSORBOARD: r"(training|validation|position_tables)(/events\.out\.tfevents\..*)?",
     EVALUATION: r"evaluation\.json|per_class\.csv|confusion_matrix\.png",
 }
@@ -89,7 +89,7 @@ def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
     """Makes the folder of a run, or resumes the run that it holds.
 
     Args:
-        path: The folder. Files in it that are not a run's own stay.
+        path: The folder, which is locked. Files in it that are not a run's own stay.
         recipe: The `lambda_keras.zoo.recipe.Recipe`.
         overwrite: Whether to remove the run that the folder holds.
 
@@ -104,6 +104,9 @@ def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
         folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
             remove(folder)
+        # The folder is locked, so whoever wrote these is dead.
+        for partial in (partial for name in FILES for partial in partials(folder / name)):
+            partial.unlink(missing_ok=True)
         with replacing(folder / RECIPE) as partial:
             partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
     except OSError as error:

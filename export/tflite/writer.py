@@ -17,6 +17,7 @@ from lambda_keras.export.tflite.constant_folding import save_folded
 from lambda_keras.export.tflite.metadata import add_metadata
 from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, NONE
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
+from lambda_keras.keras_internals import sublayers
 from lambda_keras.wildcards import without_wildcards
 from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
@@ -97,7 +98,7 @@ def _check(model, path, quantization, calibration, batch_size):
         raise UserError(f"--calibration is for --quantize {' and '.join(CALIBRATED)}, got {quantization}")
     if batch_size is not None and not 1 <= batch_size <= LARGEST_BATCH:
         raise UserError(f"--batch must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
-    reduced = sorted({layer.compute_dtype for layer in model.layers} - {"float32"})
+    reduced = sorted({layer.compute_dtype for layer in sublayers(model)} - {"float32"})
     if reduced:
         raise UserError(
             f"the model computes in {', '.join(reduced)}, the built-in operations in float32; "

@@ -6,6 +6,7 @@ import typing
 import keras
 from keras import ops
 
+from lambda_keras.keras_internals import sublayers
 from lambda_keras.layers.argument_checks import (
     check_choices,
     check_counts,
@@ -21,6 +22,7 @@ from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, Depths, Plan, plan
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer, clone
+from lambda_keras.layers.quantized import policies_of, take_policies
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
 Shape = tuple[int | None, ...]
@@ -149,6 +151,7 @@ class LambdaLayer(keras.layers.Layer):
         self.position_embedding: typing.Any = position_embedding
         self._shares_position_embedding = position_embedding is not None
         self.implementation = implementation
+        self._quantized: dict[str, typing.Any] = {}
         self.kernel_initializer = keras.initializers.get(kernel_initializer)
         self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
@@ -212,7 +215,7 @@ class LambdaLayer(keras.layers.Layer):
             use_bias=False,
             kernel_initializer=initializer,
             kernel_regularizer=self.kernel_regularizer,
-            dtype=self.dtype_policy,
+            dtype=self._quantized.get(name, self.dtype_policy),
             name=name,
         )
         layer.build((None, channels))
@@ -401,7 +404,7 @@ class LambdaLayer(keras.layers.Layer):
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
-        return {**super().get_config(), **config}
+        return {**super().get_config(), **config, **policies_of(sublayers(self))}
 
     @classmethod
     def from_config(cls, config: dict[str, typing.Any]) -> "LambdaLayer":
@@ -409,4 +412,7 @@ class LambdaLayer(keras.layers.Layer):
         config = dict(config)
         if config.get("position_embedding") is not None:
             config["position_embedding"] = keras.saving.deserialize_keras_object(config["position_embedding"])
-        return cls(**config)
+        quantized = take_policies(config)
+        layer = cls(**config)
+        layer._quantized = quantized
+        return layer

@@ -5,6 +5,9 @@ import typing
 import keras
 from keras import ops
 
+from lambda_keras.keras_internals import sublayers
+from lambda_keras.layers.quantized import policies_of, take_policies
+
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
 class SqueezeExcitation(keras.layers.Layer):
@@ -27,6 +30,7 @@ class SqueezeExcitation(keras.layers.Layer):
     def __init__(self, ratio: int = 4, **kwargs: typing.Any) -> None:
         super().__init__(**kwargs)
         self.ratio = ratio
+        self._quantized: dict[str, typing.Any] = {}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
         """Makes the two projections with bias."""
@@ -35,9 +39,8 @@ class SqueezeExcitation(keras.layers.Layer):
 
         def projection(width, activation, name):
             initializer = keras.initializers.VarianceScaling(2.0, "fan_out", "truncated_normal")
-            return keras.layers.Dense(
-                width, activation, kernel_initializer=initializer, dtype=self.dtype_policy, name=name
-            )
+            policy = self._quantized.get(name, self.dtype_policy)
+            return keras.layers.Dense(width, activation, kernel_initializer=initializer, dtype=policy, name=name)
 
         self.squeeze = projection(squeezed, "relu", "squeeze")
         self.excite = projection(channels, "sigmoid", "excite")
@@ -61,4 +64,13 @@ class SqueezeExcitation(keras.layers.Layer):
 
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
-        return {**super().get_config(), "ratio": self.ratio}
+        return {**super().get_config(), "ratio": self.ratio, **policies_of(sublayers(self))}
+
+    @classmethod
+    def from_config(cls, config: dict[str, typing.Any]) -> "SqueezeExcitation":
+        """Makes the layer that `get_config` describes."""
+        config = dict(config)
+        quantized = take_policies(config)
+        layer = cls(**config)
+        layer._quantized = quantized
+        return layer

@@ -50,6 +50,7 @@ def assign(
     adapted: Mapping[str, str] | None = None,
     random: Sequence[str] = (),
     unused: Sequence[str] = (),
+    allow_non_finite: bool = False,
 ) -> LoadReport:
     """Fills each variable of a model with the tensor of its name.
 
@@ -60,13 +61,14 @@ def assign(
         adapted: What was done to the tensors that are not as the source had them, by name.
         random: Names of the variables that may stay as they are.
         unused: Names of tensors of the source that were left out, for the report.
+        allow_non_finite: Whether values may be infinite or not a number, in the variable's dtype.
 
     Returns:
         A `LoadReport`.
 
     Raises:
-        WeightsError: A variable has no tensor, a tensor has no variable, or shapes or kinds of numbers differ. No
-            variable has changed then.
+        WeightsError: A variable has no tensor, a tensor has no variable, shapes or kinds of numbers differ, or a value
+            is not finite. No variable has changed then.
     """
     variables = variables_by_name(model)
     problems = [
@@ -77,6 +79,8 @@ def assign(
     if problems:
         cause = _likely_cause(variables, tensors)
         raise WeightsError(f"{source} does not fit {model.name}: {listing(problems)}. {cause}")
+    if not allow_non_finite:
+        _check_finite(variables, tensors, source)
     for name, tensor in tensors.items():
         variables[name].assign(tensor)
     adapted = dict(adapted or {})
@@ -99,12 +103,38 @@ def _mismatches(name, tensor, variables):
     received, expected = tuple(tensor.shape), tuple(variables[name].shape)
     if received != expected:
         yield f"{name} has shape {list(received)}, the model's has {list(expected)}"
-    elif not (np.issubdtype(tensor.dtype, np.floating) or tensor.dtype.name == "bfloat16"):
+    elif not (_is_floating(tensor) or tensor.dtype.name == variables[name].dtype):
         yield f"{name} holds {tensor.dtype}, not floating-point numbers"
+
+
+def _is_floating(tensor):
+    return np.issubdtype(tensor.dtype, np.floating) or tensor.dtype.name == "bfloat16"
+
+
+def _check_finite(variables, tensors, source):
+    """Refuses values that are infinite or not a number, or become so in the variable's dtype."""
+    # A value too large for float32 is what is looked for.
+    with np.errstate(over="ignore"):
+        bad = [name for name, tensor in tensors.items() if not np.isfinite(tensor.astype(variables[name].dtype)).all()]
+    if bad:
+        name = bad[0]
+        is_finite = np.isfinite(tensors[name]).all()
+        problem = f"too large for {variables[name].dtype}" if is_finite else "infinite or not a number"
+        raise WeightsError(
+            f"{source} has values that are {problem} in {len(bad)} of {len(tensors)} tensors, the first is {name}. "
+            "Their training diverged, or the file is damaged: take others. "
+            "`lambda_keras.load_weights(model, weights, allow_non_finite=True)` loads them as they are."
+        )
 
 
 def _likely_cause(variables, tensors):
     """A sentence about what makes the difference, from the names that differ."""
+    if any(np.issubdtype(tensor.dtype, np.integer) for tensor in tensors.values()):
+        return (
+            "The file is of a quantised model, whose integers mean nothing without their scales: take the weights from "
+            "before `model.quantize`, or load the whole model with `keras.models.load_model` or "
+            "`lambda_keras.from_pretrained`."
+        )
     different = {
         name
         for name in {*variables, *tensors}

@@ -1,11 +1,13 @@
 """Files of weights: downloaded by libraries made for it, and never used before their hash is checked."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
 import re
 from collections.abc import Sequence
 
+from lambda_keras.atomic import mode_of_new_files
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats.pickles import refuse_pickle
 from lambda_keras.weights.row import WeightsRecord
@@ -139,6 +141,9 @@ def fetch_from_urls(
             try:
                 # pooch checks the hash before the download gets its name. By default it writes 1 KiB at a time.
                 downloads.fetch(file, downloader=pooch.HTTPDownloader(progressbar=True, chunk_size=2**20))
+                # pooch's files are for their owner alone, but a cache may be of several users.
+                with contextlib.suppress(OSError):
+                    path.chmod(mode_of_new_files(path.parent))
                 return path
             except (OSError, ValueError) as error:
                 problems.append(f"{url}: {_describe(error)}")

@@ -22,6 +22,7 @@ def load_weights(
     fit: Fit = "exact",
     classifier: Classifier = "keep",
     architecture: str | None = None,
+    allow_non_finite: bool = False,
 ) -> LoadReport:
     """Fills a model with weights. Either each variable is filled as said, or nothing has changed.
 
@@ -37,6 +38,8 @@ def load_weights(
         classifier: `"keep"`, or `"fresh"`: it stays random although it may fit, because the model's classes are
             others, as many as those of the weights.
         architecture: The registry's name of the model, for tags; by default the model's name.
+        allow_non_finite: Whether to load values that are infinite or not a number, or become so in the dtype of the
+            model's variables: a float64 beyond float32 does.
 
     Returns:
         A `LoadReport`; its `str` is a table of what was loaded, adapted and left as it was.
@@ -50,7 +53,7 @@ def load_weights(
         >>> model = lk.create_model("lambda_resnet26t", classes=10)
         >>> print(lk.load_weights(model, "imagenet", fit="adapt"))
     """
-    return fill(model, reference.parse(weights, architecture or model.name), fit, classifier)
+    return fill(model, reference.parse(weights, architecture or model.name), fit, classifier, allow_non_finite)
 
 
 def fill(
@@ -58,6 +61,7 @@ def fill(
     found: Tag | Hub | Folder | File | Checkpoint,
     fit: Fit = "exact",
     classifier: Classifier = "keep",
+    allow_non_finite: bool = False,
 ) -> LoadReport:
     """Fills a model with weights whose name is parsed.
 
@@ -66,6 +70,7 @@ def fill(
         found: What `lambda_keras.weights.reference.parse` returned.
         fit: As for `load_weights`.
         classifier: As for `load_weights`.
+        allow_non_finite: As for `load_weights`.
 
     Returns:
         A `LoadReport`.
@@ -86,7 +91,7 @@ def fill(
         adaptation = transfer.adapt(model, tensors, is_fresh)
     if fit == "partial":
         adaptation = transfer.keep_what_fits(model, adaptation)
-    return assign(model, source=source, **vars(adaptation))
+    return assign(model, source=source, allow_non_finite=allow_non_finite, **vars(adaptation))
 
 
 def _locate(found: Tag | Hub | Folder | File | Checkpoint) -> tuple[pathlib.Path, str]:

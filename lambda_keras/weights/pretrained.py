@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Sequence
 
 import keras
+import numpy as np
 
 from lambda_keras.atomic import replacing
 from lambda_keras.text import is_line
@@ -48,7 +49,8 @@ def save_pretrained(
         license: Licence of the weights, as an identifier of the Hub such as `"apache-2.0"`.
 
     Raises:
-        WeightsError: The model has layers of other packages, or an argument does not fit it.
+        WeightsError: The model has layers of other packages or values that are not finite, or an argument does not fit
+            it.
 
     Example:
         >>> lk.save_pretrained(model, "flowers", class_names=["daisy", "rose"], license="apache-2.0")
@@ -74,8 +76,11 @@ def save_pretrained(
     layers = keras.saving.serialize_keras_object(keras.Model(model.input, model.output, name=model.name))
     _check_origin(layers, model.name)
 
-    folder.mkdir(parents=True, exist_ok=True)
     tensors = {name: variable.numpy() for name, variable in variables_by_name(model).items()}
+    bad = next((name for name, tensor in tensors.items() if not np.isfinite(tensor).all()), None)
+    if bad:
+        raise WeightsError(f"{model.name} has values in {bad} that are infinite or not a number: it diverged.")
+    folder.mkdir(parents=True, exist_ok=True)
     write_safetensors(tensors, folder / WEIGHTS, {"format": "lambda_keras"})
     _write(folder / PREPROCESSOR, preprocessor.to_json())
     config = {

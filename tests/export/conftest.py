@@ -7,7 +7,6 @@ it, the others wait and read it.
 import dataclasses
 import fcntl
 import os
-import resource
 import shutil
 
 import keras
@@ -44,15 +43,6 @@ def randomise(model, scales, deviation, side):
     kernel.assign(random.normal(0, deviation, kernel.shape))
     images = blotches(32, seed=0, side=side)
     model(lk.preprocess_input(images), training=True)  # the statistics of real activations
-
-
-@pytest.fixture
-def little_room():
-    """Files of this process end at 5 kB, as on a disk that is full."""
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, most))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 @pytest.fixture(scope="session")

@@ -43,6 +43,17 @@ def test_the_maps_are_those_of_features_only(name):
     np.testing.assert_allclose(result["embedding"], np.mean(result["c5"], axis=(1, 2)), atol=1e-4)
 
 
+def test_a_model_inside_a_model():
+    trunk = lk.create_model("lambda_resnet_tiny", include_top=False, pooling="avg")
+    model = keras.Sequential([trunk, keras.layers.Dense(3, activation="softmax", name="head")])
+    model.build((None, 32, 32, 3))
+    images = np.random.default_rng(0).normal(size=(2, 32, 32, 3)).astype("float32")
+    result = network(model, features=True)(images)
+    assert set(result) == {"c2", "c3", "c4", "c5", "embedding", "logits"}
+    np.testing.assert_allclose(result["embedding"], trunk(images), atol=1e-5)
+    np.testing.assert_allclose(keras.ops.softmax(result["logits"]), model(images), atol=1e-5)
+
+
 def test_a_model_of_other_stages_has_the_embedding_alone(plain_model):
     assert set(network(plain_model, features=True)(np.zeros((1, 8, 8, 3), "float32"))) == {"embedding", "logits"}
 

@@ -152,6 +152,33 @@ def test_a_sequential_model():
     check(explain.interaction_map(model, image, layer, (2, 1)), reference_values(layer, image), expected)
 
 
+def test_the_layers_of_models_inside_a_model(models):
+    trunk = models["tiny"]
+    outer = keras.Sequential([keras.Input((16, 16, 3)), keras.layers.UpSampling2D(2), trunk], name="outer")
+    assert explain.lambda_layers(outer) == explain.lambda_layers(trunk)
+    image = np.random.default_rng(0).normal(size=(16, 16, 3)).astype("float32")
+    inner_image = image.repeat(2, axis=0).repeat(2, axis=1)
+    for name in ("c4_block2_lambda", "c5_block1_lambda"):
+        found = explain.interaction_map(outer, image, name, (2, 5))
+        expected = explain.interaction_map(trunk, inner_image, name, (2, 5))
+        np.testing.assert_allclose(found.total, expected.total, rtol=1e-4, atol=1e-5 * np.abs(expected.total).max())
+        np.testing.assert_allclose(found.output, expected.output, rtol=1e-4, atol=1e-5)
+    assert explain.map_size(outer, image, name) == (8, 8)
+    assert explain.query_at_pixel(outer, image, name, (15, 0)) == (7, 0)
+
+
+def test_layers_with_one_name_are_explained_in_their_own_models():
+    layers = [LambdaLayer(name="mixer"), LambdaLayer(name="mixer")]
+    parts = [keras.Sequential([keras.Input((4, 4, 8)), layer]) for layer in layers]
+    model = keras.Sequential([keras.Input((4, 4, 8)), *parts])
+    assert explain.lambda_layers(model) == layers
+    with pytest.raises(ValueError, match="has 2 lambda layers named mixer: give the layer itself"):
+        explain.map_size(model, np.zeros((4, 4, 8)), "mixer")
+    with pytest.raises(ValueError, match=r"mixer is inside a model of .* explain that model itself"):
+        explain.map_size(model, np.zeros((4, 4, 8)), layers[1])
+    assert explain.map_size(parts[1], np.zeros((4, 4, 8)), layers[1]) == (4, 4)
+
+
 @pytest.mark.parametrize(("pixel", "query"), [((0, 0), (0, 0)), ((23, 39), (5, 9)), ((11, 12), (2, 3))])
 def test_the_query_at_a_pixel(models, pixel, query):
     # Stem and c2 keep the size, c3 and c4 halve it.

@@ -218,3 +218,24 @@ def test_values_that_yaml_or_python_stumbles_over(value, expected, tmp_path):
 def test_a_value_within_a_value_that_is_wrong():
     with pytest.raises(UserError, match=r"command line: data.mean.0 must be a valid number, .*got 'a'"):
         recipe_file.load("digits", ["data.mean=[a]", "data.std=[1]"])
+
+
+def laughs():
+    """A few lines that stand for 10^20 values."""
+    lines = [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 20)]
+    return "\n".join(["a0: &a0 [ha]", *lines]) + "\n"
+
+
+@pytest.mark.parametrize("text", [laughs(), "data: &itself [*itself]\n"])
+def test_aliases_that_stand_for_too_much_are_refused_at_once(tmp_path, text):
+    (tmp_path / "laughs.yaml").write_text(text)
+    with pytest.raises(UserError, match=r"laughs\.yaml: its aliases \(\*\) stand for more than 10,000 values"):
+        recipe_file.load(tmp_path / "laughs.yaml")
+
+
+def test_aliases_on_the_command_line_are_counted_too():
+    nested = "&a [1]"
+    for name in "bcdefgh":
+        nested = f"&{name} [{nested}{f', *{chr(ord(name) - 1)}' * 9}]"
+    with pytest.raises(UserError, match="override seed: its aliases"):
+        recipe_file.load("digits", [f"training.seed={nested}"])

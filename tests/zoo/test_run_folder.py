@@ -38,6 +38,13 @@ def test_a_new_folder_holds_the_resolved_recipe(tmp_path, recipe):
     assert recipe_file.load(str(folder / "recipe.yaml")) == recipe
 
 
+def test_what_a_killed_run_was_writing_is_removed(tmp_path, recipe):
+    left, other = ".partial.0123abcd.model.keras", ".partial.0123abcd.explanation.png"
+    write(tmp_path, (left, other))
+    run_folder.start(tmp_path, recipe)
+    assert contents(tmp_path).keys() == {"recipe.yaml", other}
+
+
 def test_a_run_of_the_same_recipe_goes_on(finished, recipe):
     before = contents(finished)
     run_folder.check(finished, recipe)

@@ -1,9 +1,9 @@
 """Grad-CAM: where the last map of a network raises the score of a class; the usual explanation of a network."""
 
-import keras
 import numpy as np
 import tensorflow as tf
 
+from lambda_keras.keras_internals import flat, nodes
 from lambda_keras.zoo.models.logits import LOGITS, with_logits
 
 
@@ -27,6 +27,7 @@ def grad_cam(model, image, label):
         >>> grad_cam(model, np.zeros((32, 32, 3), "float32"), label=3).shape
         (8, 8)
     """
+    model = flat(model)
     run = with_logits(model, {"map": _last_map(model)})
     image = tf.convert_to_tensor(image[None], model.inputs[0].dtype)
     with tf.GradientTape() as tape:
@@ -42,5 +43,4 @@ def grad_cam(model, image, label):
 
 def _last_map(model):
     """The last tensor [batch, height, width, channels] on the way to the classifier."""
-    operations = keras.Model(model.inputs[0], model.outputs[0]).operations
-    return [operation.output for operation in operations if len(operation.output.shape) == 4][-1]
+    return next(tensor for node in nodes(model) for tensor in node.output_tensors if len(tensor.shape) == 4)

@@ -20,7 +20,7 @@ PREDICTIONS = "predictions.csv"
 REPORT = "report.html"
 
 
-def write(out, dataset, source, start, plan, classes, command):
+def write(out, dataset, source, start, plan, classes, command, check):
     """Classifies the test split once more and writes the files.
 
     Args:
@@ -31,6 +31,7 @@ def write(out, dataset, source, start, plan, classes, command):
         plan: The `lambda_keras.zoo.fine_tuning.schedule.Plan`.
         classes: From `lambda_keras.zoo.fine_tuning.data_summary.images_of_classes`.
         command: The command that repeats the training.
+        check: A function that raises an error where a signal has come; it is called between two pieces of work.
 
     Returns:
         A `lambda_keras.zoo.evaluation.report.EvaluationReport`.
@@ -38,9 +39,11 @@ def write(out, dataset, source, start, plan, classes, command):
     names = dataset.class_names
     with replacing(out / LABELS) as partial:
         partial.write_text("".join(f"{name}\n" for name in names), encoding="utf-8")
+    check()
     classifier = Classifier(find(out))
     predicted = predictions.predict(classifier, dataset.test, dataset, source.test_names(dataset.test.count))
     predictions.write(predicted, names, out / PREDICTIONS)
+    check()
     evaluation = evaluate_probabilities(predicted.probabilities, predicted.labels, names)
     head = out / schedule.HEAD if plan.head else None
     rows, head_epochs, kept_epoch = _epochs(out, head, plan.whole.training)
@@ -64,6 +67,7 @@ def write(out, dataset, source, start, plan, classes, command):
         versions=f"lambda-keras {lk.__version__}, Keras {keras.__version__}, TensorFlow {tf.__version__}, "
         f"Python {platform.python_version()}",
     )
+    check()
     with replacing(out / REPORT) as partial:
         partial.write_text(report.render(content), encoding="utf-8")
     say(f"Wrote {out / REPORT}")

@@ -8,11 +8,13 @@ from pathlib import Path
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
 from lambda_keras.zoo.data import image_table
-from lambda_keras.zoo.errors import UserError, writing_to
+from lambda_keras.zoo.errors import UserError, writing_run, writing_to
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning import start as starts
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
-from lambda_keras.zoo.training.run import train
+from lambda_keras.zoo.folder_lock import locked
+from lambda_keras.zoo.training.preemption import StopFlag
+from lambda_keras.zoo.training.run import train_phase
 
 # Of a time that is given, what training may take; a step is not always as fast as the few that are measured.
 SHARE_OF_BUDGET = 0.9
@@ -106,14 +108,20 @@ def fine_tune(settings):
         The `lambda_keras.zoo.evaluation.report.EvaluationReport` of the test split.
 
     Raises:
-        UserError: The model, the weights, the data or a setting are wrong, or the folder cannot be written or holds
-            another run.
+        UserError: The model, the weights, the data or a setting are wrong, or the folder cannot be written, is in use
+            or holds another run.
         lambda_keras.zoo.errors.TryAgainError: A signal stopped it; the same call resumes it.
     """
     begin = time.monotonic()
     out = Path(settings.out)
     start = starts.find(settings.model, settings.weights, settings.warm_start)
     source = _find_source(settings, start)
+    with locked(out):
+        return _fine_tune(settings, out, start, source, begin)
+
+
+def _fine_tune(settings, out, start, source, begin):
+    """Does the same in a folder that is locked."""
     epochs = _epochs_of_run(settings, out) if settings.budget else settings.epochs
     plan = _plan(settings, start, source, epochs)
     _prepare_folder(settings, plan, source, out)
@@ -133,11 +141,14 @@ def fine_tune(settings):
 
     # Before the first phase, so that a resumed run finds the epochs that the budget allowed.
     run_folder.start(out, plan.whole)
-    if plan.head:
-        _train_head(plan.head, out / schedule.HEAD, dataset)
-    train(plan.whole, out, dataset=dataset, verbose=not is_quiet())
     command = settings.command(plan.whole.training.epochs)
-    return results.write(out, dataset, source, start, plan, classes, command)
+    # One flag for all: a signal that comes as one of them ends stops the next.
+    with StopFlag() as stop:
+        if plan.head:
+            _train_head(plan.head, out / schedule.HEAD, dataset, stop)
+        train_phase(plan.whole, out, dataset, stop, verbose=not is_quiet())
+        with writing_run(out):
+            return results.write(out, dataset, source, start, plan, classes, command, stop.check)
 
 
 def _find_source(settings, start):
@@ -204,7 +215,7 @@ def _epochs_within_budget(settings, start, plan, dataset, begin):
     return epochs
 
 
-def _train_head(recipe, folder, dataset):
+def _train_head(recipe, folder, dataset, stop):
     # The model is the last file of the phase.
     if not (folder / run_folder.MODEL).exists():
-        train(recipe, folder, dataset=dataset, is_last=False, verbose=not is_quiet())
+        train_phase(recipe, folder, dataset, stop, is_last=False, verbose=not is_quiet())

@@ -32,7 +32,8 @@ def with_image_size(model, image_size, name):
     try:
         resized = keras.models.clone_model(model, input_tensors=keras.Input((image_size, image_size, channels)))
         tensors = {path: keras.ops.convert_to_numpy(variable) for path, variable in variables_by_name(model).items()}
-        report = assign(resized, source=name, **vars(adapt(resized, tensors)))
+        # Values that are not finite are found, and said of the model, where it classifies.
+        report = assign(resized, source=name, allow_non_finite=True, **vars(adapt(resized, tensors)))
     except ValueError as error:
         raise UserError(
             f"{name} takes images of {height}x{width} only, got {image_size}x{image_size}: {error}"

@@ -8,6 +8,7 @@ from pathlib import Path
 import keras
 
 import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
+from lambda_keras.keras_internals import flat, has_graph, producer
 from lambda_keras.zoo.errors import UserError
 
 EXPECTED = "a model is a .keras file, written by model.save(...)"
@@ -97,14 +98,16 @@ def check_classifier(model: keras.Model, name: Path | str) -> None:
     Raises:
         UserError: It does not take one image tensor, or does not return probabilities.
     """
-    inputs = [tuple(tensor.shape) for tensor in getattr(model, "inputs", None) or []]
-    outputs = [tuple(tensor.shape) for tensor in getattr(model, "outputs", None) or []]
+    inputs, outputs = [], []
+    if has_graph(model):
+        inputs, outputs = ([tuple(tensor.shape) for tensor in tensors] for tensors in (model.inputs, model.outputs))
     if [len(shape) for shape in inputs] != [4] or [len(shape) for shape in outputs] != [2]:
         raise UserError(
             f"{name} is not an image classifier: expected one input [batch, height, width, channels] and "
             f"one output [batch, classes], received inputs {inputs} and outputs {outputs}"
         )
-    top = model.layers[-1]
+    # The last operation, also where it is inside a model that is the last layer.
+    top = producer(flat(model).outputs[0])
     activation = getattr(top, "activation", None)
     if activation is not keras.activations.softmax and not isinstance(top, keras.layers.Softmax):
         raise UserError(

@@ -2,6 +2,8 @@
 
 import keras
 
+from lambda_keras.keras_internals import flat, node_of
+
 LOGITS = "logits"
 
 
@@ -10,7 +12,8 @@ def with_logits(model, tensors):
 
     Args:
         model: A classifier that ends in softmax, as `lambda_keras.zoo.models.loading.load_classifier` returns it.
-        tensors: A dict of `KerasTensor`s of the model, by any names but `"logits"`.
+        tensors: A dict of `KerasTensor`s of the model, by any names but `"logits"`; of a model with models inside it,
+            those of its `lambda_keras.keras_internals.flat`, which this takes as well.
 
     Returns:
         A function of normalised images [batch, height, width, channels] to a dict of tensors in their own dtypes: the
@@ -22,31 +25,28 @@ def with_logits(model, tensors):
         >>> sorted(run(np.zeros((1, 32, 32, 3), "float32")))
         ['c5', 'logits']
     """
-    top = _operations(model)[-1]
-    body = keras.Model(model.inputs[0], {**tensors, "top": top.input})
+    graph = flat(model)
+    top = node_of(graph.outputs[0])
+    body = keras.Model(graph.inputs[0], {**tensors, "top": top.input_tensors[0]})
 
     def run(images):
         outputs = dict(body(images, training=False))
         top_input = outputs.pop("top")
-        outputs[LOGITS] = top_input if _is_softmax_alone(top) else _without_activation(top, top_input)
+        layer = top.operation
+        outputs[LOGITS] = top_input if _is_softmax_alone(layer) else _without_activation(layer, top_input)
         return outputs
 
     return run
 
 
-def logits_layer(model):
-    """The operation that makes the logits: the last one, or the one before where that is a softmax alone.
+def logits_node(model):
+    """The node that makes the logits: the last one, or the one before where that is a softmax alone.
 
     Args:
-        model: As for `with_logits`.
+        model: As for `with_logits`. Models inside it are looked into.
     """
-    *_, before, top = _operations(model)
-    return before if _is_softmax_alone(top) else top
-
-
-def _operations(model):
-    # Operations instead of layers: what comes before the top may be a function of keras.ops.
-    return keras.Model(model.inputs[0], model.outputs[0]).operations
+    top = node_of(flat(model).outputs[0])
+    return node_of(top.input_tensors[0]) if _is_softmax_alone(top.operation) else top
 
 
 def _is_softmax_alone(layer):

@@ -61,6 +61,8 @@ class Checkpoints(tf.train.CheckpointManager):
         # The folder, as TensorFlow takes it; it is made with the first checkpoint, the run folder is there.
         self._plain = self._open.enter_context(without_wildcards(self._folder.parent)) / self._folder.name
         scratch = None if is_chief else self._open.enter_context(tempfile.TemporaryDirectory())
+        if is_chief:
+            self._remove_unfinished()
         super().__init__(
             state,
             scratch or str(self._plain),
@@ -137,12 +139,16 @@ class Checkpoints(tf.train.CheckpointManager):
         self._open.close()
 
     def _remove_partial(self, number):
-        folder = Path(self.directory)
-        for path in [*folder.glob(f"ckpt-{number}.*"), *folder.glob(f"ckpt-{number}_temp*")]:
-            if path.is_dir():
-                shutil.rmtree(path, ignore_errors=True)
-            else:
-                path.unlink(missing_ok=True)
+        for path in Path(self.directory).glob(f"ckpt-{number}.*"):
+            path.unlink(missing_ok=True)
+        self._remove_unfinished()
+
+    def _remove_unfinished(self):
+        """Removes what TensorFlow calls otherwise until it is whole, which a killed run has left."""
+        for path in self._folder.glob("ckpt-*_temp"):
+            shutil.rmtree(path, ignore_errors=True)
+        for path in [*self._folder.glob("ckpt-*.tempstate*"), *self._folder.glob("checkpoint.tmp*")]:
+            path.unlink(missing_ok=True)
 
 
 def _first_line(error):

@@ -5,7 +5,9 @@ from pathlib import Path
 import keras
 
 from lambda_keras.atomic import replacing
+from lambda_keras.keras_internals import weights_h5
 from lambda_keras.zoo import run_folder
+from lambda_keras.zoo.errors import writing_run
 from lambda_keras.zoo.training.strategy import is_chief
 from lambda_keras.zoo.training.trainer import Trainer
 
@@ -35,8 +37,8 @@ class FinalWeights:
         """Writes the averaged weights to the run folder as the best so far."""
         self._export()
         if is_chief(self._trainer.strategy):
-            with replacing(self._best) as partial:
-                self._model.save_weights(partial)
+            with writing_run(self._best.parent), replacing(self._best) as partial:
+                partial.write_bytes(weights_h5(self._model))
 
     def take(self) -> None:
         """Gives the model to export its weights; where the best ones are kept, the trainer's model gets them too."""

@@ -5,6 +5,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.zoo import run_folder
+from lambda_keras.zoo.errors import writing_run
 from lambda_keras.zoo.training.assemble import Assembly
 from lambda_keras.zoo.training.metrics_log import MetricsLog
 from lambda_keras.zoo.training.position_images import position_table_images
@@ -71,7 +72,8 @@ class Monitoring:
         """Writes the log and the pictures of the position tables, and shows the newest row."""
         row = self.log.rows[-1]
         if self._tables is not None:
-            self.log.write()
+            with writing_run(self.log.path.parent):
+                self.log.write()
             with self._tables.as_default():
                 for name, image in position_table_images(self._trainer.model).items():
                     tf.summary.image(name, image, step=row["epoch"])

@@ -7,6 +7,8 @@ from typing import Self
 
 import tensorflow as tf
 
+from lambda_keras.zoo.errors import StoppedError
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 
@@ -23,25 +25,40 @@ class StopFlag:
     def __init__(self):
         with tf.device("CPU:0"):
             self.raised = tf.Variable(0.0, trainable=False)
+        self._has_come = False
 
     def __enter__(self) -> Self:
         """Takes the signals over."""
         self._reading, self._writing = os.pipe()
         os.set_blocking(self._writing, False)
-        self._handlers = {number: signal.signal(number, lambda *_: None) for number in SIGNALS}
-        self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
         self._thread = threading.Thread(target=self._wait, daemon=True)
         self._thread.start()
+        # Before the handlers, and given back after them: a signal in between would be lost.
+        self._wakeup = signal.set_wakeup_fd(self._writing, warn_on_full_buffer=False)
+        self._handlers = {number: signal.signal(number, self._remember) for number in SIGNALS}
         return self
 
     def __exit__(self, *_: object) -> None:
         """Gives the signals back."""
-        signal.set_wakeup_fd(self._wakeup)
         for number, handler in self._handlers.items():
             signal.signal(number, handler)
+        signal.set_wakeup_fd(self._wakeup)
         os.close(self._writing)
         self._thread.join()
         os.close(self._reading)
+
+    def check(self) -> None:
+        """Ends what is done after the last step, where a signal has come: call it between two pieces of that.
+
+        Raises:
+            StoppedError: A signal has come.
+        """
+        # Not the variable, which the thread may be about to write.
+        if self._has_come:
+            raise StoppedError
+
+    def _remember(self, number, frame):
+        self._has_come = True
 
     def _wait(self):
         while data := os.read(self._reading, 1):

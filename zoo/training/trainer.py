@@ -77,6 +77,7 @@ class Trainer(orbit.StandardTrainer):
             self.passes = orbit.utils.create_global_step()
         with tf.device("CPU:0"):
             self.sums = tf.Variable(tf.zeros(len(Sums._fields), tf.float64), trainable=False)
+            self._stopping = tf.Variable(False, trainable=False)
             self._interrupted = tf.Variable(False, trainable=False)
         self.averages = Averages(model, optimizer, strategy)
         self.weights = [variable.value for variable in model.trainable_variables]
@@ -132,9 +133,11 @@ class Trainer(orbit.StandardTrainer):
                 self.passes.assign_add(1)
             self.strategy.run(self._apply_accumulated)
         self.step.assign_add(1)
-        self.sums.assign_add(tf.cast(sums, tf.float64))
         sums = Sums.of(sums)
-        self._interrupted.assign(tf.logical_or(sums.stopping > 0, ~tf.math.is_finite(sums.loss)))
+        self._stopping.assign(sums.stopping > 0)
+        self._interrupted.assign(self._stopping | ~tf.math.is_finite(sums.loss))
+        # Without the signal: the checkpoint of a run that was stopped is as that of one that was not.
+        self.sums.assign_add(tf.cast(tf.stack(sums._replace(stopping=0.0)), tf.float64))
 
     def train_loop_end(self) -> dict[str, float]:
         """Ends Orbit's loop of steps, or the whole training.
@@ -153,7 +156,7 @@ class Trainer(orbit.StandardTrainer):
                 f"the loss is not finite at step {self.step.numpy()} (learning rate {self.learning_rate:.3g}); "
                 "lower training.learning_rate or raise training.warmup_epochs"
             )
-        if sums.stopping > 0:
+        if self._stopping.numpy():
             raise StoppedError(int(self.step.numpy()))
         if sums.unreadable == sums.images:
             raise UserError(

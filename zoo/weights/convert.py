@@ -5,6 +5,7 @@ from pathlib import Path
 
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
+from lambda_keras.keras_internals import weights_h5
 from lambda_keras.weights import loader, reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
@@ -84,7 +85,7 @@ def _write_safetensors(network, path):
 
 def _write_h5(network, path):
     with replacing(path) as partial:
-        network.save_weights(partial)
+        partial.write_bytes(weights_h5(network))
 
 
 def _write_keras(network, path):

@@ -30,6 +30,13 @@ def member(group, name):
     return group
 
 
+def address(group):
+    """Where a group is in its file, by whatever name it was reached."""
+    import h5py
+
+    return h5py.h5o.get_info(group.id).addr
+
+
 def values(dataset):
     """The numbers of a data set, as an array.
 

@@ -41,8 +41,6 @@ ENDINGS = {
     ".h5": Format.H5,
     ".keras": Format.KERAS,
 }
-# Groups within groups; a damaged file may link a group into itself.
-DEEPEST = 16
 
 
 def recognise(path: str | os.PathLike) -> tuple[Format | None, pathlib.Path]:
@@ -124,7 +122,8 @@ def _read_h5(file, model):
         names.setdefault(layer, []).append(name)
     with h5py.File(file, "r") as archive:
         tensors = {}
-        for layer, number, dataset in _datasets(archive["layers"], ()):
+        for path, number, dataset in _datasets(hdf5.member(archive, "layers"), (), set()):
+            layer = _without_models(path, names)
             known = dict(enumerate(names.get(layer, ())))
             name = known.get(number, f"{layer}/variable {number}")
             if name in tensors:
@@ -133,10 +132,20 @@ def _read_h5(file, model):
         return tensors
 
 
-def _datasets(group, layers):
-    """Yields `(path of the layer's name, number of the variable, dataset)` of all layers in a group."""
-    if len(layers) > DEEPEST:
-        raise ValueError(f"groups within groups, more than {DEEPEST} deep")
+def _without_models(path, names):
+    """A layer's path in a file without the names of the models that it is inside, which variables' names may lack."""
+    parts = path.split("/")
+    paths = ["/".join(parts[start:]) for start in range(len(parts))]
+    return next((shorter for shorter in paths if shorter in names), path)
+
+
+def _datasets(group, layers, seen):
+    """Yields `(path of the layer's name, number of the variable, dataset)` of all layers in a group not seen yet."""
+    address = hdf5.address(group)
+    if address in seen:
+        # With two links to each of n groups there are 2^n paths.
+        raise ValueError(f"{group.name!r} is a group that other links lead to")
+    seen.add(address)
     if "vars" in group:
         variables = hdf5.member(group, "vars")
         layers = (*layers, variables.attrs["name"])
@@ -144,7 +153,7 @@ def _datasets(group, layers):
             yield "/".join(layers), int(number), hdf5.member(variables, number)
     for name in group:
         if name != "vars":
-            yield from _datasets(hdf5.member(group, name), layers)
+            yield from _datasets(hdf5.member(group, name), layers, seen)
 
 
 def _read_checkpoint(prefix, model):

@@ -27,7 +27,11 @@ def write_safetensors(
         tensors: A dict from names to arrays.
         path: The file.
         metadata: A dict of strings.
+
+    Raises:
+        OSError: It cannot be written.
     """
+    tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
     with replacing(path) as partial:
-        tensors = {name: np.asarray(tensor, order="C") for name, tensor in tensors.items()}
-        safetensors.numpy.save_file(tensors, partial, metadata)
+        # Not by `save_file`, whose error on a full disk is not the system's, and whose files only their owner reads.
+        partial.write_bytes(safetensors.numpy.save(tensors, metadata))

@@ -66,6 +66,7 @@ OFFERS = {
     "one too many": (reshaped("c6_block1_conv1_conv/kernel", (1, 2)), r"c6_block1_conv1_conv/kernel \[1, 2\] fits no"),
     "shape": (reshaped("c2_block1_conv1/kernel", (1, 1, 3, 8)), r"shape \[1, 1, 3, 8\], the model's has \[1, 1, "),
     "transposed": (reshaped("c5_block1_lambda/key_projection/kernel", (16, 32)), "the model's has"),
+    "quantised": (lambda tensors: tensors.update({"stem_bn/beta": np.zeros(16, "int8")}), "of a quantised model.*"),
     "integers": (lambda tensors: tensors.update({"stem_bn/beta": np.zeros(16, "int64")}), "holds int64"),
     "classes": (reshaped("predictions/kernel", (128, 7)), "another number of classes"),
     "no classifier": (without("predictions/kernel", "predictions/bias"), 'no classifier.*fit="adapt"'),
@@ -84,6 +85,21 @@ def test_what_does_not_fit_changes_nothing(model, author, change, message):
         assign(model, tensors, "author.h5")
     for name, value in values(model).items():
         np.testing.assert_array_equal(value, before[name])
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [(np.nan, "infinite or not a number"), (-np.inf, "infinite or"), (1e300, "too large for float32")],
+)
+def test_values_that_are_not_finite_are_refused_by_name_unless_asked_for(model, author, value, problem):
+    before, tensors = values(model), values(author)
+    tensors["stem_bn/beta"] = tensors["stem_bn/beta"].astype("float64")
+    tensors["stem_bn/beta"][3] = value
+    with pytest.raises(WeightsError, match=rf"author\.h5 .*{problem}.* in 1 of 116 tensors, the first is stem_bn/beta"):
+        assign(model, tensors, "author.h5")
+    np.testing.assert_array_equal(values(model)["stem_bn/beta"], before["stem_bn/beta"])
+    assign(model, tensors, "author.h5", allow_non_finite=True)
+    assert not np.isfinite(values(model)["stem_bn/beta"][3])
 
 
 def test_another_model_is_refused(model):

@@ -1,7 +1,9 @@
 import concurrent.futures
 import dataclasses
 import hashlib
+import os
 import shutil
+import stat
 import time
 
 import huggingface_hub
@@ -127,6 +129,14 @@ def test_a_second_call_downloads_nothing(server, url_record):
         assert get() == get()
     downloads = [request for request in server.requests if request.startswith("GET /") and "/api/" not in request]
     assert downloads == [f"GET /large-files/{SHA256}", "GET /main/weights.h5"]
+
+
+def test_other_users_may_read_a_cache_as_the_umask_allows(url_record):
+    before = os.umask(0o022)
+    try:
+        assert stat.S_IMODE(fetch(url_record).stat().st_mode) == 0o644
+    finally:
+        os.umask(before)
 
 
 def test_small_files_have_the_hash_of_git(server, tmp_path):

@@ -203,3 +203,25 @@ def test_what_cannot_be_shared_is_refused(author, tmp_path):
     with pytest.raises(WeightsError, match="takes every size"):
         lk.save_pretrained(lk.create_model(TINY, input_shape=(None, None, 3)), tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+def test_what_is_not_finite_is_not_shared(tmp_path):
+    broken = lk.create_model(TINY)
+    broken.get_layer("stem_bn").beta.assign([np.nan] * 16)
+    with pytest.raises(WeightsError, match="has values in stem_bn/beta that are infinite or not a number"):
+        lk.save_pretrained(broken, tmp_path / "broken")
+    assert not (tmp_path / "broken").exists()
+
+
+@pytest.mark.filterwarnings("ignore:Layer \\w+ does not have a `quantize`")
+def test_a_quantised_model_comes_back(tmp_path):
+    model = lk.create_model(TINY, squeeze_excitation_stages=("c2",))
+    model.quantize("int8")
+    expected = model(IMAGES)
+    lk.save_pretrained(model, tmp_path / "shared")
+    np.testing.assert_array_equal(lk.from_pretrained(tmp_path / "shared")(IMAGES), expected)
+    model.save(tmp_path / "model.keras")
+    np.testing.assert_array_equal(keras.models.load_model(tmp_path / "model.keras")(IMAGES), expected)
+    np.testing.assert_allclose(lk.fuse(model)(IMAGES), expected, atol=1e-5)
+    with pytest.raises(WeightsError, match="of a quantised model"):
+        lk.load_weights(lk.create_model(TINY, squeeze_excitation_stages=("c2",)), tmp_path / "model.keras")

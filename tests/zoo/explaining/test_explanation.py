@@ -1,3 +1,4 @@
+import keras
 import matplotlib.image
 import numpy as np
 import pytest
@@ -53,6 +54,17 @@ def test_by_default_the_last_layer_and_five_places(classifier, image):
     rows = explain_image(classifier, image)
     assert {row.interaction_map.layer for row in rows} == {"c5_block1_lambda"}
     assert [row.interaction_map.query for row in rows] == [(4, 4), (2, 2), (2, 6), (6, 2), (6, 6)]
+
+
+def test_a_model_inside_a_model(classifier, model, record, image, tmp_path):
+    keras.Sequential([keras.Input((32, 32, 1)), keras.layers.Rescaling(1.0), model]).save(tmp_path / "nested.keras")
+    record.write(tmp_path / "record.json")
+    nested = Classifier(find(tmp_path / "nested.keras"))
+    (row,) = explain_image(nested, image, queries=[(1, 6)])
+    (expected,) = explain_image(classifier, image, queries=[(1, 6)])
+    assert row.probability == pytest.approx(expected.probability, abs=1e-5)
+    np.testing.assert_allclose(row.interaction_map.total, expected.interaction_map.total, atol=1e-4)
+    np.testing.assert_allclose(row.grad_cam, expected.grad_cam, atol=1e-4 * expected.grad_cam.max())
 
 
 def test_grad_cam_is_of_the_class_asked_for(classifier, model, image):

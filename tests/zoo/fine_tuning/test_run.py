@@ -14,18 +14,21 @@ import tensorflow as tf
 import yaml
 
 import lambda_keras as lk
-from lambda_keras.zoo import run_folder
+from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import catalog, digits, image_table
 from lambda_keras.zoo.errors import StoppedError, UserError
 from lambda_keras.zoo.evaluation import run as evaluate_module
+from lambda_keras.zoo.fine_tuning import results
 from lambda_keras.zoo.fine_tuning import run as module
 from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
+from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.models.source import find
-from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training import assemble, outputs
+from lambda_keras.zoo.training.epochs import Epochs
 from lambda_keras.zoo.training.trainer import Trainer
 from tests.conftest import ROOT
 
@@ -203,12 +206,12 @@ def untrained(monkeypatch):
     """Runs without training: what would be trained, in order."""
     trained = []
 
-    def train(recipe, out, dataset, verbose, is_last=True):
+    def train_phase(recipe, out, dataset, stop, verbose, is_last=True):
         assert dataset.mean == (recipe.data.mean or dataset.mean)
         trained.append((recipe, pathlib.Path(out)))
         raise StoppedError(0)
 
-    monkeypatch.setattr(module, "train", train)
+    monkeypatch.setattr(module, "train_phase", train_phase)
     return trained
 
 
@@ -282,15 +285,73 @@ def test_as_many_classes_keep_the_classifier_only_if_they_are_the_same(
 
 
 def test_overwrite_starts_anew(pictures, shared, tmp_path, untrained):
-    for name in ("head", "checkpoints"):
-        (tmp_path / "run" / name).mkdir(parents=True)
-    for file in ("head/model.keras", "model.keras", "recipe.yaml", "mine.txt"):
+    for folder in ("run", "run/head"):
+        run_folder.start(tmp_path / folder, recipe_file.load("digits"))
+    for file in ("head/model.keras", "model.keras", "mine.txt"):
         (tmp_path / "run" / file).touch()
     with pytest.raises(StoppedError):
         fine_tune(settings(pictures, shared, tmp_path / "run", overwrite=True))
     assert untrained[0][1] == tmp_path / "run" / "head"
     assert not (tmp_path / "run" / "model.keras").exists()
+    assert not (tmp_path / "run" / "head" / "model.keras").exists()
     assert (tmp_path / "run" / "mine.txt").exists()
+
+
+@pytest.mark.parametrize("name", ["model.keras", "head/model.keras"])
+def test_overwrite_leaves_what_is_no_run(pictures, shared, tmp_path, untrained, name):
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).touch()
+    with pytest.raises(UserError, match=r"holds model\.keras, but no run"):
+        fine_tune(settings(pictures, shared, tmp_path, overwrite=True))
+    assert (tmp_path / name).exists()
+
+
+def test_the_file_of_the_data_is_not_replaced(pictures, shared, tmp_path, untrained):
+    table = tmp_path / image_table.FILE_IN_RUN
+    rows = [f"{path},{path.parent.name}\n" for path in sorted(pictures.glob("*/?.png"))]
+    table.write_text("path,label\n" + "".join(rows))
+    with pytest.raises(UserError, match="a run there would replace the file of --data"):
+        fine_tune(settings(table, shared, tmp_path))
+    assert table.read_text() == "path,label\n" + "".join(rows)
+
+
+def test_another_fine_tuning_into_the_folder_is_refused(pictures, shared, tmp_path, untrained):
+    with locked(tmp_path), pytest.raises(UserError, match=r"another training \(process \d+ on .*--out"):
+        fine_tune(settings(pictures, shared, tmp_path))
+    assert not untrained
+
+
+def test_a_signal_as_the_first_phase_ends_stops_the_second(pictures, shared, tmp_path, monkeypatch):
+    """What trains is replaced by files, so that the signal comes at the moment that matters and no later."""
+    phases, write_model = [], outputs.write_model
+
+    def terminate(model, dataset, recipe, folder):
+        write_model(model, dataset, recipe, folder)
+        phases.append(folder.name)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    monkeypatch.setattr(outputs, "write_model", terminate)
+    monkeypatch.setattr(Epochs, "train", lambda self: None)
+    with pytest.raises(StoppedError, match="stopped by a signal after the last step; the same command resumes it"):
+        fine_tune(settings(pictures, shared, tmp_path))
+    assert phases == ["head"]
+    assert (tmp_path / "head" / "model.keras").exists()
+
+
+def test_a_signal_during_the_report_is_not_lost(run, pictures, shared, monkeypatch):
+    draw = results.explanations.draw
+
+    def terminate(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        return draw(*arguments)
+
+    before = (run[0] / "report.html").stat().st_mtime_ns
+    monkeypatch.setattr(results.explanations, "draw", terminate)
+    # The training has ended before.
+    monkeypatch.setattr(module, "train_phase", lambda *arguments, **options: None)
+    with pytest.raises(StoppedError):
+        fine_tune(settings(pictures, shared, run[0]))
+    assert (run[0] / "report.html").stat().st_mtime_ns == before
 
 
 @pytest.mark.parametrize(

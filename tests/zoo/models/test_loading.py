@@ -165,3 +165,14 @@ def test_a_damaged_directory_of_the_archive_is_a_line(inputs, tmp_path):
         (tmp_path / "damaged.keras").write_bytes(damaged)
         with contextlib.suppress(UserError):
             loading._check_file(tmp_path / "damaged.keras")
+
+
+def test_softmax_may_be_inside_a_model_that_is_the_last_layer(inputs, tmp_path):
+    inner = keras.Model(inputs, dense(inputs))
+    logits = keras.Model(inputs, dense(inputs, activation=None), name="inner")
+    rescaled = keras.Sequential([keras.Input((4, 4, 3)), keras.layers.Rescaling(1 / 255), inner])
+    rescaled.save(tmp_path / "nested.keras")
+    load_classifier(tmp_path / "nested.keras")
+    keras.Sequential([keras.Input((4, 4, 3)), logits]).save(tmp_path / "logits.keras")
+    with pytest.raises(UserError, match=r"does not end in softmax, its last layer 'dense\w*' has activation linear"):
+        load_classifier(tmp_path / "logits.keras")

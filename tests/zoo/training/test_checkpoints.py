@@ -135,6 +135,17 @@ def test_wildcards_in_the_path_are_letters(name, neighbour, trainer, tmp_path, c
     assert written(folder)
 
 
+def test_what_a_killed_run_has_not_finished_is_removed(checkpoints, trainer, tmp_path):
+    save(checkpoints, trainer, 1)
+    whole = sorted(path.name for path in tmp_path.iterdir())
+    (tmp_path / "ckpt-7_temp").mkdir()
+    mine = ("ckpt-good.index", "checkpoint-notes.txt")
+    for name in (*mine, "ckpt-7_temp/part-00000-of-00001.index", "ckpt-7.index.tempstate123", "checkpoint.tmp0123abc"):
+        (tmp_path / name).touch()
+    Checkpoints(trainer, tmp_path, interval=1)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([*whole, *mine])
+
+
 FULL_DISK = """
 import resource, sys, signal
 import tensorflow as tf

@@ -6,6 +6,8 @@ import threading
 import pytest
 import tensorflow as tf
 
+from lambda_keras.zoo.errors import StoppedError
+from lambda_keras.zoo.training import preemption
 from lambda_keras.zoo.training.preemption import SIGNALS, StopFlag
 
 # So long runs a graph that the flag fails to end.
@@ -51,6 +53,48 @@ def test_a_new_flag_is_not_raised():
     with StopFlag() as flag:
         pass
     assert flag.raised.numpy() == 0
+
+
+def test_a_signal_is_found_after_the_last_step_too():
+    with StopFlag() as flag:
+        flag.check()
+        os.kill(os.getpid(), signal.SIGINT)
+        run_until(flag.raised)
+        with pytest.raises(StoppedError, match="stopped by a signal after the last step; the same command resumes it"):
+            flag.check()
+
+
+def test_no_signal_falls_between_the_handlers_and_the_file(monkeypatch):
+    """Whatever call the signal comes after, it is seen: by the flag, or as before and after the block."""
+    seen, number = [], signal.SIGTERM
+    monkeypatch.setattr(preemption, "SIGNALS", (number,))
+    before = signal.signal(number, lambda *_: seen.append("outside"))
+    handle, wake = signal.signal, signal.set_wakeup_fd
+
+    def kill_after(function):
+        def call(*arguments, **options):
+            result = function(*arguments, **options)
+            os.kill(os.getpid(), number)
+            return result
+
+        return call
+
+    try:
+        for name, function in (("signal", handle), ("set_wakeup_fd", wake)):
+            for phase in ("enter", "exit"):
+                seen.clear()
+                flag = StopFlag()
+                with monkeypatch.context() as patch:
+                    if phase == "enter":
+                        patch.setattr(preemption.signal, name, kill_after(function))
+                    flag.__enter__()
+                with monkeypatch.context() as patch:
+                    if phase == "exit":
+                        patch.setattr(preemption.signal, name, kill_after(function))
+                    flag.__exit__()
+                assert seen or flag.raised.numpy(), (name, phase)
+    finally:
+        handle(number, before)
 
 
 @pytest.fixture

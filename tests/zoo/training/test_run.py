@@ -1,7 +1,10 @@
 import csv
 import gzip
+import os
 import pathlib
+import resource
 import shutil
+import signal
 
 import keras
 import numpy as np
@@ -12,8 +15,10 @@ import yaml
 import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog, input_pipeline
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import StoppedError, UserError
+from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.training import outputs
 from lambda_keras.zoo.training.run import train
 
 QUICK = [
@@ -137,6 +142,49 @@ def test_a_folder_with_another_recipe_is_refused_and_stays(run, recipe, tmp_path
     with pytest.raises(UserError, match=r"other settings \(training.epochs 2 there, 3 here\).*--overwrite"):
         train(recipe_file.load("digits", [*QUICK, *start, "training.epochs=3"]), run[0], verbose=False)
     assert (run[0] / "metrics.csv").read_bytes() == before
+
+
+def test_a_second_training_into_the_folder_is_refused(run, recipe):
+    with locked(run[0]), pytest.raises(UserError, match=r"another training \(process \d+ on .*--out"):
+        train(recipe, run[0], verbose=False)
+
+
+def test_a_signal_while_the_last_files_are_written_is_not_lost(run, recipe, tmp_path, monkeypatch):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    for name in ("model.keras", "curves.png"):
+        (folder / name).unlink()
+    write_model = outputs.write_model
+
+    def terminate(*arguments):
+        os.kill(os.getpid(), signal.SIGTERM)
+        write_model(*arguments)
+
+    monkeypatch.setattr(outputs, "write_model", terminate)
+    with pytest.raises(StoppedError, match="after the last step; the same command resumes it"):
+        train(recipe, folder, verbose=False)
+    # It ends what it is at and begins nothing more.
+    assert (folder / "model.keras").exists()
+    assert not (folder / "curves.png").exists()
+
+
+def test_a_full_disk_at_the_end_is_one_line_and_leaves_the_files_that_were_there(run, recipe, tmp_path, monkeypatch):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    before = {path.name for path in folder.iterdir()}
+    write_model = outputs.write_model
+
+    def fill(*arguments):
+        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, most))
+        try:
+            write_model(*arguments)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+
+    monkeypatch.setattr(outputs, "write_model", fill)
+    with pytest.raises(UserError, match=r"cannot write to .*run: File too large; make room there and run the same"):
+        train(recipe, folder, verbose=False)
+    assert {path.name for path in folder.iterdir()} == before
+    assert keras.models.load_model(folder / "model.keras")
 
 
 def test_early_stopping_keeps_the_best_weights(tmp_path):

@@ -1,4 +1,6 @@
 import dataclasses
+import os
+import stat
 
 import numpy as np
 import pytest
@@ -98,6 +100,26 @@ def test_a_folder_of_other_files_is_not_overwritten(saved_run, tmp_path, capsys)
     assert main([*DIGITS, "--overwrite", str(saved_run / "model.keras"), str(tmp_path)]) == 2
     assert "is no folder of save_pretrained, so --overwrite does not replace it" in capsys.readouterr().err
     assert (tmp_path / "README.md").read_text() == "mine"
+
+
+@pytest.mark.usefixtures("little_room")
+@pytest.mark.parametrize("name", ["out.safetensors", "out.weights.h5", "out.keras", "folder"])
+def test_a_full_disk_is_one_line_and_leaves_nothing(name, shared, tmp_path, capsys):
+    assert main([*DIGITS, str(shared), str(tmp_path / name)]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"lambda-zoo: cannot write {tmp_path / name}: File too large"
+    assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("name", ["out.safetensors", "out.weights.h5", "out.keras", "folder"])
+def test_another_user_may_read_what_the_umask_allows(name, shared, tmp_path):
+    before = os.umask(0o022)
+    try:
+        assert main([*DIGITS, str(shared), str(tmp_path / name)]) == 0
+    finally:
+        os.umask(before)
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in written} == {path.name: 0o644 for path in written}
 
 
 def test_a_missing_source(tmp_path, capsys):

@@ -69,6 +69,17 @@ def test_wildcards_in_the_path_of_a_checkpoint_are_letters(folder, tmp_path, mod
     np.testing.assert_equal(tensors, values(author))
 
 
+@pytest.mark.parametrize("ending", ["weights.h5", "keras"])
+def test_a_model_inside_a_model(tmp_path, author, ending):
+    nested = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(2.0), author])
+    save = nested.save_weights if ending == "weights.h5" else nested.save
+    save(tmp_path / f"nested.{ending}")
+    twin = keras.models.clone_model(nested)
+    assert lk.load_weights(twin, tmp_path / f"nested.{ending}").is_exact
+    images = np.random.default_rng(0).normal(size=(1, 32, 32, 3)).astype("float32")
+    np.testing.assert_array_equal(twin(images), nested(images))
+
+
 def test_what_training_keeps_beside_the_weights_is_left_out(tmp_path, author):
     author = lk.create_model(TINY, dropout_rate=0.5, stochastic_depth_rate=0.1, squeeze_excitation_stages=("c2",))
     author.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)
@@ -154,10 +165,14 @@ def test_a_damaged_checkpoint_is_an_error(folder, tmp_path, model):
 def test_values_of_other_files_are_not_read(folder, tmp_path, model):
     secret = tmp_path / "secret.bin"
     secret.write_bytes(bytes(64))
-    for kind in ("external values", "external link", "soft link"):
+    for kind in ("external values", "external link", "soft link", "top group"):
         path = tmp_path / f"{kind}.weights.h5"
         shutil.copy(folder / "author.weights.h5", path)
         with h5py.File(path, "r+") as archive:
+            if kind == "top group":
+                del archive["layers"]
+                archive["layers"] = h5py.ExternalLink(str(folder / "author.weights.h5"), "/layers")
+                continue
             variables = archive["layers/batch_normalization/vars"]
             del variables["0"]
             if kind == "external values":
@@ -181,6 +196,22 @@ def test_a_group_within_itself_and_two_values_for_one_name_are_errors(folder, tm
     with h5py.File(path, "r+") as archive:
         archive.copy("layers/conv2d", archive["layers"], "again")
     with pytest.raises(WeightsError, match="two values for"):
+        open_file.read_tensors(path, model)
+
+
+def test_groups_that_are_linked_twice_and_many_groups_within_groups_end_soon(tmp_path, model):
+    path = tmp_path / "twice.weights.h5"
+    with h5py.File(path, "w") as archive:
+        group = archive.create_group("layers")
+        for _ in range(60):
+            inner = group.create_group("a")
+            group["b"] = inner
+            group = inner
+    with pytest.raises(WeightsError, match=r"is damaged.* is a group that other links lead to"):
+        open_file.read_tensors(path, model)
+    with h5py.File(path, "w") as archive:
+        archive.create_group("layers" + "/a" * 2000)
+    with pytest.raises(WeightsError, match="is damaged"):
         open_file.read_tensors(path, model)
 
 
