@@ -55,7 +55,7 @@ def server(tmp_path, monkeypatch):
         "DOWNLOAD_CHUNK_SIZE": 100,
     }.items():
         monkeypatch.setattr(constants, name, value, raising=False)
-    # Newer versions ask the Hub about their telemetry once in a process; here in each test, so that offline ones see it.
+    # Newer versions ask the Hub about telemetry once in a process; here in each test, so that offline ones see it.
     with contextlib.suppress(ImportError):
         monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", None, raising=False)
     monkeypatch.setenv("LAMBDA_KERAS_CACHE", str(tmp_path / "urls"))
