@@ -244,6 +244,8 @@ def _override(values, override):
         node = loader.get_single_node()
         _check_count(node, f"override {key}")
         values[key] = None if node is None else loader.construct_document(node)
+    except UserError:  # which is a ValueError too
+        raise
     except (yaml.YAMLError, RecursionError, *_NOT_A_VALUE) as error:
         raise UserError(f"override {shown(override)}: {shown(value)} is not a YAML value") from error
     return path

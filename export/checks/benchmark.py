@@ -12,8 +12,8 @@ import tensorflow as tf
 from lambda_keras.export.checks.artifact import Artifact
 from lambda_keras.export.checks.runner import ModelRunner, Runner, check_images, median_seconds, start
 from lambda_keras.export.files import scratch_folder, temporary_folder, write_array
-from lambda_keras.zoo import csv_cells
 from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.data import csv_cells
 from lambda_keras.zoo.errors import UserError, reason
 
 CSV = "benchmark.csv"

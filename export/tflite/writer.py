@@ -21,7 +21,9 @@ from lambda_keras.keras_internals import sublayers
 from lambda_keras.wildcards import without_wildcards
 from lambda_keras.zoo.errors import UserError, reason
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.recipe import LARGEST_BATCH
+
+# That of a training too.
+LARGEST_BATCH = 65_536
 
 
 def export_tflite(

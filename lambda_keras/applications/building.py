@@ -13,6 +13,7 @@ from lambda_keras.layers import BatchNormalization
 from lambda_keras.weights import catalog, loader, reference
 from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.weights.formats import resnet_rs
+from lambda_keras.weights.preprocessor import Preprocessor, remember
 from lambda_keras.weights.reference import Hub, Tag
 
 
@@ -133,6 +134,8 @@ def build_model(
     classes = config.classes if classes is None else classes
     if classes < 1:
         raise ValueError(f"`classes` must be at least 1. Received: classes={classes}")
+    # Keras takes Python's integers alone.
+    classes = int(classes)
     source = None if weights is None else reference.parse(weights, config.name)
     inputs = _make_input(input_tensor, input_shape, config, source)
     x, features = trunk(config, inputs)
@@ -156,6 +159,10 @@ def build_model(
         x = keras.layers.GlobalMaxPooling2D(data_format="channels_last", name="max_pool")(x)
     sources = keras.utils.get_source_inputs(inputs)
     model = keras.Model(sources[0] if len(sources) == 1 else sources, x, name=name or config.name)
+    side, channels = inputs.shape[1], inputs.shape[-1]
+    if channels == 3 and side is not None and input_tensor is None:
+        # As every model's docstring says; weights that are loaded below may say otherwise.
+        remember(model, Preprocessor(image_size=side))
     if source is not None or warm_start is not None:
         _fill(model, source, warm_start)
     return model

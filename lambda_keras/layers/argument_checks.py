@@ -14,11 +14,12 @@ from lambda_keras.layers.relative_position import RelativePositionEmbedding
 KEY_NORMALIZATIONS = ("softmax", "l2", "none")
 
 
-def check_counts(**counts: typing.Any) -> None:
-    """Raises a ValueError if one of the arguments is not an integer of at least 1."""
+def check_counts(**counts: typing.Any) -> tuple[int, ...]:
+    """Returns arguments as Python's integers, which NumPy's become; a ValueError if one is none of at least 1."""
     for name, value in counts.items():
         if not isinstance(value, numbers.Integral) or value < 1:
             raise ValueError(f"`{name}` must be an integer of at least 1. Received: {name}={value!r}")
+    return tuple(int(value) for value in counts.values())
 
 
 def check_choices(key_normalization: typing.Any, implementation: typing.Any) -> None:
@@ -63,16 +64,28 @@ def check_filters(filters: int | None, num_heads: int) -> None:
         )
 
 
+def check_order(name: str, implementation: str, inputs_shape: Sequence[int | None]) -> None:
+    """Raises a ValueError if inputs have more axes than the order of contraction of the layer `name` takes."""
+    most = {"convolution": 3, "depthwise_convolution": 2}.get(implementation, len(inputs_shape))
+    if len(inputs_shape) - 2 > most:
+        raise ValueError(
+            f"{name} has implementation={implementation!r}, which takes up to {most} axes between batch and channels; "
+            f"'auto', 'query_first' and 'lambda_first' take any. Received: inputs.shape={tuple(inputs_shape)}"
+        )
+
+
 def check_shapes(
     name: str, inputs_shape: Sequence[int | None], context_shape: Sequence[int | None], use_position: bool
 ) -> None:
-    """Raises a ValueError if inputs and context do not have the ranks that the layer `name` takes."""
+    """Raises a ValueError if inputs and context are not of a rank that the layer `name` takes, or are of no example."""
     for argument, shape in (("inputs", inputs_shape), ("context", context_shape)):
         if len(shape) < 3 or shape[-1] is None:
             raise ValueError(
                 f"{name} needs {argument} of shape [batch, length, channels], [batch, height, width, channels] "
                 f"or a higher rank, with known channels. Received: {argument}.shape={tuple(shape)}"
             )
+        if shape[0] == 0:
+            raise ValueError(f"{name} needs at least one example. Received: {argument}.shape={tuple(shape)}")
     if use_position and len(inputs_shape) != len(context_shape):
         raise ValueError(
             f"{name} needs a context of the inputs' rank for relative positions; use_position=False takes "

@@ -12,6 +12,7 @@ from lambda_keras.layers.argument_checks import (
     check_counts,
     check_filters,
     check_mask,
+    check_order,
     check_parts,
     check_shapes,
     check_shared,
@@ -127,14 +128,14 @@ class LambdaLayer(keras.layers.Layer):
         **kwargs: typing.Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_counts(num_heads=num_heads, key_dim=key_dim, intra_depth=intra_depth)
+        num_heads, key_dim, intra_depth = check_counts(num_heads=num_heads, key_dim=key_dim, intra_depth=intra_depth)
         check_choices(key_normalization, implementation)
         check_parts(use_content, use_position, use_position_bias)
         check_filters(filters, num_heads)
         if position_embedding is not None:
             check_shared(position_embedding, use_position, key_dim, intra_depth)
             scope_size = position_embedding.scope_size
-        self.filters = filters
+        self.filters = None if filters is None else int(filters)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.intra_depth = intra_depth
@@ -380,6 +381,8 @@ class LambdaLayer(keras.layers.Layer):
 
     def _check_call(self, inputs, context, mask):
         check_shapes(self.name, inputs.shape, context.shape, self.use_position)
+        if self.use_position:
+            check_order(self.name, self.implementation, inputs.shape)
         if mask is not None:
             check_mask(self.name, inputs, context, mask)
 

@@ -167,8 +167,8 @@ class RelativePositionEmbedding(keras.layers.Layer):
         **kwargs: typing.Any,
     ) -> None:
         super().__init__(**kwargs)
-        self.key_dim = key_dim
-        self.intra_depth = intra_depth
+        # NumPy's integers are not for JSON.
+        self.key_dim, self.intra_depth = int(key_dim), int(intra_depth)
         self.scope_size = check_scope_size(scope_size)
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         # Of this table among all that the process makes, and the same in each run of a script.

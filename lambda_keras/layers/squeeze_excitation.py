@@ -29,7 +29,7 @@ class SqueezeExcitation(keras.layers.Layer):
 
     def __init__(self, ratio: int = 4, **kwargs: typing.Any) -> None:
         super().__init__(**kwargs)
-        self.ratio = ratio
+        self.ratio = int(ratio)
         self._quantized: dict[str, typing.Any] = {}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:

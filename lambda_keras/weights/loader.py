@@ -9,6 +9,7 @@ import keras
 from lambda_keras.weights import catalog, fetch, pretrained, reference, transfer
 from lambda_keras.weights.assignment import assign
 from lambda_keras.weights.formats import open_file
+from lambda_keras.weights.preprocessor import remember
 from lambda_keras.weights.reference import Checkpoint, File, Folder, Hub, Tag
 from lambda_keras.weights.report import LoadReport
 
@@ -91,7 +92,20 @@ def fill(
         adaptation = transfer.adapt(model, tensors, is_fresh)
     if fit == "partial":
         adaptation = transfer.keep_what_fits(model, adaptation)
-    return assign(model, source=source, allow_non_finite=allow_non_finite, **vars(adaptation))
+    report = assign(model, source=source, allow_non_finite=allow_non_finite, **vars(adaptation))
+    _remember_preprocessor(model, found)
+    return report
+
+
+def _remember_preprocessor(model, found):
+    """Keeps in mind how images were where the weights are from; a file does not say, nor does the Hub unasked."""
+    match found:
+        case Tag(name, tag):
+            remember(model, catalog.find(name, tag).preprocessor)
+        case Folder():
+            remember(model, pretrained.read_preprocessor(found)[0])
+        case _:
+            remember(model, None)
 
 
 def _locate(found: Tag | Hub | Folder | File | Checkpoint) -> tuple[pathlib.Path, str]:

@@ -4,6 +4,8 @@ import dataclasses
 import json
 import math
 import os
+import typing
+import weakref
 
 from lambda_keras.weights.errors import WeightsError
 
@@ -53,6 +55,20 @@ class Preprocessor:
         yield "mean", bool(self.mean) and all(map(_is_number, self.mean))
         yield "std", len(self.std) == len(self.mean) and all(_is_number(x) and x > 0 for x in self.std)
 
+    @classmethod
+    def none(cls, image_size: int, channels: int = 3) -> "Preprocessor":
+        """That of a model which normalises its images itself: it gets values from 0 to 255, to float rounding.
+
+        Args:
+            image_size: Side of the model's images in pixels.
+            channels: Channels of an image.
+
+        Example:
+            >>> Preprocessor.none(32, channels=1).mean
+            (0.0,)
+        """
+        return cls(image_size, mean=(0.0,) * channels, std=(1 / 255,) * channels)
+
     @property
     def channels(self) -> int:
         """Channels of an image."""
@@ -78,6 +94,29 @@ class Preprocessor:
         # Numbers that are too large for a float, and lists in lists in lists, among others.
         except (TypeError, ValueError, OverflowError, RecursionError) as error:
             raise WeightsError(f"{source} is damaged: {error}") from error
+
+
+# Of the models that this process made, as far as it is known; a model that is gone is forgotten.
+_known: "weakref.WeakKeyDictionary[typing.Any, Preprocessor]" = weakref.WeakKeyDictionary()
+
+
+def remember(model: typing.Any, preprocessor: Preprocessor | None) -> None:
+    """Keeps in mind how a `keras.Model` wants its images; `None` to forget it."""
+    _known.pop(model, None)
+    if preprocessor is not None:
+        _known[model] = preprocessor
+
+
+def remembered(model: typing.Any) -> Preprocessor | None:
+    """What `remember` keeps of a model, at the size of its own input where that is known; `None` without.
+
+    Args:
+        model: A `keras.Model`.
+    """
+    preprocessor = _known.get(model)
+    if preprocessor is None or preprocessor.channels != model.input_shape[-1]:
+        return None
+    return dataclasses.replace(preprocessor, image_size=model.input_shape[1] or preprocessor.image_size)
 
 
 def _is_number(value):

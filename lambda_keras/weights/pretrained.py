@@ -17,7 +17,7 @@ from lambda_keras.weights.assignment import assign, variables_by_name
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats import open_file
 from lambda_keras.weights.formats.safetensors import write_safetensors
-from lambda_keras.weights.preprocessor import Preprocessor
+from lambda_keras.weights.preprocessor import Preprocessor, remember, remembered
 from lambda_keras.weights.reference import CONFIG, Folder, Hub
 
 # Also the name of timm's file on the Hub.
@@ -43,7 +43,10 @@ def save_pretrained(
     Args:
         model: A functional `keras.Model` of layers of Keras and of this package.
         folder: The folder; made if it is missing. A model that it holds is replaced.
-        preprocessor: A `lambda_keras.weights.Preprocessor`; by default ImageNet's at the size of the model's input.
+        preprocessor: A `lambda_keras.weights.Preprocessor`; by default that of the model's weights, where this process
+            loaded published or shared ones, or ImageNet's for a model of `create_model`, at the size of the model's
+            input. Of any other model it must be given: `Preprocessor.none(image_size)` says that it normalises its
+            images itself.
         class_names: The name of each class, in order.
         description: A text for the model card: data, training, figures, limits.
         license: Licence of the weights, as an identifier of the Hub such as `"apache-2.0"`.
@@ -57,7 +60,13 @@ def save_pretrained(
         >>> same = lk.from_pretrained("flowers")
     """
     folder = pathlib.Path(folder)
-    preprocessor = preprocessor or _default_preprocessor(model)
+    # The same layers, not compiled: how it was trained may need the author's own functions.
+    # A Sequential has its tensors in lists alone.
+    is_sequential = isinstance(model, keras.Sequential)
+    tensors = (model.inputs[0], model.outputs[0]) if is_sequential else (model.input, model.output)
+    layers = keras.saving.serialize_keras_object(keras.Model(*tensors, name=model.name))
+    _check_origin(layers, model.name)
+    preprocessor = preprocessor or _known_preprocessor(model)
     if class_names is not None and len(class_names) != model.output_shape[-1]:
         raise WeightsError(
             f"`class_names` needs a name for each of the {model.output_shape[-1]} outputs. Received: {len(class_names)}"
@@ -72,16 +81,12 @@ def save_pretrained(
             f"`preprocessor` needs a mean and a standard deviation for each of the {model.input_shape[-1]} channels. "
             f"Received: mean={preprocessor.mean}"
         )
-    # The same layers, not compiled: how it was trained may need the author's own functions.
-    layers = keras.saving.serialize_keras_object(keras.Model(model.input, model.output, name=model.name))
-    _check_origin(layers, model.name)
-
-    tensors = {name: variable.numpy() for name, variable in variables_by_name(model).items()}
-    bad = next((name for name, tensor in tensors.items() if not np.isfinite(tensor).all()), None)
+    arrays = {name: variable.numpy() for name, variable in variables_by_name(model).items()}
+    bad = next((name for name, tensor in arrays.items() if not np.isfinite(tensor).all()), None)
     if bad:
         raise WeightsError(f"{model.name} has values in {bad} that are infinite or not a number: it diverged.")
     folder.mkdir(parents=True, exist_ok=True)
-    write_safetensors(tensors, folder / WEIGHTS, {"format": "lambda_keras"})
+    write_safetensors(arrays, folder / WEIGHTS, {"format": "lambda_keras"})
     _write(folder / PREPROCESSOR, preprocessor.to_json())
     config = {
         "library": "lambda_keras",
@@ -122,6 +127,8 @@ def from_pretrained(source: str | os.PathLike) -> keras.Model:
         raise WeightsError(f"{source} has a {CONFIG} from which Keras makes {type(model).__name__}, not a model.")
     path = _verified(get, config, WEIGHTS, source)
     assign(model, open_file.read_tensors(path, model), str(source))
+    if isinstance(place, Folder):
+        remember(model, read_preprocessor(place)[0])
     return model
 
 
@@ -223,14 +230,15 @@ def _check_origin(config, source):
             _check_origin(part, source)
 
 
-def _default_preprocessor(model):
-    side, channels = model.input_shape[1], model.input_shape[-1]
-    if side is None or channels != 3:
+def _known_preprocessor(model):
+    preprocessor = remembered(model)
+    if preprocessor is None:
         raise WeightsError(
-            "`preprocessor` is needed for a model that takes every size, or images that are not RGB. Received: None, "
-            f"for inputs {model.input_shape}"
+            f"`preprocessor` is needed for {model.name}, of which it is not known how it wants its images: give a "
+            "`lambda_keras.weights.Preprocessor`, or `Preprocessor.none(image_size)` if it normalises them itself. "
+            f"Received: None, for inputs {model.input_shape}"
         )
-    return Preprocessor(image_size=side)
+    return preprocessor
 
 
 def _write(path, text):

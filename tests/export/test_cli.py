@@ -18,6 +18,7 @@ from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from lambda_keras.export import cli
 from lambda_keras.export.saved_model import writer
 from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
+from lambda_keras.weights import Preprocessor
 
 ROOT = Path(__file__).parents[2]
 
@@ -203,8 +204,7 @@ def test_a_different_artifact_gives_exit_status_1(model, model_file, data_file, 
 
 def test_other_sources_of_a_model(model, arrays, tmp_path, capsys):
     """A shared folder, and an architecture with its weights: the artifact of one is verified with both."""
-    lk.save_pretrained(model, tmp_path / "shared")
-    # Neither tells of a normalisation of its own: they have ImageNet's.
+    lk.save_pretrained(model, tmp_path / "shared", Preprocessor(model.input_shape[1]))
     np.savez(tmp_path / "test.npz", **{**arrays, "mean": np.float32(IMAGENET_MEAN), "std": np.float32(IMAGENET_STD)})
     shared = ["--model", f"{tmp_path}/shared"]
     architecture = ["--model", "lambda_resnet_tiny", "--weights", f"{tmp_path}/shared"]

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo import csv_cells
 from lambda_keras.zoo.data import class_names as names_of_classes
+from lambda_keras.zoo.data import csv_cells
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo import csv_cells, plots, run_folder
+from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
-from lambda_keras.zoo.data import catalog, reading
+from lambda_keras.zoo.data import catalog, csv_cells, reading
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier

@@ -4,9 +4,8 @@ import csv
 from collections import defaultdict
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo import csv_cells
 from lambda_keras.zoo.command_line import print_table
-from lambda_keras.zoo.data import class_names
+from lambda_keras.zoo.data import class_names, csv_cells
 from lambda_keras.zoo.data.image_folder import PARTS
 
 # A table that is longer is not read: of more classes only the smallest are printed.

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo import csv_cells
-from lambda_keras.zoo.data import reading
+from lambda_keras.zoo.data import csv_cells, reading
 
 WORST = 24
 RECOGNISED = 3

@@ -45,8 +45,8 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
     if out.exists() and not overwrite:
         raise UserError(f"{out} exists; --overwrite replaces it")
     for option, value, most in (("classes", classes, MOST_CLASSES), ("channels", channels, MOST_CHANNELS)):
-        if value is not None and not 1 <= value <= most:
-            raise UserError(f"--{option} must be 1 to {most:,}, got {value}")
+        if value is not None and value > most:
+            raise UserError(f"--{option} must be at most {most:,}, got {value}")
     if out.is_dir() and any(out.iterdir()) and not reference.Folder(out).is_shared:
         raise UserError(f"{out} is no folder of save_pretrained, so --overwrite does not replace it; give another name")
     try:

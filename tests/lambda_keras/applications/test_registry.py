@@ -143,3 +143,8 @@ def test_a_model_of_pure_half_precision_runs_and_trains(policy):
     losses = [model.train_on_batch(images, np.arange(4)) for _ in range(3)]
     assert np.isfinite(losses).all()
     assert losses[-1] < losses[0]
+
+
+def test_integers_of_numpy_are_integers():
+    model = lk.create_model("lambda_resnet_tiny", classes=np.int64(3), num_heads=np.int64(2), key_dim=np.int32(8))
+    assert keras.models.model_from_json(model.to_json()).count_params() == model.count_params()

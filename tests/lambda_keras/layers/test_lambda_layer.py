@@ -440,3 +440,23 @@ def test_another_size_than_a_global_layer_was_built_for_is_refused():
     layer.build((None, 4, 4, 8))
     with pytest.raises(ValueError, match="global scope"):
         layer(np.ones((1, 5, 5, 8)))
+
+
+def test_integers_of_numpy_are_integers():
+    one, two, three, four = np.arange(1, 5)
+    layer = LambdaLayer(filters=four, num_heads=two, key_dim=three, intra_depth=one, scope_size=three)
+    inputs = keras.Input((4, 4, 8))
+    model = keras.Model(inputs, layer(inputs))
+    assert keras.models.model_from_json(model.to_json()).count_params() == model.count_params()
+
+
+@pytest.mark.parametrize(("implementation", "rank"), [("depthwise_convolution", 3), ("convolution", 4)])
+def test_a_convolution_on_too_many_axes_is_refused(implementation, rank):
+    layer = LambdaLayer(scope_size=3, implementation=implementation)
+    with pytest.raises(ValueError, match=rf"takes up to {rank - 1} axes between batch and channels"):
+        layer(keras.Input((3,) * rank + (8,)))
+
+
+def test_an_empty_batch_is_refused():
+    with pytest.raises(ValueError, match=r"needs at least one example\. Received: inputs\.shape=\(0, 4, 4, 8\)"):
+        LambdaLayer()(np.zeros((0, 4, 4, 8), "float32"))

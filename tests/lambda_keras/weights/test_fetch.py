@@ -1,4 +1,5 @@
 import concurrent.futures
+import contextlib
 import dataclasses
 import hashlib
 import os
@@ -54,8 +55,9 @@ def server(tmp_path, monkeypatch):
         "DOWNLOAD_CHUNK_SIZE": 100,
     }.items():
         monkeypatch.setattr(constants, name, value, raising=False)
-    # The library asks the Hub about its telemetry once in a process; here in each test, so that offline ones see it.
-    monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", None, raising=False)
+    # Newer versions ask the Hub about telemetry once in a process; here in each test, so that offline ones see it.
+    with contextlib.suppress(ImportError):
+        monkeypatch.setattr("huggingface_hub.utils._detect_agent._registry", None, raising=False)
     monkeypatch.setenv("LAMBDA_KERAS_CACHE", str(tmp_path / "urls"))
     monkeypatch.delenv("LAMBDA_KERAS_OFFLINE", raising=False)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")

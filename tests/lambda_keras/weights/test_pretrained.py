@@ -200,9 +200,29 @@ def test_what_cannot_be_shared_is_refused(author, tmp_path):
         lk.save_pretrained(author, tmp_path / "x", class_names=["\x1b[31m", *"123456789"])
     with pytest.raises(WeightsError, match="each of the 3 channels"):
         lk.save_pretrained(author, tmp_path / "x", Preprocessor(32, mean=(0,), std=(1,)))
-    with pytest.raises(WeightsError, match="takes every size"):
+    with pytest.raises(WeightsError, match=r"`preprocessor` is needed .*\(None, None, None, 3\)"):
         lk.save_pretrained(lk.create_model(TINY, input_shape=(None, None, 3)), tmp_path / "x")
     assert not list(tmp_path.iterdir())
+
+
+def test_the_preprocessing_is_that_of_the_weights_or_is_asked_for(author, folder, tmp_path):
+    def shared(model, *arguments):
+        lk.save_pretrained(model, tmp_path / "shared", *arguments)
+        return pretrained.read_preprocessor(Folder(tmp_path / "shared"))[0]
+
+    assert shared(lk.create_model(TINY)) == Preprocessor(32)
+    grey = lk.create_model(TINY, weights="digits", input_shape=(32, 32, 1))
+    assert shared(grey) == lk.applications.preprocessor_of(f"{TINY}.digits")
+    assert shared(lk.from_pretrained(tmp_path / "shared")) == shared(grey)
+    rescaled = keras.Sequential([keras.Input((32, 32, 3)), keras.layers.Rescaling(1 / 255), author], name="rescaled")
+    with pytest.raises(WeightsError, match=r"`preprocessor` is needed for rescaled, .*Preprocessor\.none"):
+        shared(rescaled)
+    found = shared(rescaled, Preprocessor.none(32))
+    images = np.random.default_rng(0).integers(0, 256, (2, 32, 32, 3)).astype("uint8")
+    np.testing.assert_allclose(lk.preprocess_input(images, found.mean, found.std), images, rtol=1e-6)
+    from_file = lk.create_model(TINY, weights=folder / "model.safetensors")
+    with pytest.raises(WeightsError, match="`preprocessor` is needed"):
+        shared(from_file)
 
 
 def test_what_is_not_finite_is_not_shared(tmp_path):

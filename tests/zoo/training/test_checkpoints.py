@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import StoppedError, UserError
 from lambda_keras.zoo.training.checkpoints import KEEP, Checkpoints, written
+from lambda_keras.zoo.training.sums import Sums
 from tests.zoo.training.test_trainer import flat, make_trainer
 
 
@@ -59,6 +60,22 @@ def test_only_multiples_of_the_interval_are_saved_unless_told(trainer, tmp_path)
     assert checkpoints.save(checkpoint_number=7) is None
     assert checkpoints.save(checkpoint_number=7, check_interval=False)
     assert [path.rpartition("-")[2] for path in checkpoints.checkpoints] == ["6", "7"]
+
+
+def test_a_signal_ends_the_loop_and_is_not_in_the_checkpoint(checkpoints, trainer):
+    """It would differ from that of a run that was not stopped."""
+    trainer.start_epoch()
+    trainer.stopping.assign(1.0)
+    step = int(trainer.step.numpy()) + 1
+    try:
+        with pytest.raises(StoppedError, match=f"after step {step};"):
+            trainer.train(tf.constant(5))
+    finally:
+        trainer.stopping.assign(0.0)
+        trainer._interrupted.assign(False)
+    reader = tf.train.load_checkpoint(checkpoints.save(checkpoint_number=step))
+    sums = Sums.of(reader.get_tensor("sums/.ATTRIBUTES/VARIABLE_VALUE"))
+    assert (sums.images, sums.stopping) == (trainer.recipe.training.batch_size, 0)
 
 
 def test_the_newest_are_kept(checkpoints, trainer, tmp_path):
@@ -151,7 +168,7 @@ import resource, sys, signal
 import tensorflow as tf
 from tests.zoo.training.test_trainer import make_trainer
 from lambda_keras.zoo.training.checkpoints import Checkpoints
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import StoppedError, UserError
 trainer = make_trainer()
 checkpoints = Checkpoints(trainer, sys.argv[1], interval=1)
 checkpoints.save(checkpoint_number=0)

@@ -9,7 +9,7 @@ import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
-from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError
+from lambda_keras.zoo.errors import NonFiniteLossError, UserError
 from lambda_keras.zoo.training import assemble
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.sums import Sums
@@ -182,13 +182,3 @@ def test_the_whole_step_compiles_with_xla_without_calling_the_host(precision, ra
     if not random:  # XLA draws other random numbers for the same seed.
         expected = make_trainer(*overrides).train(tf.constant(1))["loss"]
         assert trainer.train(tf.constant(1))["loss"] == pytest.approx(expected, rel=1e-5)
-
-
-def test_a_signal_ends_the_loop_and_is_not_counted():
-    """Sums are in the checkpoint, which must be as that of a run that was not stopped."""
-    trainer = make_trainer()
-    trainer.stopping.assign(1.0)
-    with pytest.raises(StoppedError, match="after step 1;"):
-        trainer.train(tf.constant(5))
-    sums = Sums.of(trainer.sums.numpy())
-    assert (sums.images, sums.stopping) == (trainer.recipe.training.batch_size, 0)

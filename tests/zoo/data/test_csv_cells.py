@@ -1,6 +1,6 @@
 import pytest
 
-from lambda_keras.zoo import csv_cells
+from lambda_keras.zoo.data import csv_cells
 
 
 @pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "'=1", "''=1"])
