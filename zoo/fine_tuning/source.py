@@ -91,6 +91,12 @@ class Files(Source):
         self.train_images = counts["train"]
         self.class_names = image_table.class_names(self._rows)
         self.remarks = data_summary.remarks(self._check)
+        if preprocessor.channels == 1:
+            size = preprocessor.image_size
+            self.remarks.append(
+                f"images are read in grey at {size}x{size}, as the weights want them: colour is dropped; "
+                "--weights none keeps it"
+            )
 
     def prepare(self, out, overwrite):
         """Writes the tables of images and of what is left out; see `Source.prepare`."""

@@ -11,6 +11,9 @@ GREY = Preprocessor(32, evaluation_crop=1.0, mean=(0.3,), std=(0.4,))
 
 def test_a_messy_folder_becomes_a_dataset(messy_folder, tmp_path):
     source = Files(messy_folder, GREY, seed=0)
+    assert source.remarks[-1].startswith(
+        "images are read in grey at 32x32, as the weights want them: colour is dropped"
+    )
     source.prepare(tmp_path, overwrite=False)
     dataset = source.load(Data(**source.data), tmp_path)
     assert dataset.class_names == ("cat", "dog", "one")
