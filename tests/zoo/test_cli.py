@@ -27,7 +27,7 @@ def zoo(*arguments, cwd=None):
         (["train", "--recipe", "digits", "training.epoch=3"], "unknown key training.epoch, did you mean 'epochs'?"),
         (["train", "--recipe", "digits", "model.name=lambda_resnet_tny"], "lambda_resnet_tiny"),
         (["train", "--recipe", "fashion_mnist", "--data-dir", "nowhere"], "no prepared dataset 'fashion_mnist'"),
-        (["train", "--recipe", "digits", "--out", os.devnull], "cannot write a run to"),
+        (["train", "--recipe", "digits", "--out", os.devnull], "cannot write to /dev/null"),
         (["models", "vgg*"], "no model matches 'vgg*'"),
         (["models", "resnet_rs*", "--pretrained"], "no model with published weights matches 'resnet_rs*'"),
         (["weights"], "the following arguments are required: action"),
