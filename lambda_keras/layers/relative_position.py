@@ -18,6 +18,8 @@ from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer
 
 _identities = itertools.count()
+# Numbers in a table, 1 GiB of float32: a line of a configuration must not take all memory.
+LARGEST_TABLE = 2**28
 
 
 def check_scope_size(scope_size: typing.Any, rank: int | None = None) -> int | tuple[int, ...] | None:
@@ -175,7 +177,11 @@ class RelativePositionEmbedding(keras.layers.Layer):
         self._identity = f"lambda_keras>RelativePositionEmbedding>{next(_identities)}"
 
     def build(self, inputs_shape: tuple[int | None, ...], context_shape: tuple[int | None, ...] | None = None) -> None:
-        """Makes the table. Shapes are `[batch, *grid, channels]`; a global scope needs known grids."""
+        """Makes the table. Shapes are `[batch, *grid, channels]`; a global scope needs known grids.
+
+        Raises:
+            ValueError: A grid is unknown, or the table would have more than `LARGEST_TABLE` numbers.
+        """
         grids = Grids.of_shapes(inputs_shape, context_shape)
         rank = len(grids.queries)
         self.scope_size = check_scope_size(self.scope_size, rank)
@@ -183,9 +189,16 @@ class RelativePositionEmbedding(keras.layers.Layer):
             offsets = self._offsets_of(grids)
         else:
             offsets = self.scope_size if isinstance(self.scope_size, tuple) else (self.scope_size,) * rank
+        shape = (*offsets, self.key_dim, self.intra_depth)
+        if math.prod(shape) > LARGEST_TABLE:
+            raise ValueError(
+                f"The table of {self.name} would have the shape {shape}, more than {LARGEST_TABLE:,} numbers; give a "
+                f"smaller `scope_size`. Received: scope_size={self.scope_size}, query grid {grids.queries}, context "
+                f"grid {grids.context}"
+            )
         self.table = self.add_weight(
             name="table",
-            shape=(*offsets, self.key_dim, self.intra_depth),
+            shape=shape,
             initializer=self.embeddings_initializer or keras.initializers.RandomNormal(stddev=1.0),
         )
         self.built = True

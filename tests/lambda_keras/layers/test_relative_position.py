@@ -78,3 +78,10 @@ def test_a_shared_table_of_another_rank():
     layer.build((None, 4, 4, 8))
     with pytest.raises(ValueError, match="2 axes"):
         layer(np.zeros((1, 16, 8)))
+
+
+@pytest.mark.parametrize(("scope", "grid"), [(1_000_001, (8, 8)), (None, (10_000, 10_000)), ((1, 2**31 + 1), (8, 8))])
+def test_a_table_beyond_all_memory_is_refused(scope, grid):
+    embedding = RelativePositionEmbedding(key_dim=16, scope_size=scope)
+    with pytest.raises(ValueError, match=r"more than 268,435,456 numbers; give a smaller `scope_size`"):
+        embedding.build((None, *grid, 8))
