@@ -9,10 +9,13 @@ CONTROL = [chr(code) for code in range(0x110000) if unicodedata.category(chr(cod
 
 
 def test_the_text_of_python_and_of_json_reads_back():
-    for char in CONTROL:
-        assert not is_line(f"a{char}")
-        assert escaped(f"a{char}") == f"a{char.encode('unicode_escape').decode()}"
-    assert json.loads('"' + escaped("".join(CONTROL), form="\\u{:04x}") + '"') == "".join(CONTROL)
+    # By their numbers: a message with half a character could not be printed.
+    assert [ord(char) for char in CONTROL if is_line(f"a{char}")] == []
+    python = [escaped(f"a{char}") for char in CONTROL]
+    assert python == [f"a{char.encode('unicode_escape').decode()}" for char in CONTROL]
+    # One by one: two halves that follow each other would be read as one character.
+    texts = [escaped(char, form="\\u{:04x}") for char in CONTROL]
+    assert [ord(json.loads(f'"{text}"')) for text in texts] == [ord(char) for char in CONTROL]
 
 
 @pytest.mark.parametrize("char", "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
