@@ -13,6 +13,11 @@ CHANNELS = (1, 3, 4)
 HEIGHT, WIDTH = 10, 13
 
 
+@pytest.fixture
+def _seed():
+    """None, unlike elsewhere: TensorFlow forgets with each what it has compiled, and nothing here is drawn by it."""
+
+
 def by_pillow(encoded, channels):
     """What Pillow makes of a file: upright, over white, with the channels."""
     image = ImageOps.exif_transpose(Image.open(io.BytesIO(encoded)))
@@ -30,7 +35,6 @@ def by_pillow(encoded, channels):
 
 
 def assert_equals_pillow(encoded, *what):
-    """Of all channels in one test: each test begins without compiled functions."""
     for channels in CHANNELS:
         decoded = decoding.decode(encoded, channels).numpy()
         assert decoded.dtype == np.uint8
