@@ -32,6 +32,8 @@ _EXIF_PART = {
     PNG: [None, None, None, None, *b"eXIf"],
     WEBP: b"EXIF",
 }
+# Of bytes, which need not be text.
+_WITH_EXIF = r"\C*(Exif|eXIf|EXIF)\C*"
 _BEFORE_EXIF = {JPEG: 10, PNG: 8, WEBP: 8}
 _UNCOUNTED = {JPEG: 2, PNG: 12, WEBP: 8}
 _BIG, _LITTLE = True, False
@@ -83,7 +85,10 @@ def read_header(encoded: tf.Tensor) -> Header:
     is_kind = tf.reduce_all((head[:_PART] == bytes_of) | any_byte, axis=1)
     kind = tf.cast(tf.argmax(is_kind), tf.int32)
     height, width = _size(encoded, head, kind)
-    return Header(data, kind, height, width, _orientation(data, kind))
+    # Most files have no EXIF data, and to walk through the parts of one takes longer than to look for these letters.
+    may_be_turned = tf.strings.regex_full_match(encoded, _WITH_EXIF)
+    orientation = tf.cond(may_be_turned, lambda: _orientation(data, kind), lambda: 1)
+    return Header(data, kind, height, width, orientation)
 
 
 def window(data: tf.Tensor, place: tf.Tensor | int, length: int) -> tf.Tensor:
