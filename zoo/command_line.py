@@ -14,7 +14,7 @@ import warnings
 from lambda_keras.text import escaped
 from lambda_keras.version import __version__
 from lambda_keras.weights.errors import WeightsWarning
-from lambda_keras.zoo.errors import TryAgainError, UserError
+from lambda_keras.zoo.errors import TryAgainError, UserError, reason
 from lambda_keras.zoo.extras import missing_extra
 
 # Of Keras.
@@ -180,7 +180,7 @@ def run(program, command):
     except OSError as error:
         # What the operating system refuses: a name that is too long, a disk that is full, a folder of somebody else.
         place = error.filename or "reading or writing failed"
-        _complain(program, f"{place}: {error.strerror or error}")
+        _complain(program, f"{place}: {reason(error)}")
         return 2
     finally:
         _drop_what_cannot_be_printed()
@@ -201,8 +201,8 @@ def _mend_streams():
             stream.reconfigure(errors="backslashreplace")
 
 
-def _complain(program, reason):
-    line = escaped(" ".join(str(reason).split()))
+def _complain(program, problem):
+    line = escaped(" ".join(str(problem).split()))
     # Where it cannot be printed, the status says it all.
     with contextlib.suppress(OSError):
         print(f"{program}: {line}", file=sys.stderr, flush=True)

@@ -50,11 +50,12 @@ def reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def writing(path):
+def writing(path, remedy=""):
     """Makes a `UserError` of what the operating system says where a file cannot be written.
 
     Args:
         path: The file.
+        remedy: What the message ends in.
 
     Example:
         >>> with writing("picture.png"):
@@ -65,27 +66,17 @@ def writing(path):
     try:
         yield
     except OSError as error:
-        raise UserError(f"cannot write {path}: {reason(error)}") from error
+        raise UserError(f"cannot write {path}: {reason(error)}{remedy}") from error
 
 
-@contextlib.contextmanager
 def writing_to(folder):
     """The same of the folder that `--out` names."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(f"cannot write to {folder}: {reason(error)}; give another folder with --out") from error
+    return writing(f"to {folder}", "; give another folder with --out")
 
 
-@contextlib.contextmanager
 def writing_run(folder):
     """The same of the folder of a training, which goes on where it was once there is room."""
-    try:
-        yield
-    except OSError as error:
-        raise UserError(
-            f"cannot write to {folder}: {reason(error)}; make room there and run the same command again"
-        ) from error
+    return writing(f"to {folder}", "; make room there and run the same command again")
 
 
 @contextlib.contextmanager

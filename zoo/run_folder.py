@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lambda_keras.atomic import partials, replacing
 from lambda_keras.zoo import recipe_file
-from lambda_keras.zoo.errors import UserError, reason
+from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.recipe import Recipe
 
 RECIPE = "recipe.yaml"
@@ -100,7 +100,7 @@ def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
         UserError: The folder cannot be made or written to.
     """
     folder = Path(path)
-    try:
+    with writing(f"a run to {folder}", "; give another folder with --out"):
         folder.mkdir(parents=True, exist_ok=True)
         if overwrite:
             remove(folder)
@@ -109,8 +109,6 @@ def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
             partial.unlink(missing_ok=True)
         with replacing(folder / RECIPE) as partial:
             partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
-    except OSError as error:
-        raise UserError(f"cannot write a run to {folder}: {reason(error)}; give another folder with --out") from error
     return folder
 
 

@@ -14,7 +14,7 @@ from lambda_keras.export.checks.runner import ModelRunner, Runner, check_images,
 from lambda_keras.export.files import scratch_folder, temporary_folder, write_array
 from lambda_keras.zoo.command_line import print_table
 from lambda_keras.zoo.data import csv_cells
-from lambda_keras.zoo.errors import UserError, reason
+from lambda_keras.zoo.errors import UserError, writing
 
 CSV = "benchmark.csv"
 PLOT = "benchmark.png"
@@ -151,10 +151,8 @@ def write_benchmark(folder: Path, measurements: list[Measurement]) -> None:
             writer.writerows(csv_cells.neutral(row.values()) for row in rows)
         _plot(measurements, scratch / PLOT)
         for name in (CSV, PLOT):
-            try:
+            with writing(folder / name, "; give another --out"):
                 os.replace(scratch / name, folder / name)
-            except OSError as error:
-                raise UserError(f"cannot write {folder / name}: {reason(error)}; give another --out") from error
 
 
 def _plot(measurements: list[Measurement], path: Path) -> None:

@@ -19,7 +19,7 @@ from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, N
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
 from lambda_keras.keras_internals import sublayers
 from lambda_keras.wildcards import without_wildcards
-from lambda_keras.zoo.errors import UserError, reason
+from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.models.record import Record
 
 # That of a training too.
@@ -81,11 +81,9 @@ def export_tflite(
             _check_clipping(content, model, calibration)
         if record:
             content = add_metadata(content, record)
-        try:
+        with writing(path):
             (scratch / path.name).write_bytes(content)
             os.replace(scratch / path.name, path)
-        except OSError as error:
-            raise UserError(f"cannot write {path}: {reason(error)}") from error
     return path
 
 

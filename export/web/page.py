@@ -12,7 +12,7 @@ from lambda_keras.export.files import scratch_folder
 from lambda_keras.export.tflite.contents import quantization_of
 from lambda_keras.export.tflite.metadata import has_metadata
 from lambda_keras.export.tflite.quantization import INT8, INT8_FLOAT_IO
-from lambda_keras.zoo.errors import UserError, reason
+from lambda_keras.zoo.errors import UserError, writing
 
 SOURCES = Path(__file__).parent
 # Of the four builds of LiteRT.js's WebAssembly, 9 MB each, the page takes one of two.
@@ -47,14 +47,12 @@ def write_web_page(model: Path, out: Path) -> Path:
         raise UserError(f"{out} exists and is not an empty folder; remove it, or give another name")
     with scratch_folder(out.parent) as scratch:
         page = scratch / "page"
-        try:
+        with writing(out):
             page.mkdir()
             _fetch_litert(scratch / "npm", page / "litert")
             shutil.copy(SOURCES / "index.html", page)
             shutil.copy(model, page / "model.tflite")
             os.replace(page, out)
-        except OSError as error:
-            raise UserError(f"cannot write {out}: {reason(error)}") from error
     return out
 
 

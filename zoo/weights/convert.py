@@ -10,7 +10,7 @@ from lambda_keras.weights import loader, reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.errors import UserError, errors_of_weights, reason
+from lambda_keras.zoo.errors import UserError, errors_of_weights, writing
 from lambda_keras.zoo.models import source as model_source
 
 # More than any weights have: a model of a number with more digits does not fit into memory.
@@ -56,12 +56,10 @@ def convert(model, source, out, classes=None, image_size=None, channels=3, to_ti
         raise UserError(error) from error
     with errors_of_weights():
         report = loader.fill(network, found)
-    try:
+    with writing(out):
         out.parent.mkdir(parents=True, exist_ok=True)
         with errors_of_weights():
             write(network, out)
-    except OSError as error:
-        raise UserError(f"cannot write {out}: {reason(error)}") from error
     say(f"wrote {out}: {len(report.loaded)} variables of {report.source}")
 
 
