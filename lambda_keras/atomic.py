@@ -1,6 +1,7 @@
 """Files that are never half written."""
 
 import contextlib
+import glob
 import os
 import pathlib
 import secrets
@@ -44,7 +45,7 @@ def replacing(path: str | os.PathLike) -> Iterator[pathlib.Path]:
 def partials(path: str | os.PathLike) -> list[pathlib.Path]:
     """What writers of a file that were killed have left beside it; those that live have theirs there too."""
     path = pathlib.Path(path)
-    return list(path.parent.glob(f".partial.{'?' * 8}.{path.name}"))
+    return list(path.parent.glob(_partial_name("?" * 8, glob.escape(_ending(path)))))
 
 
 def mode_of_new_files(folder: str | os.PathLike) -> int:
@@ -59,8 +60,16 @@ def mode_of_new_files(folder: str | os.PathLike) -> int:
 def _make_beside(path):
     """Makes an empty file with a name that nobody else has or can guess, and the mode that the umask gives it."""
     while True:
-        # Keras and NumPy go by the ending, and that of weights has two parts. Long names have no room for more.
-        partial = path.with_name(f".partial.{secrets.token_hex(4)}.{path.name[-50:]}")
+        partial = path.with_name(_partial_name(secrets.token_hex(4), _ending(path)))
         with contextlib.suppress(FileExistsError):
             os.close(os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
             return partial
+
+
+def _partial_name(number, ending):
+    return f".partial.{number}.{ending}"
+
+
+def _ending(path):
+    # Keras and NumPy go by the ending, and that of weights has two parts. Long names have no room for more.
+    return path.name[-50:]

@@ -92,3 +92,9 @@ def test_the_mode_is_that_of_the_umask_whatever_the_writer_makes(tmp_path, umask
 def test_what_a_killed_writer_left_is_found(tmp_path):
     with replacing(tmp_path / "model.keras") as partial, replacing(tmp_path / "my.model.keras"):
         assert partials(tmp_path / "model.keras") == [partial]
+
+
+@pytest.mark.parametrize("name", ["model[1].keras", "*.keras", "a" * 200 + ".keras"])
+def test_it_is_found_whatever_the_file_is_called(tmp_path, name):
+    with replacing(tmp_path / name) as partial, replacing(tmp_path / "model1.keras"):
+        assert partials(tmp_path / name) == [partial]
