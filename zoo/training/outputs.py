@@ -68,46 +68,45 @@ def write_model(model: keras.Model, dataset: Dataset, recipe: Recipe, folder: Pa
         model.save(partial)
 
 
-def writers(
-    model: keras.Model, dataset: Dataset, recipe: Recipe, rows: list[dict], folder: Path
-) -> list[Callable[[], None]]:
-    """The functions that write the files of a finished run, to be called in order.
-
-    They are those of `write_model`, a sample of the test split and the pictures.
+def write(
+    model: keras.Model,
+    dataset: Dataset,
+    recipe: Recipe,
+    rows: list[dict],
+    folder: Path,
+    check: Callable[[], None],
+) -> None:
+    """Writes the files of a finished run: those of `write_model`, a sample of the test split and the pictures.
 
     Args:
         model: The model to export.
-        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
-        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        dataset: The data.
+        recipe: The recipe.
         rows: The rows of `lambda_keras.zoo.training.metrics_log.MetricsLog`.
         folder: The run folder.
+        check: A function that raises an error where a signal has come; it is called before each piece of work.
     """
-
-    def write_curves():
-        with replacing(folder / run_folder.CURVES) as partial:
-            plots.curves(rows, partial)
-
-    def write_sample():
-        images, labels = _sample(dataset, recipe)
-        with replacing(folder / run_folder.TEST_SPLIT) as partial:
-            np.savez_compressed(
-                partial,
-                images=images,
-                labels=labels,
-                mean=np.array(dataset.mean, "float32"),
-                std=np.array(dataset.std, "float32"),
-                class_names=np.array(dataset.class_names),
-            )
-
-    def write_predictions():
-        with np.load(folder / run_folder.TEST_SPLIT) as sample:
-            images, labels = sample["images"], sample["labels"]
-        normalised = lk.preprocess_input(images, mean=dataset.mean, std=dataset.std)
-        probabilities = model.predict(normalised, batch_size=32, verbose=0)
-        with replacing(folder / run_folder.PREDICTIONS) as partial:
-            plots.predictions(images, labels, probabilities, dataset.class_names, partial)
-
-    return [lambda: write_model(model, dataset, recipe, folder), write_curves, write_sample, write_predictions]
+    check()
+    write_model(model, dataset, recipe, folder)
+    check()
+    with replacing(folder / run_folder.CURVES) as partial:
+        plots.curves(rows, partial)
+    check()
+    images, labels = _sample(dataset, recipe)
+    with replacing(folder / run_folder.TEST_SPLIT) as partial:
+        np.savez_compressed(
+            partial,
+            images=images,
+            labels=labels,
+            mean=np.array(dataset.mean, "float32"),
+            std=np.array(dataset.std, "float32"),
+            class_names=np.array(dataset.class_names),
+        )
+    check()
+    normalised = lk.preprocess_input(images, mean=dataset.mean, std=dataset.std)
+    probabilities = model.predict(normalised, batch_size=32, verbose=0)
+    with replacing(folder / run_folder.PREDICTIONS) as partial:
+        plots.predictions(images, labels, probabilities, dataset.class_names, partial)
 
 
 def _sample(dataset, recipe):

@@ -150,10 +150,8 @@ def _finish(assembly, final_weights, rows, folder, stop, verbose):
     test = Evaluator(trainer, trainer.dataset.test, averaged=not final_weights.are_best).evaluate()
     if is_chief(trainer.strategy):
         with writing_run(folder):
-            for write in outputs.writers(assembly.model, trainer.dataset, trainer.recipe, rows, folder):
-                # All workers have done their part, so the chief may stop alone.
-                stop.check()
-                write()
+            # All workers have done their part, so the chief may stop alone.
+            outputs.write(assembly.model, trainer.dataset, trainer.recipe, rows, folder, stop.check)
     if verbose:
         outputs.report(test["accuracy"], test["images"], folder)
     return test["accuracy"]

@@ -29,8 +29,8 @@ def model():
 
 
 def test_all_files_of_a_finished_run(model, dataset, recipe, tmp_path):
-    for write in outputs.writers(model, dataset, recipe, [{"epoch": 1, **ROW}, {"epoch": 2, **ROW}], tmp_path):
-        write()
+    rows = [{"epoch": 1, **ROW}, {"epoch": 2, **ROW}]
+    outputs.write(model, dataset, recipe, rows, tmp_path, check=lambda: None)
     written = {"model.keras", "record.json", "test.npz", "curves.png", "predictions.png"}
     assert {file.name for file in tmp_path.iterdir()} == written
     assert Record.read(tmp_path / run_folder.RECORD) == Record.of(recipe, dataset)
