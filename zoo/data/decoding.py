@@ -42,9 +42,8 @@ def decode(encoded, channels, most_pixels=MOST_PIXELS):
     if encoded.dtype != tf.string:
         return encoded
     if tf.executing_eagerly():
-        # As a graph: its many small operations are slow one by one, and memory is freed as soon as it can be.
-        return _compiled(channels, most_pixels)(encoded)
-    return decode_and_resize(encoded, channels, most_pixels, lambda image: image)
+        return _compiled(channels, most_pixels, tf.identity)(encoded)
+    return decode_and_resize(encoded, channels, most_pixels, tf.identity)
 
 
 def image_size(encoded, most_pixels=MOST_PIXELS):
@@ -60,7 +59,8 @@ def image_size(encoded, most_pixels=MOST_PIXELS):
     Raises:
         tf.errors.InvalidArgumentError: As for `decode`.
     """
-    return tuple(_compiled_size(most_pixels)(encoded).numpy().tolist()[:2])
+    height, width, _ = _compiled(3, most_pixels, tf.shape)(encoded).numpy().tolist()
+    return height, width
 
 
 def why(error):
@@ -97,17 +97,10 @@ def check(encoded, header, most_pixels):
 
 
 @functools.cache
-def _compiled(channels, most_pixels):
+def _compiled(channels, most_pixels, resize):
+    """`decode_and_resize` as a graph: its many small operations are slow one by one, and memory is freed early."""
     return tf.function(
-        lambda encoded: decode_and_resize(encoded, channels, most_pixels, lambda image: image),
-        input_signature=[tf.TensorSpec([], tf.string)],
-    )
-
-
-@functools.cache
-def _compiled_size(most_pixels):
-    return tf.function(
-        lambda encoded: decode_and_resize(encoded, 3, most_pixels, tf.shape),
+        lambda encoded: decode_and_resize(encoded, channels, most_pixels, resize),
         input_signature=[tf.TensorSpec([], tf.string)],
     )
 

@@ -13,7 +13,6 @@ from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning import start as starts
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
 from lambda_keras.zoo.folder_lock import locked
-from lambda_keras.zoo.recipe import MOST_PIXELS
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.run import train_phase
 
@@ -159,10 +158,10 @@ def _find_source(settings, start):
             raise UserError(f"--data-dir is for a dataset by name, got the files {path}")
         if path.is_dir() and Path(settings.out).resolve().is_relative_to(path.resolve()):
             raise UserError(f"--out must not lie in --data, whose folders are classes, got {settings.out} in {path}")
-        most_pixels = recipe_file.value_of_override("data.most_pixels", settings.overrides, MOST_PIXELS)
-        if type(most_pixels) is not int or most_pixels < 1:
-            raise UserError(f"data.most_pixels must be a whole number of at least 1, got {most_pixels!r}")
-        return Files(path, start.preprocessor, settings.seed, most_pixels)
+        # Of the data this alone counts before they are read; it is checked as it is in a recipe.
+        asked = [override for override in settings.overrides if override.startswith("data.most_pixels=")]
+        limit = recipe_file.data_of_values({"name": "image_table", "image_size": 32}, asked, "fine-tune").most_pixels
+        return Files(path, start.preprocessor, settings.seed, limit)
     if len(path.parts) > 1 or path.is_file():
         what = "no folder" if path.is_file() else "no such folder"
         raise UserError(f"{what}: {path}; give a folder of class folders, a .csv file or a dataset's name")

@@ -7,16 +7,14 @@ import tensorflow as tf
 from lambda_keras.zoo.data import preprocessing
 from lambda_keras.zoo.data.decoding import decode, why
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.recipe import MOST_PIXELS
 
 
-def read_image(path, preprocessor, most_pixels=MOST_PIXELS):
+def read_image(path, preprocessor):
     """Reads an image file as a model wants it in evaluation.
 
     Args:
         path: A JPEG, PNG, BMP, GIF or WebP file; of an animation, the first frame counts.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
-        most_pixels: How many pixels it may have.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
@@ -28,10 +26,10 @@ def read_image(path, preprocessor, most_pixels=MOST_PIXELS):
         encoded = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return prepare_image(encoded, preprocessor, path, most_pixels)
+    return prepare_image(encoded, preprocessor, path)
 
 
-def prepare_image(encoded, preprocessor, name, most_pixels=MOST_PIXELS):
+def prepare_image(encoded, preprocessor, name):
     """Decodes, crops and resizes an image as a model wants it in evaluation.
 
     Args:
@@ -39,7 +37,6 @@ def prepare_image(encoded, preprocessor, name, most_pixels=MOST_PIXELS):
             `[height, width, channels]` with the model's channels.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
         name: What to call it in the message.
-        most_pixels: How many pixels it may have.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
@@ -48,7 +45,7 @@ def prepare_image(encoded, preprocessor, name, most_pixels=MOST_PIXELS):
         UserError: It cannot be decoded.
     """
     try:
-        image = decode(encoded, preprocessor.channels, most_pixels)
+        image = decode(encoded, preprocessor.channels)
     except tf.errors.InvalidArgumentError as error:
         raise UserError(f"cannot decode {name}: {why(error)}") from error
     image = preprocessing.evaluation_crop(

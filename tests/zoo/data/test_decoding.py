@@ -136,8 +136,6 @@ def bmp(bits, compression=0, header=40, palette=None, top_down=False, masks=()):
     colours = b"" if bits > 8 else noise(2**bits if palette is None else palette, 4, seed=1).tobytes()
     extra = struct.pack("<4I", *masks)[: 16 if header > 40 else 12] if masks else b""
     content = extra.ljust(header - 40, b"\0") + colours
-    if header > 40:
-        content = extra.ljust(header - 40, b"\0") + colours
     start = 14 + 40 + len(content)
     pixels = noise(HEIGHT, row)
     if palette:
