@@ -38,5 +38,15 @@ def escaped(text: str, keep: str = "", form: str | None = None) -> str:
     return "".join(escape(char) if _is_unprintable(char) and char not in keep else char for char in text)
 
 
+def first_line(error: BaseException) -> str:
+    r"""What an error of a library says, in its first line; its type where it says nothing.
+
+    Example:
+        >>> first_line(ValueError("no such layer\n\nArguments received: …")), first_line(KeyError())
+        ('no such layer', 'KeyError')
+    """
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
 def _is_unprintable(char):
     return unicodedata.category(char) in UNPRINTABLE

@@ -11,6 +11,7 @@ import numpy as np
 import lambda_keras as lk
 from lambda_keras.export.images.datasets import check_has_record, load_dataset, refuse_data_dir
 from lambda_keras.export.images.normalisation import check_normalisation
+from lambda_keras.text import first_line
 from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.data import reading
 from lambda_keras.zoo.errors import UserError
@@ -129,8 +130,7 @@ def load_labelled_images(path: Path, model: keras.Model) -> LabelledImages:
     # Pickled objects, an array that is larger than the memory, or damaged bytes, for which NumPy and zipfile raise what
     # they happen to stumble over.
     except Exception as error:
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        raise UserError(f"{path} cannot be read: {reason}; {EXPECTED}") from error
+        raise UserError(f"{path} cannot be read: {first_line(error)}; {EXPECTED}") from error
     _check(data, path, model)
     return data
 

@@ -9,6 +9,7 @@ import keras
 
 import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
 from lambda_keras.keras_internals import flat, has_graph, producer
+from lambda_keras.text import first_line
 from lambda_keras.zoo.errors import UserError
 
 EXPECTED = "a model is a .keras file, written by model.save(...)"
@@ -34,7 +35,7 @@ def load_classifier(path: Path) -> keras.Model:
     try:
         model = keras.models.load_model(path, compile=False, safe_mode=True)
     except (OSError, zipfile.BadZipFile, json.JSONDecodeError) as error:
-        raise UserError(f"{path} is damaged: {_first_words(error)}; save the model again") from error
+        raise UserError(f"{path} is damaged: {first_line(error)[:LONGEST_REASON]}; save the model again") from error
     except MemoryError:
         raise
     # What Keras raises where the configuration is damaged, or not that of the layers and weights in the file, is of a
@@ -64,7 +65,7 @@ def _check_file(path: Path) -> None:
             missing = {"config.json", "model.weights.h5"}.difference(archive.namelist())
     # Of a damaged directory, zipfile raises what it happens to stumble over.
     except Exception as error:
-        raise UserError(f"{path} is damaged: {_first_words(error)}; save the model again") from error
+        raise UserError(f"{path} is damaged: {first_line(error)[:LONGEST_REASON]}; save the model again") from error
     if missing:
         raise UserError(f"{path} is not a Keras model file, it lacks {', '.join(sorted(missing))}; {EXPECTED}")
 
@@ -81,11 +82,8 @@ def _unknown_code(message: str) -> str | None:
 
 def _unreadable(error: Exception) -> str:
     """Says what Keras stumbled over, in its own first words."""
-    return f"cannot be loaded ({type(error).__name__}: {_first_words(error)}); {EXPECTED}, save the model again"
-
-
-def _first_words(error: Exception) -> str:
-    return (str(error).strip().splitlines() or ["no message"])[0][:LONGEST_REASON]
+    reason = first_line(error)[:LONGEST_REASON]
+    return f"cannot be loaded ({type(error).__name__}: {reason}); {EXPECTED}, save the model again"
 
 
 def check_classifier(model: keras.Model, name: Path | str) -> None:

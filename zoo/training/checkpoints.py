@@ -11,7 +11,9 @@ from pathlib import Path
 
 import tensorflow as tf
 
+from lambda_keras.text import first_line
 from lambda_keras.wildcards import without_wildcards
+from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training.trainer import Trainer
 
@@ -61,8 +63,6 @@ class Checkpoints(tf.train.CheckpointManager):
         # The folder, as TensorFlow takes it; it is made with the first checkpoint, the run folder is there.
         self._plain = self._open.enter_context(without_wildcards(self._folder.parent)) / self._folder.name
         scratch = None if is_chief else self._open.enter_context(tempfile.TemporaryDirectory())
-        if is_chief:
-            self._remove_unfinished()
         super().__init__(
             state,
             scratch or str(self._plain),
@@ -71,6 +71,7 @@ class Checkpoints(tf.train.CheckpointManager):
             step_counter=trainer.step,
             checkpoint_interval=interval,
         )
+        self._remove_unfinished()
 
     def save(
         self,
@@ -99,7 +100,7 @@ class Checkpoints(tf.train.CheckpointManager):
         except (tf.errors.OpError, OSError) as error:
             self._remove_partial(checkpoint_number)
             raise UserError(
-                f"cannot write the checkpoint of step {checkpoint_number} to {self._folder}: {_first_line(error)}; "
+                f"cannot write the checkpoint of step {checkpoint_number} to {self._folder}: {first_line(error)}; "
                 f"{self.describe_latest()}; make room and run the same command again"
             ) from error
 
@@ -120,9 +121,7 @@ class Checkpoints(tf.train.CheckpointManager):
                 self._last_checkpoint_step = int(self._trainer.step.numpy())
                 return str(path)
             except DAMAGED as error:
-                print(
-                    f"cannot read checkpoint {path} ({_first_line(error)}); trying the one before it", file=sys.stderr
-                )
+                say(f"cannot read checkpoint {path} ({first_line(error)}); trying the one before it", file=sys.stderr)
         if paths:
             raise UserError(
                 f"no checkpoint in {self._folder} can be read; give another folder with --out to start anew"
@@ -145,11 +144,9 @@ class Checkpoints(tf.train.CheckpointManager):
 
     def _remove_unfinished(self):
         """Removes what TensorFlow calls otherwise until it is whole, which a killed run has left."""
-        for path in self._folder.glob("ckpt-*_temp"):
+        # Of this worker's own folder: another one may be at work in its.
+        folder = Path(self.directory)
+        for path in folder.glob("ckpt-*_temp"):
             shutil.rmtree(path, ignore_errors=True)
-        for path in [*self._folder.glob("ckpt-*.tempstate*"), *self._folder.glob("checkpoint.tmp*")]:
+        for path in [*folder.glob("ckpt-*.tempstate*"), *folder.glob("checkpoint.tmp*")]:
             path.unlink(missing_ok=True)
-
-
-def _first_line(error):
-    return str(error).strip().splitlines()[0]

@@ -9,6 +9,7 @@ import zipfile
 import keras
 import numpy as np
 
+from lambda_keras.text import first_line
 from lambda_keras.weights import reference
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.errors import WeightsError
@@ -103,8 +104,9 @@ def _reading(read, path, *arguments):
         raise
     # What the libraries raise on damaged bytes is of a dozen types, and changes between their versions.
     except Exception as error:
-        reason = str(error).strip().splitlines() or [type(error).__name__]
-        raise WeightsError(f"'{path}' is damaged, or not what its name says: {reason[0]}. Get it again.") from error
+        raise WeightsError(
+            f"'{path}' is damaged, or not what its name says: {first_line(error)}. Get it again."
+        ) from error
 
 
 def _read_keras(path, model):
