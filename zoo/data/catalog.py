@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from lambda_keras.zoo.data import class_names as names_of_classes
 from lambda_keras.zoo.data import digits, idx_files, image_folder, image_table, rand_augment, tfds
+from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.data.known_sizes import add_known_splits
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError
@@ -215,5 +215,5 @@ def _dataset(name, class_names, channels, splits):
     others = (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else ((0.5,) * channels, (0.25,) * channels)
     mean, std = (source.mean, source.std) if source.mean else others
     for class_name in class_names:
-        names_of_classes.check(class_name, name)
+        check_name(class_name, name)
     return Dataset(name, class_names, channels, mean, std, *splits)

@@ -7,7 +7,7 @@ from lambda_keras.text import escaped, is_line
 from lambda_keras.zoo.errors import UserError
 
 
-def check(name, where):
+def check_name(name, where):
     """Refuses a name that is not one line: files have a class on each line, and a terminal prints it.
 
     Args:

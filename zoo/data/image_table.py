@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo.data import class_names as names_of_classes
 from lambda_keras.zoo.data import csv_cells
+from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError
@@ -141,7 +141,7 @@ def _row(values, table, reader):
     if path is None or label is None:
         raise UserError(f"{where}: path and label must not be empty")
     label = csv_cells.original(label)
-    names_of_classes.check(label, where)
+    check_name(label, where)
     if "split" in values and split not in PARTS:
         received = "nothing; or leave the column out, and fine-tune splits the images" if split is None else split
         raise UserError(f"{where}: split must be one of {', '.join(PARTS)}, got {received}")

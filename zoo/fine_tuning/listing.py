@@ -4,7 +4,8 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_keras.zoo.data import class_names, image_table
+from lambda_keras.zoo.data import image_table
+from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.data.image_folder import ENDINGS, parts_of
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
@@ -74,7 +75,7 @@ def _of_classes(folder, split):
             continue
         if not _is_utf8(path):
             raise UserError(f"the name of the class folder {os.fsencode(path)!r} is not UTF-8; rename it")
-        class_names.check(path.name, folder)
+        check_name(path.name, folder)
         images = []
         for file in _entries(path):
             reason = _reason(file)
