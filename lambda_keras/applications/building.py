@@ -1,5 +1,6 @@
 """What the builders of all architectures share: convolutions, inputs, head and the arguments around them."""
 
+import operator
 import os
 import sys
 import types
@@ -134,8 +135,8 @@ def build_model(
     classes = config.classes if classes is None else classes
     if classes < 1:
         raise ValueError(f"`classes` must be at least 1. Received: classes={classes}")
-    # Keras takes Python's integers alone.
-    classes = int(classes)
+    # Keras takes Python's integers alone; `int` would cut a fraction off.
+    classes = operator.index(classes)
     source = None if weights is None else reference.parse(weights, config.name)
     inputs = _make_input(input_tensor, input_shape, config, source)
     x, features = trunk(config, inputs)

@@ -1,6 +1,7 @@
 """LambdaLayer: projections, normalisation and call. The mathematics of contraction is in `contraction`."""
 
 import math
+import operator
 import typing
 
 import keras
@@ -23,7 +24,7 @@ from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, Depths, Plan, plan
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer, clone
-from lambda_keras.layers.quantized import policies_of, take_policies
+from lambda_keras.layers.quantized import layer_from_config, policies_of
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
 Shape = tuple[int | None, ...]
@@ -135,7 +136,7 @@ class LambdaLayer(keras.layers.Layer):
         if position_embedding is not None:
             check_shared(position_embedding, use_position, key_dim, intra_depth)
             scope_size = position_embedding.scope_size
-        self.filters = None if filters is None else int(filters)
+        self.filters = None if filters is None else operator.index(filters)
         self.num_heads = num_heads
         self.key_dim = key_dim
         self.intra_depth = intra_depth
@@ -415,7 +416,4 @@ class LambdaLayer(keras.layers.Layer):
         config = dict(config)
         if config.get("position_embedding") is not None:
             config["position_embedding"] = keras.saving.deserialize_keras_object(config["position_embedding"])
-        quantized = take_policies(config)
-        layer = cls(**config)
-        layer._quantized = quantized
-        return layer
+        return layer_from_config(cls, config)

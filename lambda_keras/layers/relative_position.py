@@ -8,6 +8,7 @@ offset to the most positive. `E[n, m] = R[position(m) - position(n)]` makes the 
 
 import itertools
 import math
+import operator
 import typing
 
 import keras
@@ -170,7 +171,7 @@ class RelativePositionEmbedding(keras.layers.Layer):
     ) -> None:
         super().__init__(**kwargs)
         # NumPy's integers are not for JSON.
-        self.key_dim, self.intra_depth = int(key_dim), int(intra_depth)
+        self.key_dim, self.intra_depth = operator.index(key_dim), operator.index(intra_depth)
         self.scope_size = check_scope_size(scope_size)
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         # Of this table among all that the process makes, and the same in each run of a script.

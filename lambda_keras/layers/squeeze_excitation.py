@@ -1,12 +1,13 @@
 """Squeeze-and-excitation."""
 
+import operator
 import typing
 
 import keras
 from keras import ops
 
 from lambda_keras.keras_internals import sublayers
-from lambda_keras.layers.quantized import policies_of, take_policies
+from lambda_keras.layers.quantized import layer_from_config, policies_of
 
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
@@ -29,7 +30,7 @@ class SqueezeExcitation(keras.layers.Layer):
 
     def __init__(self, ratio: int = 4, **kwargs: typing.Any) -> None:
         super().__init__(**kwargs)
-        self.ratio = int(ratio)
+        self.ratio = operator.index(ratio)
         self._quantized: dict[str, typing.Any] = {}
 
     def build(self, input_shape: tuple[int | None, ...]) -> None:
@@ -69,8 +70,4 @@ class SqueezeExcitation(keras.layers.Layer):
     @classmethod
     def from_config(cls, config: dict[str, typing.Any]) -> "SqueezeExcitation":
         """Makes the layer that `get_config` describes."""
-        config = dict(config)
-        quantized = take_policies(config)
-        layer = cls(**config)
-        layer._quantized = quantized
-        return layer
+        return layer_from_config(cls, config)

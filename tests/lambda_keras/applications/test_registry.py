@@ -148,3 +148,15 @@ def test_a_model_of_pure_half_precision_runs_and_trains(policy):
 def test_integers_of_numpy_are_integers():
     model = lk.create_model("lambda_resnet_tiny", classes=np.int64(3), num_heads=np.int64(2), key_dim=np.int32(8))
     assert keras.models.model_from_json(model.to_json()).count_params() == model.count_params()
+
+
+def test_fractions_are_not_cut_off():
+    for make in (
+        lambda: lk.create_model("lambda_resnet_tiny", classes=10.5),
+        lambda: lk.layers.LambdaLayer(filters=8.0),
+        lambda: lk.layers.RelativePositionEmbedding(key_dim=4.5),
+        lambda: lk.layers.RelativePositionEmbedding(key_dim=4, intra_depth=1.5),
+        lambda: lk.layers.SqueezeExcitation(ratio=4.5),
+    ):
+        with pytest.raises(TypeError, match="'float' object cannot be interpreted as an integer"):
+            make()
