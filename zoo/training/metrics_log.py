@@ -74,7 +74,7 @@ def _read(path):
     except (ValueError, TypeError, OverflowError, csv.Error) as error:
         raise UserError(
             f"{path} is damaged: a row has a number for each of {', '.join(COLUMNS)}, but {error}; mend or remove the "
-            "row, or start anew with --overwrite"
+            "row, or give another folder with --out to start anew"
         ) from error
     return rows
 

@@ -179,6 +179,8 @@ def test_the_whole_step_compiles_with_xla_without_calling_the_host(precision, ra
     assert "convolution(" in program
     for host in ("infeed", "outfeed", "send(", "recv(", "callback"):
         assert host not in program
-    if not random:  # XLA draws other random numbers for the same seed.
-        expected = make_trainer(*overrides).train(tf.constant(1))["loss"]
-        assert trainer.train(tf.constant(1))["loss"] == pytest.approx(expected, rel=1e-5)
+    loss = trainer.train(tf.constant(1))["loss"]
+    if random:  # XLA draws other random numbers for the same seed.
+        assert np.isfinite(loss)
+    else:
+        assert loss == pytest.approx(make_trainer(*overrides).train(tf.constant(1))["loss"], rel=1e-5)
