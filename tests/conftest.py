@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import pathlib
+import random
 import resource
 import subprocess
 import sys
@@ -13,6 +14,7 @@ import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
+import numpy as np
 import pytest
 
 TESTS = pathlib.Path(__file__).parent
@@ -73,11 +75,19 @@ def pytest_collection_finish():
     gc.freeze()
 
 
-@pytest.fixture(autouse=True)
-def _seed():
+@pytest.fixture(scope="session", autouse=True)
+def _seed_of_the_backend():
     import keras
 
     keras.utils.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def _seed(_seed_of_the_backend):
+    # Not keras.utils.set_random_seed: TensorFlow forgets all that it has compiled when its seed is set. What Keras draws
+    # without a seed of its own (weights, dropout) starts from Python's generator.
+    random.seed(0)
+    np.random.seed(0)
 
 
 @pytest.fixture
