@@ -84,8 +84,8 @@ def _seed_of_the_backend():
 
 @pytest.fixture(autouse=True)
 def _seed(_seed_of_the_backend):
-    # Not keras.utils.set_random_seed: TensorFlow forgets all that it has compiled when its seed is set. What Keras draws
-    # without a seed of its own (weights, dropout) starts from Python's generator.
+    # Not keras.utils.set_random_seed: TensorFlow forgets all that it has compiled when its seed is set. What Keras
+    # draws without a seed of its own (weights, dropout) starts from Python's generator.
     random.seed(0)
     np.random.seed(0)
 
