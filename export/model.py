@@ -62,8 +62,8 @@ def load_to_serve(
     if record is None:
         say(
             f"there is no record.json beside {source.name}: images are taken normalised, a SavedModel has no "
-            "signatures classify_uint8 and classify_bytes, a TFLite file no metadata; copy the record.json of the "
-            "model's training beside it to get them",
+            "signatures classify_uint8 and classify_bytes, a TFLite file no metadata; to get them, copy the "
+            "record.json of the model's training beside it, or write it with `lambda-zoo write-record`",
             file=sys.stderr,
         )
     return lk.fuse(model) if fuse else model, record

@@ -91,7 +91,8 @@ def fuse(model: keras.Model) -> keras.Model:
                 fillers.append(lambda: twin.set_weights(layer.get_weights()))
         return twin
 
-    fused = keras.models.clone_model(graph, clone_function=copy)
+    with keras_internals.shared_once():
+        fused = keras.models.clone_model(graph, clone_function=copy)
     # Not before: the first call builds a layer.
     for fill in fillers:
         fill()

@@ -4,12 +4,14 @@ A node is one call of a layer or an operation in the graph of a functional model
 library reads its `operation`, `input_tensors`, `output_tensors`, `arguments` and `is_input`.
 """
 
+import contextlib
 import io
 import typing
 from collections.abc import Iterator
 
 import keras
-from keras.src.saving import saving_lib
+from keras.src.backend.common import global_state
+from keras.src.saving import saving_lib, serialization_lib
 
 
 def nodes(model: keras.Model) -> Iterator[typing.Any]:
@@ -118,6 +120,18 @@ def call_arguments(
         A tuple and a dict.
     """
     return node.arguments.fill_in(tensors)
+
+
+def makes_shared_once() -> bool:
+    """Whether an object that several layers of a configuration share is made once now, as `load_model` does."""
+    return global_state.get_global_attribute("shared_objects/id_to_obj_map") is not None
+
+
+@contextlib.contextmanager
+def shared_once() -> Iterator[None]:
+    """Makes an object that several layers of a configuration share once, and so in all that is made in the context."""
+    with contextlib.nullcontext() if makes_shared_once() else serialization_lib.ObjectSharingScope():
+        yield
 
 
 def weights_h5(model: keras.Model) -> bytes:

@@ -68,6 +68,26 @@ def test_hooks_are_not_published(site):
     assert not (site / "hooks").exists()
 
 
+def test_the_error_of_a_missing_import_is_in_the_docs(run_python, tmp_path):
+    import lambda_keras as lk
+
+    lk.create_model("lambda_resnet_tiny").save(tmp_path / "model.keras")
+    message = run_python(
+        """
+import sys, keras
+try:
+    keras.saving.load_model(sys.argv[1])
+except Exception as error:
+    print(error)
+""",
+        tmp_path / "model.keras",
+        cold=True,
+    )
+    begin, name = re.search(r"(Could not locate class) ('\w+')", message).groups()
+    heading = next(line for line in (ROOT / "docs/layer.md").read_text().splitlines() if f"says: {begin}" in line)
+    assert name in heading
+
+
 def test_the_picture_of_the_rooms_shows_their_imports():
     picture = xml.etree.ElementTree.parse(ROOT / "docs" / "images" / "rooms.svg")
     drawn = {(path.get("data-from"), path.get("data-to")) for path in picture.iter() if path.get("data-from")}

@@ -110,6 +110,7 @@ ZOO = st.one_of(
     words("explain", "RUN", NAMES, "--query", st.builds("{},{}".format, NUMBERS, NUMBERS), "--out", "out.png"),
     words("explain", NAMES, NAMES, "--class", NAMES, "--layer", NAMES, "--out", NAMES),
     words("write-images", "--dataset", NAMES, "--out", "out"),
+    words("write-record", NAMES, "--mean", NUMBERS, "--std", NUMBERS, "--image-size", NUMBERS),
     words("models", NAMES),
     words("weights", "show", NAMES),
     words("weights", "verify", NAMES, NAMES),

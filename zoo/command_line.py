@@ -19,6 +19,8 @@ from lambda_keras.zoo.extras import missing_extra
 
 # Of Keras.
 BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
+# Of a number that an option takes.
+MOST_DIGITS = 9
 _quiet = False
 
 
@@ -75,6 +77,29 @@ def add_common_options(parser):
     group.add_argument(
         "-v", "--verbose", action="store_true", help="print TensorFlow's own remarks too, and where files come from"
     )
+
+
+def add_most_pixels(parser, default="178,956,970, as in Pillow"):
+    """Adds `--most-pixels`, the limit beyond which an image file is not decoded.
+
+    Args:
+        parser: The parser of a command that reads image files.
+        default: What the help says of the command without it.
+    """
+    parser.add_argument(
+        "--most-pixels",
+        type=positive,
+        metavar="N",
+        help=f"the most that an image file may have, before it is decoded (default: {default})",
+    )
+
+
+def positive(text: str) -> int:
+    """Reads a whole number of at least 1."""
+    # Python reads no number of more than 4,300 digits.
+    if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
+    return int(text)
 
 
 def set_verbosity(arguments):

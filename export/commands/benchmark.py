@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from lambda_keras.export.commands.options import add_artifacts, add_model, positive
-from lambda_keras.zoo.command_line import add_common_options, say
+from lambda_keras.export.commands.options import add_artifacts, add_model
+from lambda_keras.zoo.command_line import add_common_options, positive, say
 from lambda_keras.zoo.errors import UserError
 
 

@@ -3,9 +3,6 @@
 import argparse
 from pathlib import Path
 
-# Of a number that an option takes.
-MOST_DIGITS = 9
-
 
 def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
     """Adds `--model` and `--weights`, which `lambda_keras.zoo.models.source.find` takes."""
@@ -33,11 +30,3 @@ def add_data_dir(parser: argparse.ArgumentParser) -> None:
 def add_artifacts(parser: argparse.ArgumentParser) -> None:
     """Adds the artifacts, at least one."""
     parser.add_argument("artifacts", type=Path, nargs="+", metavar="ARTIFACT", help="SavedModel or .tflite file")
-
-
-def positive(text: str) -> int:
-    """Reads a whole number of at least 1."""
-    # Python reads no number of more than 4,300 digits.
-    if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected a whole number of at least 1, got {text!r}")
-    return int(text)

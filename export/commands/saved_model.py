@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from lambda_keras.export.commands.options import add_form, add_model, positive
-from lambda_keras.zoo.command_line import add_common_options, say
+from lambda_keras.export.commands.options import add_form, add_model
+from lambda_keras.zoo.command_line import add_common_options, add_most_pixels, say
 
 
 def add_parser(commands) -> None:
@@ -16,12 +16,7 @@ def add_parser(commands) -> None:
     add_form(parser)
     parser.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
     parser.add_argument("--warmup", type=int, metavar="N", help="add N requests of each signature to start with")
-    parser.add_argument(
-        "--most-pixels",
-        type=positive,
-        metavar="N",
-        help="the most that a file of classify_bytes may have (default: 50 million)",
-    )
+    add_most_pixels(parser, default="50 million, for classify_bytes")
     add_common_options(parser)
     parser.set_defaults(run=_run)
 

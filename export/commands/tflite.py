@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lambda_keras.export.commands.options import add_data_dir, add_form, add_model
 from lambda_keras.export.tflite.quantization import KINDS, NONE
-from lambda_keras.zoo.command_line import add_common_options, say
+from lambda_keras.zoo.command_line import add_common_options, add_most_pixels, say
 from lambda_keras.zoo.errors import UserError
 
 CALIBRATION_IMAGES = 200
@@ -33,6 +33,7 @@ def add_parser(commands) -> None:
     parser.add_argument(
         "--calibration-images", type=int, metavar="N", help=f"how many of them (default: {CALIBRATION_IMAGES})"
     )
+    add_most_pixels(parser)
     parser.add_argument("--batch", type=int, metavar="N", help="images in a batch (default: any number)")
     add_common_options(parser)
     parser.set_defaults(run=_run)
@@ -43,8 +44,9 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.tflite.calibration import load_calibration
     from lambda_keras.export.tflite.writer import export_tflite
     from lambda_keras.zoo.models.source import find
+    from lambda_keras.zoo.recipe import MOST_PIXELS
 
-    for option in ("data_dir", "calibration_images"):
+    for option in ("data_dir", "calibration_images", "most_pixels"):
         if getattr(options, option) is not None and not options.calibration:
             name = option.replace("_", "-")
             raise UserError(f"--{name} is for --calibration, which is missing; add it, or leave out --{name}")
@@ -52,7 +54,8 @@ def _run(options: argparse.Namespace) -> int:
     calibration = None
     if options.calibration:
         count = CALIBRATION_IMAGES if options.calibration_images is None else options.calibration_images
-        calibration = load_calibration(options.calibration, model, count, record, options.data_dir)
+        limit = options.most_pixels or MOST_PIXELS
+        calibration = load_calibration(options.calibration, model, count, record, options.data_dir, limit)
     path = export_tflite(
         model,
         options.out,

@@ -3,8 +3,8 @@
 import argparse
 
 from lambda_keras.export.checks.runtimes import RUNTIMES
-from lambda_keras.export.commands.options import add_artifacts, add_data_dir, add_model, positive
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.export.commands.options import add_artifacts, add_data_dir, add_model
+from lambda_keras.zoo.command_line import add_common_options, positive
 
 
 def add_parser(commands) -> None:

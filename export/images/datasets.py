@@ -39,7 +39,7 @@ def check_has_record(option: str, source: str | Path, record: Record | None) -> 
     if record is None:
         raise UserError(
             f"{option} {source} needs a record.json beside the model: without it nobody knows how the model wants "
-            f"images; give {option} the test.npz of its training"
+            f"images; write it with `lambda-zoo write-record`, or give {option} the test.npz of its training"
         )
 
 

@@ -15,6 +15,7 @@ from lambda_keras.zoo.data.image_folder import ENDINGS
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.image_file import prepare_image, read_image
 from lambda_keras.zoo.models.record import Record
+from lambda_keras.zoo.recipe import MOST_PIXELS
 
 # With fewer images the ranges are a matter of chance.
 FEWEST_IMAGES = 32
@@ -49,7 +50,12 @@ class Calibration:
 
 
 def load_calibration(
-    source: str | Path, model: keras.Model, count: int, record: Record | None, data_dir: Path | None = None
+    source: str | Path,
+    model: keras.Model,
+    count: int,
+    record: Record | None,
+    data_dir: Path | None = None,
+    most_pixels: int = MOST_PIXELS,
 ) -> Calibration:
     """Loads images for the calibration of `model`.
 
@@ -63,6 +69,7 @@ def load_calibration(
         count: How many images set the ranges, if there are that many.
         record: The model's record, which says how images are prepared for it; `None` if it has none.
         data_dir: Where the dataset is, as for `lambda_keras.zoo.data.catalog.load`.
+        most_pixels: How many pixels an image file may have.
 
     Raises:
         UserError: There is no such source, it does not fit the model, or it has too few images.
@@ -80,7 +87,10 @@ def load_calibration(
         refuse_data_dir("--calibration", source, data_dir)
     if is_dataset or path.is_dir():
         check_has_record("--calibration", source, record)
-        images = _read_dataset(source, count, record, data_dir) if is_dataset else _read_folder(path, count, record)
+        if is_dataset:
+            images = _read_dataset(source, count, record, data_dir, most_pixels)
+        else:
+            images = _read_folder(path, count, record, most_pixels)
         mean, std = np.float32(record.preprocessor.mean), np.float32(record.preprocessor.std)
     else:
         data = load_labelled_images(path, model)
@@ -98,19 +108,20 @@ def _taken(available: int, count: int) -> np.ndarray:
     return np.linspace(0, available - 1, taken).round().astype(int)
 
 
-def _read_folder(folder, count, record):
+def _read_folder(folder, count, record, most_pixels):
     files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
     if not files:
         raise UserError(f"{folder} has no image files (endings {', '.join(ENDINGS)})")
-    return np.stack([read_image(files[index], record.preprocessor) for index in _taken(len(files), count)])
+    taken = _taken(len(files), count)
+    return np.stack([read_image(files[index], record.preprocessor, most_pixels) for index in taken])
 
 
-def _read_dataset(name, count, record, data_dir):
+def _read_dataset(name, count, record, data_dir, most_pixels):
     dataset = load_dataset("--calibration", name, record, data_dir)
     # In their order some datasets are sorted by class, and large ones would be read to their end.
     images = dataset.train.shuffled(seed=0).take(len(_taken(dataset.train.count, count)))
-    preprocessor = record.preprocessor
-    return np.stack([prepare_image(image, preprocessor, f"an image of {name}") for _, image, _ in images])
+    described = f"an image of {name}"
+    return np.stack([prepare_image(image, record.preprocessor, described, most_pixels) for _, image, _ in images])
 
 
 def _check_variety(images, source):

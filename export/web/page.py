@@ -15,6 +15,7 @@ from lambda_keras.export.tflite.quantization import INT8, INT8_FLOAT_IO
 from lambda_keras.zoo.errors import UserError, writing
 
 SOURCES = Path(__file__).parent
+CHANNELS = (1, 3)
 # Of the four builds of LiteRT.js's WebAssembly, 9 MB each, the page takes one of two.
 UNUSED = ("*_threaded_*", "*_jspi_*", "*.map")
 
@@ -28,7 +29,7 @@ def write_web_page(model: Path, out: Path) -> Path:
 
     Args:
         model: A file of `lambda-export tflite --batch 1`, from a model with a record. Of the int8 kinds it must be
-            `int8-float-io`: LiteRT.js has no tensors of int8.
+            `int8-float-io`: LiteRT.js has no tensors of int8. Its images have 1 or 3 channels.
         out: The folder to write; it must not exist, or be empty.
 
     Returns:
@@ -68,6 +69,12 @@ def _check(path):
         )
     graph = schema.ModelT.InitFromPackedBuf(content, 0).subgraphs[0]
     image = graph.tensors[graph.inputs[0]]
+    channels = image.shape[-1]
+    if channels not in CHANNELS:
+        raise UserError(
+            f"{path} takes images of {channels} channels; a page has pictures in colour or grey, 3 channels or 1, "
+            "because a browser does not keep the colours of what is transparent"
+        )
     batch_size = image.shape[0] if image.shapeSignature is None else image.shapeSignature[0]
     if batch_size != 1:
         batch = "any number of" if batch_size == -1 else batch_size

@@ -135,6 +135,7 @@ class LambdaLayer(keras.layers.Layer):
         check_filters(filters, num_heads)
         if position_embedding is not None:
             check_shared(position_embedding, use_position, key_dim, intra_depth)
+            position_embedding.share_with(self)
             scope_size = position_embedding.scope_size
         self.filters = None if filters is None else operator.index(filters)
         self.num_heads = num_heads
@@ -403,7 +404,7 @@ class LambdaLayer(keras.layers.Layer):
             "use_batch_norm": self.use_batch_norm,
             "batch_norm_momentum": self.batch_norm_momentum,
             "batch_norm_epsilon": self.batch_norm_epsilon,
-            "position_embedding": self.position_embedding.as_shared() if self._shares_position_embedding else None,
+            "position_embedding": self.position_embedding.serialized() if self._shares_position_embedding else None,
             "implementation": self.implementation,
             "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
             "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
@@ -415,5 +416,8 @@ class LambdaLayer(keras.layers.Layer):
         """Makes the layer that `get_config` describes."""
         config = dict(config)
         if config.get("position_embedding") is not None:
-            config["position_embedding"] = keras.saving.deserialize_keras_object(config["position_embedding"])
+            embedding = RelativePositionEmbedding.deserialized(
+                config["position_embedding"], config.get("name", "the layer")
+            )
+            config["position_embedding"] = embedding
         return layer_from_config(cls, config)

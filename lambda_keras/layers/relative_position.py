@@ -10,17 +10,21 @@ import itertools
 import math
 import operator
 import typing
+import weakref
 
 import keras
 import numpy as np
 from keras import ops
 
+from lambda_keras import keras_internals
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer
 
 _identities = itertools.count()
 # Numbers in a table, 1 GiB of float32: a line of a configuration must not take all memory.
 LARGEST_TABLE = 2**28
+# Keras' mark of an object that several others hold.
+SHARED = "shared_object_id"
 
 
 def check_scope_size(scope_size: typing.Any, rank: int | None = None) -> int | tuple[int, ...] | None:
@@ -136,8 +140,8 @@ class RelativePositionEmbedding(keras.layers.Layer):
 
     A `LambdaLayer` makes its own. Give one instance to several lambda layers of the same resolution to share
     the embeddings between them, which the paper uses to save memory (section 4). Layers of a model still share it
-    after `model.save` and `load_model`. `keras.models.clone_model` makes layers one by one: in a clone each has a
-    table of its own, so that `clone.set_weights` asks for one for each layer.
+    after `model.save` and `load_model`, and after `save_pretrained` and `from_pretrained`. What makes layers one by one
+    (`keras.models.clone_model`, `model_from_json`, `from_config`) would give each a table of its own: it is refused.
 
     Args:
         key_dim: Key depth k.
@@ -176,6 +180,7 @@ class RelativePositionEmbedding(keras.layers.Layer):
         self.embeddings_initializer = keras.initializers.get(embeddings_initializer)
         # Of this table among all that the process makes, and the same in each run of a script.
         self._identity = f"lambda_keras>RelativePositionEmbedding>{next(_identities)}"
+        self._users: weakref.WeakSet[keras.layers.Layer] = weakref.WeakSet()
 
     def build(self, inputs_shape: tuple[int | None, ...], context_shape: tuple[int | None, ...] | None = None) -> None:
         """Makes the table. Shapes are `[batch, *grid, channels]`; a global scope needs known grids.
@@ -248,12 +253,37 @@ class RelativePositionEmbedding(keras.layers.Layer):
         positions = [None if None in grid else math.prod(grid) for grid in (grids.queries, grids.context)]
         return (*positions, self.key_dim, self.intra_depth)
 
-    def as_shared(self) -> dict[str, typing.Any]:
-        """The serialised layer, marked as one object in the files of all models whose layers share it.
+    def share_with(self, layer: keras.layers.Layer) -> None:
+        """Notes that a layer was given this table."""
+        self._users.add(layer)
+
+    def serialized(self) -> dict[str, typing.Any]:
+        """The serialised layer, marked as one object in the files of all models if several layers share it.
 
         Keras marks what it serialises twice, but not where a layer holds it.
         """
-        return {**keras.saving.serialize_keras_object(self), "shared_object_id": self._identity}
+        mark = {SHARED: self._identity} if len(self._users) > 1 else {}
+        return {**keras.saving.serialize_keras_object(self), **mark}
+
+    @classmethod
+    def deserialized(cls, config: dict[str, typing.Any], user: str) -> "RelativePositionEmbedding":
+        """Makes the layer that `serialized` describes, one that is shared only once.
+
+        Args:
+            config: The configuration.
+            user: Name of the layer that is given it, for the message.
+
+        Raises:
+            ValueError: Other layers share it, and each would be given another.
+        """
+        if SHARED in config and not keras_internals.makes_shared_once():
+            raise ValueError(
+                f"{user} shares its position table with other layers, and a copy that is made layer by layer "
+                "(`clone_model`, `from_config`, `model_from_json`) would have a table for each. Save the model and "
+                "load it, which keeps the table shared: `model.save(path)` and `keras.models.load_model(path)`."
+            )
+        # Built with the layer that is given it: the copy of a model may be for images of another size.
+        return keras.saving.deserialize_keras_object({**config, "build_config": None})
 
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""

@@ -37,6 +37,9 @@ model = lk.from_pretrained("hf://OWNER/REPOSITORY")  # or a local folder
 probabilities = model(lk.preprocess_input(images, model="hf://OWNER/REPOSITORY"))
 ```
 
+A `.keras` file of it loads with `keras.saving.load_model` after `import lambda_keras`; with `import keras` alone, Keras
+"could not locate" the layers.
+
 The layers are those of LambdaNetworks (Bello, ICLR 2021, https://arxiv.org/abs/2102.08602).
 """
 MISSING = "Its author gave no description: training data, accuracy and limits are unknown."

@@ -10,6 +10,7 @@ import keras
 import numpy as np
 
 from lambda_keras.atomic import replacing
+from lambda_keras.keras_internals import shared_once
 from lambda_keras.text import is_line
 from lambda_keras.version import __version__
 from lambda_keras.weights import fetch, model_card, reference
@@ -119,7 +120,8 @@ def from_pretrained(source: str | os.PathLike) -> keras.Model:
     config = _read_config(get, source)
     _check_origin(config["model"], source)
     try:
-        model = keras.saving.deserialize_keras_object(config["model"], safe_mode=True)
+        with shared_once():
+            model = keras.saving.deserialize_keras_object(config["model"], safe_mode=True)
     # Whatever Keras stumbles over: the text comes from the network.
     except Exception as error:
         raise WeightsError(f"{source} has a {CONFIG} from which Keras makes no model: {error}") from error

@@ -264,6 +264,18 @@ def test_a_lambda_layer_called_on_two_sizes_keeps_its_table():
     assert_same(model, fused, images(model))
 
 
+def test_lambda_layers_that_are_not_fused_share_a_table_still():
+    inputs = keras.Input((6, 6, 4))
+    table = lk.layers.RelativePositionEmbedding(key_dim=8, scope_size=3)
+    x = LambdaLayer(key_dim=8, position_embedding=table)(inputs, context=inputs)
+    x = LambdaLayer(key_dim=8, position_embedding=table)(x, context=inputs)
+    model = randomize(keras.Model(inputs, x))
+    fused = lk.fuse(model)
+    assert [type(layer) for layer in fused.layers].count(LambdaLayer) == 2
+    assert len([weight for weight in fused.weights if weight.path.endswith("table")]) == 1
+    assert_same(model, fused, images(model))
+
+
 def test_lambda_layers_that_share_a_table():
     inputs = keras.Input((6, 6, 4))
     table = lk.layers.RelativePositionEmbedding(key_dim=8, scope_size=None)

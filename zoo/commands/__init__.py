@@ -14,6 +14,7 @@ from lambda_keras.zoo.commands import (
     train,
     weights,
     write_images,
+    write_record,
 )
 
 # In the order of `lambda-zoo --help`.
@@ -25,6 +26,7 @@ COMMANDS = (
     explain,
     inspect_data,
     write_images,
+    write_record,
     recipes,
     models,
     weights,

@@ -1,6 +1,6 @@
 """`lambda-zoo evaluate`: a saved model and images with labels in; figures, a table of classes and a picture out."""
 
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, add_most_pixels
 from lambda_keras.zoo.commands.model_option import add_model
 
 
@@ -15,12 +15,14 @@ def add_parser(commands):
     parser.add_argument("--evaluation-crop", type=float, metavar="X", help="share of the side (default: as trained)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="images at a time (default: 64)")
     parser.add_argument("--out", metavar="FOLDER", help="folder to write (default: evaluation/ beside the model)")
+    add_most_pixels(parser)
     add_common_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments):
     from lambda_keras.zoo.evaluation.run import evaluate
+    from lambda_keras.zoo.recipe import MOST_PIXELS
 
     evaluate(
         arguments.model,
@@ -32,4 +34,5 @@ def _run(arguments):
         batch_size=arguments.batch_size,
         out=arguments.out,
         weights=arguments.weights,
+        most_pixels=arguments.most_pixels or MOST_PIXELS,
     )

@@ -2,7 +2,7 @@
 
 import argparse
 
-from lambda_keras.zoo.command_line import add_common_options
+from lambda_keras.zoo.command_line import add_common_options, add_most_pixels
 from lambda_keras.zoo.commands.model_option import add_model
 
 
@@ -15,6 +15,7 @@ def add_parser(commands):
     parser.add_argument("--query", type=_position, metavar="Y,X", help="position in its map (default: five places)")
     parser.add_argument("--class", dest="class_name", metavar="NAME", help="of Grad-CAM (default: the most probable)")
     parser.add_argument("--out", default="explanation.png", metavar="FILE", help="file (default: explanation.png)")
+    add_most_pixels(parser)
     add_common_options(parser)
     parser.set_defaults(run=_run)
 
@@ -29,6 +30,7 @@ def _position(text):
 
 def _run(arguments):
     from lambda_keras.zoo.explaining.explanation import explain
+    from lambda_keras.zoo.recipe import MOST_PIXELS
 
     explain(
         arguments.model,
@@ -38,4 +40,5 @@ def _run(arguments):
         class_name=arguments.class_name,
         out=arguments.out,
         weights=arguments.weights,
+        most_pixels=arguments.most_pixels or MOST_PIXELS,
     )

@@ -1,6 +1,6 @@
 """`lambda-zoo predict`: a saved model and image files in, the most probable classes out."""
 
-from lambda_keras.zoo.command_line import add_common_options, say_json
+from lambda_keras.zoo.command_line import add_common_options, add_most_pixels, say_json
 from lambda_keras.zoo.commands.model_option import add_model
 
 
@@ -11,14 +11,17 @@ def add_parser(commands):
     parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP, GIF or WebP file")
     parser.add_argument("--top", type=int, default=5, metavar="N", help="classes for each image (default: 5)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
+    add_most_pixels(parser)
     add_common_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(arguments):
     from lambda_keras.zoo.evaluation.prediction import predict, print_predictions
+    from lambda_keras.zoo.recipe import MOST_PIXELS
 
-    predictions = predict(arguments.model, arguments.images, arguments.top, arguments.weights)
+    limit = arguments.most_pixels or MOST_PIXELS
+    predictions = predict(arguments.model, arguments.images, arguments.top, arguments.weights, limit)
     if arguments.json:
         say_json(predictions)
     else:

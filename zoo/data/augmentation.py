@@ -6,6 +6,7 @@ from lambda_keras.zoo.data import cropping, preprocessing
 from lambda_keras.zoo.data.decoding import decode_and_resize
 from lambda_keras.zoo.data.rand_augment import rand_augment
 from lambda_keras.zoo.data.random_erasing import random_erasing
+from lambda_keras.zoo.data.resizing import resize, whole
 
 
 def seeds(seed, position):
@@ -33,15 +34,16 @@ def read(image, seeds, channels, data):
     if data.crop != "inception":
         return preprocessing.prepare(image, channels, data, data.most_pixels)
 
-    def resize(image):
-        return preprocessing.resize(image, [data.image_size, data.image_size], data.interpolation)
+    def plan(shape):
+        return whole(shape, (data.image_size, data.image_size), data.interpolation)
 
     def draw_window(shape):
         return cropping.inception_window(shape, seeds[0])
 
     if image.dtype == tf.string:
-        return decode_and_resize(image, channels, data.most_pixels, resize, draw_window)
-    return resize(cropping.inception_crop(image, seeds[0]))
+        return decode_and_resize(image, channels, data.most_pixels, plan, draw_window)
+    image = cropping.inception_crop(image, seeds[0])
+    return resize(image, plan(tf.shape(image)[:2]))
 
 
 def vary(image, seeds, dataset, data):

@@ -15,6 +15,8 @@ _ALPHA_BYTE = 0xFF000000
 _REMEDY = "which is not read; save it as PNG"
 
 
+# Traced once in a process, not in each pipeline.
+@tf.function(autograph=False)
 def decode_bmp(data: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tensor:
     """Decodes a BMP file.
 

@@ -5,17 +5,19 @@ import functools
 import tensorflow as tf
 
 from lambda_keras.zoo.data.bmp import decode_bmp
+from lambda_keras.zoo.data.colours import by_blocks, convert, with_channels
 from lambda_keras.zoo.data.gif import decode_gif
 from lambda_keras.zoo.data.image_header import JPEG, KINDS, MOST_PARTS, Header, numbers, read_header, window
 from lambda_keras.zoo.data.lock import lock_if
 from lambda_keras.zoo.data.requirement import reason, require
+from lambda_keras.zoo.data.resizing import narrow, resize, shorten
 from lambda_keras.zoo.recipe import MOST_PIXELS
 
 _WEBP_WITH_FLAGS = int.from_bytes(b"VP8X", "little")
-# Colours are converted so many pixels at a time: all at once would take several times the memory of the image.
-_BLOCK = 2**20
-# Images with more pixels are decoded one at a time, see `decode_and_resize`; most photographs have fewer.
+# Images with more pixels are decoded one at a time and resized in blocks; most photographs have fewer.
 LARGE_PIXELS = 16_000_000
+# In the reason of a file that is refused for its size alone.
+OVER_THE_LIMIT = "over the limit"
 _DCT = "INTEGER_ACCURATE"
 _PNG_GREY, _PNG_COLOUR = 0, 2
 _PNG_TRANSPARENT, _PNG_PIXELS = (int.from_bytes(name, "big") for name in (b"tRNS", b"IDAT"))
@@ -41,9 +43,8 @@ def decode(encoded, channels, most_pixels=MOST_PIXELS):
     encoded = tf.convert_to_tensor(encoded)
     if encoded.dtype != tf.string:
         return encoded
-    if tf.executing_eagerly():
-        return _compiled(channels, most_pixels, tf.identity)(encoded)
-    return decode_and_resize(encoded, channels, most_pixels, tf.identity)
+    run = _compiled(_decode) if tf.executing_eagerly() else _decode
+    return run(encoded, channels, most_pixels)
 
 
 def image_size(encoded, most_pixels=MOST_PIXELS):
@@ -59,7 +60,7 @@ def image_size(encoded, most_pixels=MOST_PIXELS):
     Raises:
         tf.errors.InvalidArgumentError: As for `decode`.
     """
-    height, width, _ = _compiled(3, most_pixels, tf.shape)(encoded).numpy().tolist()
+    height, width = _compiled(_size)(tf.convert_to_tensor(encoded), most_pixels).numpy().tolist()
     return height, width
 
 
@@ -90,24 +91,39 @@ def check(encoded, header, most_pixels):
     # The sides alone: of a damaged header the product could pass the largest number.
     is_small = (header.height <= most_pixels) & (header.width <= most_pixels) & (pixels <= most_pixels)
     size = tf.strings.join([tf.as_string(header.width), "x", tf.as_string(header.height)])
-    too_large = tf.strings.join([size, f" pixels, over the limit of {most_pixels:,}"])
+    too_large = tf.strings.join([size, f" pixels, {OVER_THE_LIMIT} of {most_pixels:,}"])
     is_image = (header.kind > 0) & (header.height > 0) & (header.width > 0)
     with tf.control_dependencies([require(is_image, f"damaged, or not a {KINDS} file"), require(is_small, too_large)]):
         return tf.identity(encoded)
 
 
 @functools.cache
-def _compiled(channels, most_pixels, resize):
-    """`decode_and_resize` as a graph: its many small operations are slow one by one, and memory is freed early."""
-    return tf.function(
-        lambda encoded: decode_and_resize(encoded, channels, most_pixels, resize),
-        input_signature=[tf.TensorSpec([], tf.string)],
-    )
+def _compiled(function):
+    """A function of a file as a graph: its many small operations are slow one by one, and memory is freed early."""
+    return tf.function(function, autograph=False)
+
+
+def _decode(encoded, channels, most_pixels):
+    header = read_header(encoded)
+    encoded = check(encoded, header, most_pixels)
+    pixels = _stored_pixels(encoded, header, most_pixels)
+    return upright(with_channels(pixels, channels), header.orientation)
+
+
+def _size(encoded, most_pixels):
+    header = read_header(encoded)
+    encoded = check(encoded, header, most_pixels)
+
+    def size(encoded):
+        height, width = tf.unstack(tf.shape(_stored_pixels(encoded, header, most_pixels))[:2])
+        return tf.stack(_sides(height, width, header.orientation))
+
+    return _one_at_a_time(size, encoded, header, LARGE_PIXELS)
 
 
 # Nothing in it is to be rewritten, and in each pipeline the search for what is would take seconds.
 @tf.autograph.experimental.do_not_convert
-def decode_and_resize(encoded, channels, most_pixels, resize, draw_window=None, large=LARGE_PIXELS):
+def decode_and_resize(encoded, channels, most_pixels, plan, draw_window=None, large=LARGE_PIXELS):
     """Decodes an image file inside a graph, and makes it smaller.
 
     Only one large image at a time is in memory, of all that the process decodes so.
@@ -116,46 +132,74 @@ def decode_and_resize(encoded, channels, most_pixels, resize, draw_window=None, 
         encoded: Scalar string, the bytes of the file.
         channels: As for `decode`.
         most_pixels: As for `decode`.
-        resize: Function of the image, uint8 `[height, width, channels]`; large ones are gone when it has run.
-        draw_window: Function of the image's shape to top, left, height and width of the part that `resize` is given;
-            of a JPEG file only this is decoded.
+        plan: Function of the height and width of what is resized, int32 `[2]`, to a
+            `lambda_keras.zoo.data.resizing.Resizing`.
+        draw_window: Function of the image's shape to top, left, height and width of the part that is resized; by
+            default the whole. Of a JPEG file only this is decoded.
         large: More pixels than these make a large image.
 
     Returns:
-        What `resize` does.
+        uint8 `[*size, channels]`.
 
     Raises:
         tf.errors.InvalidArgumentError: As for `decode`.
     """
     header = read_header(encoded)
     encoded = check(encoded, header, most_pixels)
+
+    def run(encoded):
+        if draw_window is None:
+            pixels = _stored_pixels(encoded, header, most_pixels)
+        else:
+            pixels = _window(encoded, header, channels, most_pixels, draw_window)
+        stored = tf.shape(pixels)
+        resizing = plan(tf.stack(_sides(stored[0], stored[1], header.orientation)))
+
+        def at_once():
+            return resize(upright(with_channels(pixels, channels), header.orientation), resizing)
+
+        def in_blocks():
+            # Its colours are converted where it is narrow already: as a whole they would take the memory once more.
+            narrowed = by_blocks(pixels, lambda rows: narrow(convert(rows, channels), resizing), tf.float32)
+            return shorten(tf.ensure_shape(narrowed, [None, resizing.size[1], channels]), resizing)
+
+        is_wide = (stored[0] * stored[1] > LARGE_PIXELS) & (header.orientation == 1)
+        return tf.cond(is_wide, in_blocks, at_once)
+
+    return _one_at_a_time(run, encoded, header, large)
+
+
+def _one_at_a_time(function, encoded, header, large):
+    """Runs a function of a file; of large images, of those of the whole process, one after the other."""
     lock, unlock = lock_if(header.height * header.width > large)
     with tf.control_dependencies([lock]):
         encoded = tf.identity(encoded)
-    if draw_window is None:
-        image = upright(with_channels(_stored_pixels(encoded, header, most_pixels), channels), header.orientation)
-    else:
-        image = _window(encoded, header, channels, most_pixels, draw_window)
-    result = resize(image)
+    result = function(encoded)
     with tf.control_dependencies([unlock(result)]):
         return tf.identity(result)
 
 
+def _sides(height, width, orientation):
+    """Height and width of the upright image, of those that are stored, or the other way round."""
+    is_turned = orientation >= 5
+    return tf.where(is_turned, width, height), tf.where(is_turned, height, width)
+
+
 def _window(encoded, header, channels, most_pixels, draw_window):
-    height, width = tf.cast(header.height, tf.int32), tf.cast(header.width, tf.int32)
-    is_turned = header.orientation >= 5
-    height, width = tf.where(is_turned, width, height), tf.where(is_turned, height, width)
+    """The pixels, as they are stored, of a part of the upright image."""
+    height, width = _sides(tf.cast(header.height, tf.int32), tf.cast(header.width, tf.int32), header.orientation)
     window = draw_window(tf.stack([height, width, channels]))
     # Where it is in the file: what `upright` does, undone.
     top, left, rows, columns = tf.unstack(window, 4)
     left_right, top_bottom = mirrored(header.orientation)
     left = tf.where(left_right, width - left - columns, left)
     top = tf.where(top_bottom, height - top - rows, top)
+    is_turned = header.orientation >= 5
     stored = tf.where(is_turned, tf.stack([left, top, columns, rows]), tf.stack([top, left, rows, columns]))
-    image = with_channels(_stored_pixels(encoded, header, most_pixels, stored), channels)
-    image = upright(image, header.orientation)
-    corner = tf.where(header.kind == JPEG, 0, window[:2])
-    return image[corner[0] : corner[0] + rows, corner[1] : corner[1] + columns]
+    pixels = _stored_pixels(encoded, header, most_pixels, stored)
+    # A JPEG file is decoded there alone.
+    top, left = tf.unstack(tf.where(header.kind == JPEG, 0, stored[:2]))
+    return pixels[top : top + stored[2], left : left + stored[3]]
 
 
 def _stored_pixels(encoded, header: Header, most_pixels, jpeg_window=None):
@@ -188,6 +232,8 @@ def _stored_pixels(encoded, header: Header, most_pixels, jpeg_window=None):
     return tf.ensure_shape(pixels, [None, None, None])
 
 
+# Traced once in a process, not in each pipeline.
+@tf.function(autograph=False)
 def _decode_png(encoded, data):
     image = tf.io.decode_png(encoded, channels=0)
     bits, colour_type = tf.unstack(window(data, 24, 2))
@@ -220,59 +266,6 @@ def _decode_png(encoded, data):
     may_have_one = (colour_type == _PNG_GREY) | (colour_type == _PNG_COLOUR)
     place = tf.cond(may_have_one, find_transparent_colour, lambda: tf.size(data, tf.int64))
     return tf.cond(place < tf.size(data, tf.int64), with_alpha, lambda: image)
-
-
-def with_channels(image, channels):
-    """Converts the colours of an image as Pillow does.
-
-    Args:
-        image: uint8 `[height, width, 1 to 4]`: grey, grey and alpha, RGB, or RGB and alpha.
-        channels: Those of the result; what is transparent is laid over white where they are not 4.
-
-    Returns:
-        uint8 `[height, width, channels]`.
-    """
-
-    def block_by_block():
-        height, width = tf.unstack(tf.shape(image)[:2])
-        rows = tf.maximum(_BLOCK // width, 1)
-        blocks = tf.TensorArray(tf.uint8, tf.constant(0), True, infer_shape=False, element_shape=[None, None, channels])
-
-        def add(top, blocks):
-            return top + rows, blocks.write(top // rows, _convert(image[top : top + rows], channels))
-
-        _, blocks = tf.while_loop(lambda top, blocks: top < height, add, (0, blocks))
-        return blocks.concat()
-
-    converted = tf.cond(tf.shape(image)[-1] == channels, lambda: image, block_by_block)
-    return tf.ensure_shape(converted, [None, None, channels])
-
-
-def _convert(image, channels):
-    stored = tf.shape(image)[-1]
-    has_alpha = stored % 2 == 0
-    colour = tf.cond(stored <= 2, lambda: tf.repeat(image[..., :1], 3, axis=-1), lambda: image[..., :3])
-    alpha = tf.cond(has_alpha, lambda: image[..., -1:], lambda: tf.ones_like(image[..., :1]) * 255)
-    if channels == 4:
-        return tf.concat([colour, alpha], axis=-1)
-    # Beneath what is transparent there is any colour, mostly black: drawings would be black on black.
-    colour = tf.cond(has_alpha, lambda: _over_white(colour, alpha), lambda: colour)
-    return _grey(colour) if channels == 1 else colour
-
-
-def _over_white(colour, alpha):
-    colour, alpha = tf.cast(colour, tf.uint16), tf.cast(alpha, tf.uint16)
-    total = colour * alpha + 255 * (255 - alpha) + 128
-    # Divided by 255 and rounded, in a quarter of the time: as Pillow does it.
-    eight = tf.constant(8, tf.uint16)
-    return tf.cast(tf.bitwise.right_shift(total + tf.bitwise.right_shift(total, eight), eight), tf.uint8)
-
-
-def _grey(colour):
-    # Pillow's weights, which sum to 2 to the 16.
-    weighted = tf.cast(colour, tf.int32) * tf.constant([19595, 38470, 7471])
-    total = tf.reduce_sum(weighted, axis=-1, keepdims=True) + 2**15
-    return tf.cast(tf.bitwise.right_shift(total, 16), tf.uint8)
 
 
 def upright(image, orientation):

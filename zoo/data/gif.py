@@ -16,6 +16,8 @@ _COLOURS = 256
 _MESSAGE = "a damaged GIF file"
 
 
+# Traced once in a process, not in each pipeline.
+@tf.function(autograph=False)
 def decode_gif(encoded: tf.Tensor, data: tf.Tensor, most_pixels: int) -> tf.Tensor:
     """Decodes the first picture of a GIF file.
 

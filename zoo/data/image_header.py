@@ -65,6 +65,8 @@ class Header(NamedTuple):
     orientation: tf.Tensor
 
 
+# Traced once in a process, not in each pipeline.
+@tf.function(autograph=False)
 def read_header(encoded: tf.Tensor) -> Header:
     """Reads kind, size and orientation of an image file.
 

@@ -12,11 +12,12 @@ from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
 from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.recipe import MOST_PIXELS
 
 BATCH_SIZE = 32
 
 
-def predict(source, images, top=5, weights=None):
+def predict(source, images, top=5, weights=None, most_pixels=MOST_PIXELS):
     """Names the most probable classes of images. All files are read before the first is classified.
 
     Args:
@@ -24,6 +25,7 @@ def predict(source, images, top=5, weights=None):
         images: Paths of JPEG, PNG, BMP, GIF or WebP files; of an animation, the first frame counts.
         top: How many classes to name for each, at most as many as there are.
         weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
+        most_pixels: How many pixels an image file may have.
 
     Returns:
         For each image `{"image": path, "predictions": [{"class": name, "probability": p}, …]}`, the most probable
@@ -39,7 +41,7 @@ def predict(source, images, top=5, weights=None):
     if top < 1:
         raise UserError(f"--top must be at least 1, got {top}")
     classifier = Classifier(find(source, weights))
-    pixels = np.stack([read_image(image, classifier.record.preprocessor) for image in images])
+    pixels = np.stack([read_image(image, classifier.record.preprocessor, most_pixels) for image in images])
     starts = range(0, len(pixels), BATCH_SIZE)
     probabilities = np.concatenate([classifier.probabilities(pixels[start : start + BATCH_SIZE]) for start in starts])
     classes = named_classes(classifier.record.class_names)

@@ -15,7 +15,7 @@ from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.source import find
-from lambda_keras.zoo.recipe import LARGEST_BATCH
+from lambda_keras.zoo.recipe import LARGEST_BATCH, MOST_PIXELS
 
 FIGURES = "evaluation.json"
 CLASSES = "per_class.csv"
@@ -35,6 +35,7 @@ def evaluate(
     batch_size=64,
     out=None,
     weights=None,
+    most_pixels=MOST_PIXELS,
 ):
     """Evaluates a saved model, prints the result and writes it to a folder.
 
@@ -53,6 +54,7 @@ def evaluate(
         batch_size: Images that are classified at a time.
         out: The folder to write; by default `evaluation` beside the model, or in `runs/<its name>`.
         weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
+        most_pixels: How many pixels an image file may have; others count as unreadable.
 
     Returns:
         A `lambda_keras.zoo.evaluation.report.EvaluationReport`.
@@ -72,7 +74,7 @@ def evaluate(
         )
     changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in changes.items() if value is not None}
-    data = record.with_preprocessing(**changes).data(dataset)
+    data = record.with_preprocessing(**changes).data(dataset, most_pixels)
     table = catalog.source_of(data.name).table_in_run
     if table and data_dir is None:
         data_dir = classifier.folder / table

@@ -16,6 +16,7 @@ from lambda_keras.zoo.explaining.grad_cam import grad_cam
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
 from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.recipe import MOST_PIXELS
 
 # A picture of more rows can hardly be looked at, and at some length not be written.
 MOST_ROWS = 60
@@ -82,7 +83,16 @@ def explain_image(classifier, image, layer=None, queries=None, class_name=None):
     return [Explanation(image, names[predicted], probability, found, names[label], cam) for found in maps]
 
 
-def explain(source, images, layer=None, query=None, class_name=None, out="explanation.png", weights=None):
+def explain(
+    source,
+    images,
+    layer=None,
+    query=None,
+    class_name=None,
+    out="explanation.png",
+    weights=None,
+    most_pixels=MOST_PIXELS,
+):
     """Writes a picture with a row for each query of each image, and prints what it shows.
 
     Args:
@@ -93,6 +103,7 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
         class_name: As for `explain_image`.
         out: The PNG file to write.
         weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
+        most_pixels: How many pixels an image file may have.
 
     Raises:
         UserError: The model, an image, or an argument does not fit, or the file cannot be written.
@@ -104,7 +115,7 @@ def explain(source, images, layer=None, query=None, class_name=None, out="explan
     layer = _find_layer(classifier, layer)
     queries = None if query is None else [query]
     # All files are read before the first is explained.
-    pixels = [read_image(path, classifier.record.preprocessor) for path in images]
+    pixels = [read_image(path, classifier.record.preprocessor, most_pixels) for path in images]
     rows = []
     for path, image in zip(images, pixels, strict=True):
         rows += explain_image(classifier, image, layer, queries, class_name)

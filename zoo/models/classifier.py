@@ -1,10 +1,12 @@
 """A model with the record that goes with it: what `evaluate` and `predict` share."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.models.source import ModelSource
 
 
@@ -36,21 +38,7 @@ class Classifier:
         if image_size is not None:
             self.record.with_preprocessing(image_size=image_size)  # Checks the bounds.
         self.model = source.load(image_size)
-        *sides, channels = self.model.input_shape[1:]
-        classes = self.model.output_shape[-1]
-        if (self.record.preprocessor.channels, len(self.record.class_names)) != (channels, classes):
-            raise UserError(
-                f"the record of {self.name} is of another model: it has {self.record.preprocessor.channels} channels "
-                f"and {len(self.record.class_names)} classes, the model has {channels} and {classes}; copy the record "
-                "of this model"
-            )
-        image_size = image_size or self.record.preprocessor.image_size
-        if any(side not in (None, image_size) for side in sides):
-            raise UserError(
-                f"the record of {self.name} is of another model: its images are {image_size}x{image_size}, the model "
-                f"takes {sides[0]}x{sides[1]}; copy the record of this model, or give its size with --image-size"
-            )
-
+        check_record(self.record, self.model, self.name, image_size)
         self._classify = tf.function(self._classify_images)
 
     def probabilities(self, images, valid=slice(None)):
@@ -78,3 +66,30 @@ class Classifier:
         preprocessor = self.record.preprocessor
         images = lk.preprocess_input(images, mean=preprocessor.mean, std=preprocessor.std)
         return tf.cast(self.model(images, training=False), tf.float32)
+
+
+def check_record(record: Record, model: keras.Model, name: str, image_size: int | None = None) -> None:
+    """Checks that a record is of a model.
+
+    Args:
+        record: The record.
+        model: The model.
+        name: What to call the model in messages.
+        image_size: Side of the images that the model will be given, by default the record's.
+
+    Raises:
+        UserError: They have other channels, classes or sizes.
+    """
+    preprocessor, classes = record.preprocessor, len(record.class_names)
+    *sides, channels = model.input_shape[1:]
+    if (preprocessor.channels, classes) != (channels, model.output_shape[-1]):
+        raise UserError(
+            f"the record of {name} is of another model: it has {preprocessor.channels} channels and {classes} classes, "
+            f"the model has {channels} and {model.output_shape[-1]}; copy the record of this model"
+        )
+    image_size = image_size or preprocessor.image_size
+    if any(side not in (None, image_size) for side in sides):
+        raise UserError(
+            f"the record of {name} is of another model: its images are {image_size}x{image_size}, the model takes "
+            f"{sides[0]}x{sides[1]}; copy the record of this model, or give its size with --image-size"
+        )

@@ -5,16 +5,21 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.zoo.data import preprocessing
-from lambda_keras.zoo.data.decoding import decode, why
+from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, why
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.recipe import MOST_PIXELS
+
+# As a graph: its many small operations are slow one by one, and memory is freed early.
+_prepare = tf.function(preprocessing.prepare, autograph=False)
 
 
-def read_image(path, preprocessor):
+def read_image(path, preprocessor, most_pixels=MOST_PIXELS):
     """Reads an image file as a model wants it in evaluation.
 
     Args:
         path: A JPEG, PNG, BMP, GIF or WebP file; of an animation, the first frame counts.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
+        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
@@ -26,10 +31,10 @@ def read_image(path, preprocessor):
         encoded = Path(path).read_bytes()
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return prepare_image(encoded, preprocessor, path)
+    return prepare_image(encoded, preprocessor, path, most_pixels)
 
 
-def prepare_image(encoded, preprocessor, name):
+def prepare_image(encoded, preprocessor, name, most_pixels=MOST_PIXELS):
     """Decodes, crops and resizes an image as a model wants it in evaluation.
 
     Args:
@@ -37,6 +42,7 @@ def prepare_image(encoded, preprocessor, name):
             `[height, width, channels]` with the model's channels.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
         name: What to call it in the message.
+        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
@@ -45,10 +51,7 @@ def prepare_image(encoded, preprocessor, name):
         UserError: It cannot be decoded.
     """
     try:
-        image = decode(encoded, preprocessor.channels)
+        return _prepare(tf.convert_to_tensor(encoded), preprocessor.channels, preprocessor, most_pixels).numpy()
     except tf.errors.InvalidArgumentError as error:
-        raise UserError(f"cannot decode {name}: {why(error)}") from error
-    image = preprocessing.evaluation_crop(
-        image, preprocessor.image_size, preprocessor.evaluation_crop, preprocessor.interpolation
-    )
-    return image.numpy()
+        remedy = "; --most-pixels raises it" if OVER_THE_LIMIT in why(error) else ""
+        raise UserError(f"cannot decode {name}: {why(error)}{remedy}") from error

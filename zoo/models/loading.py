@@ -6,6 +6,7 @@ import zipfile
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
 from lambda_keras.keras_internals import flat, has_graph, producer
@@ -28,7 +29,7 @@ def load_classifier(path: Path) -> keras.Model:
 
     Raises:
         UserError: There is no such file, it is not a Keras model or damaged, it needs code that is not here, or it is
-            not an image classifier that ends in softmax.
+            not an image classifier that ends in softmax, or its weights are not finite.
     """
     check_backend()
     _check_file(path)
@@ -43,6 +44,7 @@ def load_classifier(path: Path) -> keras.Model:
     except Exception as error:
         raise UserError(f"{path} {_unknown_code(str(error)) or _unreadable(error)}") from error
     check_classifier(model, path)
+    _check_finite(model, path)
     return model
 
 
@@ -68,6 +70,15 @@ def _check_file(path: Path) -> None:
         raise UserError(f"{path} is damaged: {first_line(error)[:LONGEST_REASON]}; save the model again") from error
     if missing:
         raise UserError(f"{path} is not a Keras model file, it lacks {', '.join(sorted(missing))}; {EXPECTED}")
+
+
+def _check_finite(model: keras.Model, path: Path) -> None:
+    bad = [variable.path for variable in model.weights if not np.isfinite(variable.numpy()).all()]
+    if bad:
+        raise UserError(
+            f"{path} has weights that are infinite or not a number in {len(bad)} of {len(model.weights)} tensors, the "
+            f"first is {bad[0]}: its training diverged; take an earlier model, or train it again"
+        )
 
 
 def _unknown_code(message: str) -> str | None:
@@ -106,6 +117,11 @@ def check_classifier(model: keras.Model, name: Path | str) -> None:
         )
     # The last operation, also where it is inside a model that is the last layer.
     top = producer(flat(model).outputs[0])
+    if has_graph(top):
+        raise UserError(
+            f"{name} ends in {top.name!r}, a model that is called in training or shares names of layers with others, "
+            "so that it is not looked into; build it with layers that have names of their own"
+        )
     activation = getattr(top, "activation", None)
     if activation is not keras.activations.softmax and not isinstance(top, keras.layers.Softmax):
         raise UserError(

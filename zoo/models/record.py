@@ -11,7 +11,7 @@ from lambda_keras.atomic import replacing
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError, shown
-from lambda_keras.zoo.recipe import Data
+from lambda_keras.zoo.recipe import MOST_PIXELS, Data
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,12 +118,13 @@ class Record:
         values = {**dataclasses.asdict(self.preprocessor), **changes}
         return dataclasses.replace(self, preprocessor=_preprocessor(self.model, values))
 
-    def data(self, dataset=None):
+    def data(self, dataset=None, most_pixels=MOST_PIXELS):
         """Returns the `Data` of a recipe with which the catalog and the input pipeline give the images of evaluation.
 
         Args:
             dataset: The dataset's name, if not that of the record; it is needed, before images are loaded, where the
                 record has none. Another dataset has its own default splits.
+            most_pixels: How many pixels an image file may have.
         """
         images = self.trained_on or TrainedOn("unknown")
         if dataset not in (None, images.dataset):
@@ -133,7 +134,7 @@ class Record:
         values["name"] = values.pop("dataset")
         if catalog.source_of(images.dataset).takes_channels:
             values["channels"] = self.preprocessor.channels
-        return _data(self.model, dataclasses.asdict(self.preprocessor), **values)
+        return _data(self.model, dataclasses.asdict(self.preprocessor), most_pixels=most_pixels, **values)
 
     def first_other_class(self, class_names):
         """Compares the classes of other labels with the model's.
@@ -167,7 +168,7 @@ class Record:
         if not path.is_file():
             raise UserError(
                 f"no such file: {path}; it says how the model beside it wants its images: `lambda-zoo train` writes "
-                "it, copy it together with the model"
+                "it, copy it together with the model, or write it with `lambda-zoo write-record`"
             )
         try:
             file = _File.model_validate_json(path.read_bytes())

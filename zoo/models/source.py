@@ -169,7 +169,7 @@ class RegisteredModel(ModelSource):
             warnings.warn(
                 f"{self._weights} does not say how its images were prepared: they are taken as "
                 f"{self._architecture} wants them (mean {list(preprocessor.mean)}, std {list(preprocessor.std)}); "
-                "a run folder or one of save_pretrained says it",
+                "a run folder or one of save_pretrained says it, and `lambda-zoo write-record` of a .keras file",
                 WeightsWarning,
                 stacklevel=2,
             )

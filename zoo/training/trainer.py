@@ -222,6 +222,8 @@ class Trainer(orbit.StandardTrainer):
         counts = (correct, tf.ones_like(correct), ~batch["valid"])
         return gradients, Sums(tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts))
 
+    # On a replica there is no loop or condition for AutoGraph, whose search takes a second.
+    @tf.autograph.experimental.do_not_convert
     def train_on_replica(self, batch: dict[str, tf.Tensor], stopping: tf.Tensor) -> tf.Tensor:
         """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole.
 
@@ -236,12 +238,14 @@ class Trainer(orbit.StandardTrainer):
         self._apply(gradients)
         return tf.stack(sums._replace(stopping=stopping))
 
+    @tf.autograph.experimental.do_not_convert
     def _accumulate_on_replica(self, batch, stopping):
         gradients, sums = self.gradients(batch)
         for accumulator, gradient in zip(self._accumulators, gradients, strict=True):
             accumulator.assign_add(gradient)
         return tf.stack(sums._replace(stopping=stopping))
 
+    @tf.autograph.experimental.do_not_convert
     def _apply_accumulated(self):
         self._apply([tf.identity(accumulator) for accumulator in self._accumulators])
         for accumulator in self._accumulators:

@@ -1,5 +1,9 @@
+import io
+
 import keras
 import numpy as np
+import PIL.Image
+import PIL.ImageOps
 import pytest
 import tensorflow as tf
 
@@ -8,6 +12,7 @@ from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import preprocessing
 from lambda_keras.zoo.data.valid_images import to_places
 
+ORIENTATION = 0x0112
 # As a signature runs it.
 decode = tf.function(decode_valid)
 
@@ -25,6 +30,22 @@ def test_all_kinds_of_files_are_prepared_as_the_record_says(image_files, channel
     assert sorted(rows.numpy()) == [0, 1, 2, 3]
     for image, row in zip(images, rows.numpy(), strict=True):
         np.testing.assert_array_equal(image, prepared(image_files[row], preprocessor))
+
+
+def test_files_are_turned_as_their_exif_says():
+    """As Pillow turns them; where nothing is cropped or resized, its pixels."""
+    image = PIL.Image.fromarray(np.random.default_rng(0).integers(0, 256, (16, 16, 3), "uint8"))
+    files = []
+    for orientation in range(1, 9):
+        exif, file = PIL.Image.Exif(), io.BytesIO()
+        exif[ORIENTATION] = orientation
+        image.save(file, "PNG", exif=exif)
+        files.append(file)
+    preprocessor = Preprocessor(16, 1, "bilinear", mean=(0.5,) * 3, std=(0.5,) * 3)
+    images, rows = decode([file.getvalue() for file in files], preprocessor)
+    assert sorted(rows.numpy()) == list(range(8))
+    for turned, row in zip(images, rows.numpy(), strict=True):
+        np.testing.assert_array_equal(turned, PIL.ImageOps.exif_transpose(PIL.Image.open(files[row])))
 
 
 def test_damaged_files_are_passed_over(image_files, record):

@@ -54,6 +54,11 @@ def test_a_folder_gives_what_its_files_hold(digits_model, digits_record, digits_
     assert calibration.mean.tolist() == [np.float32(0.305)]
 
 
+def test_a_file_of_more_pixels_than_asked_for_is_refused(digits_model, digits_record, digits_folder):
+    with pytest.raises(UserError, match=r"over the limit of 99; --most-pixels raises it"):
+        load_calibration(digits_folder, digits_model, 48, digits_record, most_pixels=99)
+
+
 def test_a_dataset_gives_its_training_part(digits_model, digits_record):
     calibration = load_calibration("digits", digits_model, 48, digits_record)
     assert (len(calibration.images), len(calibration.check_images)) == (48, 12)

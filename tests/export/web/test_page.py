@@ -12,6 +12,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+import PIL.Image
 import pytest
 from ai_edge_litert.interpreter import Interpreter
 
@@ -28,8 +29,14 @@ DRIVER = Path(__file__).with_name("drive_web_page.html")
 DIGITS = [f"digit{number}.png" for number in range(8)]
 # A strip to be cropped, one made smaller, one made larger; grey, colours, and colours to be made grey.
 PICTURES = {
-    "digits": [*DIGITS, "wide.png", "tall.jpg", "text.png"],
+    "digits": [*DIGITS, "wide.png", "tall.jpg", "text.png", "huge.png"],
     "blotches": ["exact.png", "wide.png", "tall.jpg", "small.png"],
+}
+
+
+REFUSED = {
+    "text.png": "cannot read text.png: it is damaged, or not a picture",
+    "huge.png": "cannot read huge.png: 7100x7100 pixels, over the limit of 50,000,000",
 }
 
 
@@ -72,6 +79,7 @@ def site(npm, files, tmp_path_factory):
     keras.utils.save_img(site / "small.png", photograph[:20, :30], scale=False)
     keras.utils.save_img(site / "exact.png", blotches(1, seed=4)[0], scale=False)
     (site / "text.png").write_text("no picture")
+    PIL.Image.new("1", (7100, 7100)).save(site / "huge.png")
     (site / "pictures.json").write_text(json.dumps(PICTURES))
     shutil.copy(DRIVER, site / "index.html")
     return site
@@ -121,7 +129,7 @@ def pixels(answer, channels):
 
 
 @pytest.mark.parametrize(
-    ("page", "picture"), [(page, name) for page in PICTURES for name in PICTURES[page] if name != "text.png"]
+    ("page", "picture"), [(page, name) for page in PICTURES for name in PICTURES[page] if name not in REFUSED]
 )
 def test_same_class_as_in_python(answers, site, files, records, page, picture):
     record, answer = records[page], answers[page][picture]
@@ -149,8 +157,9 @@ def test_other_ways_to_give_a_picture(answers):
         assert len(answers[page]["photograph"]["classes"]) == 5
 
 
-def test_what_is_no_picture_is_a_line_on_the_page(answers):
-    assert answers["digits"]["text.png"]["error"].startswith("cannot read text.png: it is damaged, or not a picture")
+@pytest.mark.parametrize(("picture", "message"), REFUSED.items())
+def test_what_cannot_be_read_is_a_line_on_the_page(answers, picture, message):
+    assert answers["digits"][picture]["error"].startswith(message)
 
 
 def test_the_console_has_no_errors(answers):
@@ -161,7 +170,7 @@ def test_the_console_has_no_errors(answers):
 @pytest.fixture(scope="module")
 def refused(plain_model, digits_record, folder):
     """Files that the page cannot take, by what is wrong with them."""
-    names = ("int8", "any-batch", "batch-3", "no-record", "damaged", "missing")
+    names = ("int8", "any-batch", "batch-3", "no-record", "damaged", "missing", "4-channels")
     paths = {name: folder / f"refused-{name}.tflite" for name in names}
     images = blotches(40, seed=0, side=8)
     calibration = Calibration(images[:32], images[32:], np.float32([0.5] * 3), np.float32([0.5] * 3))
@@ -169,6 +178,11 @@ def refused(plain_model, digits_record, folder):
     export_tflite(plain_model, paths["any-batch"], record=digits_record)
     export_tflite(plain_model, paths["batch-3"], batch_size=3, record=digits_record)
     export_tflite(plain_model, paths["no-record"], batch_size=1)
+    inputs = keras.Input((8, 8, 4))
+    outputs = keras.layers.Dense(10, activation="softmax")(keras.layers.GlobalAveragePooling2D()(inputs))
+    values = {"image_size": 8, "mean": (0.5,) * 4, "std": (0.5,) * 4}
+    with_alpha = digits_record.with_preprocessing(**values)
+    export_tflite(keras.Model(inputs, outputs), paths["4-channels"], batch_size=1, record=with_alpha)
     paths["damaged"].write_bytes(b"damaged")
     return paths
 
@@ -182,6 +196,7 @@ def refused(plain_model, digits_record, folder):
         ("no-record", "does not say how it wants images"),
         ("damaged", "is damaged, or not a TFLite file"),
         ("missing", "no such file"),
+        ("4-channels", "takes images of 4 channels; a page has pictures in colour or grey"),
     ],
 )
 def test_files_that_the_page_cannot_take(refused, name, message, tmp_path):

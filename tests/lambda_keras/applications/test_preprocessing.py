@@ -55,3 +55,10 @@ def test_the_record_says_how_images_are_prepared(tmp_path):
         preprocessor_of("lambda_resnet50ts.x")
     with pytest.raises(FileNotFoundError):
         preprocessor_of("no/where")
+
+
+def test_normalise_against_numpy():
+    images = np.random.default_rng(0).integers(0, 256, (2, 5, 4, 3), "uint8")
+    mean, std = (0.4, 0.5, 0.6), (0.1, 0.2, 0.3)
+    expected = (images.astype("float32") / 255 - np.float32(mean)) / np.float32(std)
+    np.testing.assert_allclose(lk.preprocess_input(images, mean=mean, std=std), expected, rtol=1e-5)

@@ -7,15 +7,10 @@ import pytest
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from lambda_keras.zoo.data import decoding
+from lambda_keras.zoo.data import colours, decoding, resizing
 
 CHANNELS = (1, 3, 4)
 HEIGHT, WIDTH = 10, 13
-
-
-@pytest.fixture
-def _seed():
-    """None, unlike elsewhere: TensorFlow forgets with each what it has compiled, and nothing here is drawn by it."""
 
 
 def by_pillow(encoded, channels):
@@ -279,11 +274,9 @@ def test_a_picture_beyond_the_screen_of_a_gif_counts():
         decoding.decode(encoded, 3, 10_000)
 
 
-def test_large_images_are_converted_block_by_block(monkeypatch):
-    monkeypatch.setattr(decoding, "_BLOCK", 40)
-    for encoded in (png(8, 4), png(8, 6), png(8, 2)):
-        decoded = tf.function(lambda encoded: decoding.decode(encoded, 1))(tf.constant(encoded))
-        np.testing.assert_array_equal(decoded, by_pillow(encoded, 1))
+def as_it_is(shape):
+    """Of a window of 5 by 6 pixels, itself."""
+    return resizing.whole(shape, (5, 6), "bilinear")
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG"])
@@ -293,12 +286,26 @@ def test_a_window_of_an_upright_image(kind):
 
     @tf.function
     def decode(encoded):
-        return decoding.decode_and_resize(encoded, 3, 1000, lambda image: image, lambda shape: window)
+        return decoding.decode_and_resize(encoded, 3, 1000, as_it_is, lambda shape: window)
 
     for orientation in range(1, 9):
         options = {"quality": 95, "subsampling": 0} if kind == "JPEG" else {}
         encoded = saved(picture("RGB"), kind, exif=exif(orientation), **options)
         np.testing.assert_array_equal(decode(tf.constant(encoded)), by_pillow(encoded, 3)[2:7, 1:7])
+
+
+def test_large_images_become_narrow_block_by_block(monkeypatch):
+    def plan(shape):
+        return resizing.middle(shape, 6, 0.8, "bicubic")
+
+    for colour_type in (2, 4):
+        encoded = tf.constant(png(8, colour_type))
+        whole = tf.function(decoding.decode_and_resize)(encoded, 3, 1000, plan)
+        with monkeypatch.context() as patch:
+            patch.setattr(colours, "_BLOCK", 40)
+            patch.setattr(decoding, "LARGE_PIXELS", HEIGHT * WIDTH - 1)
+            # A sum halfway between two bytes may round to either.
+            np.testing.assert_allclose(tf.function(decoding.decode_and_resize)(encoded, 3, 1000, plan), whole, atol=1)
 
 
 def test_decoded_images_stay_as_they_are():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_keras.zoo.data import catalog, input_pipeline, preprocessing
+from lambda_keras.zoo.data import catalog, input_pipeline, resizing
 from lambda_keras.zoo.data.splits import ArraySplit, FileSplit
 from lambda_keras.zoo.recipe import Data
 from tests.zoo.data.conftest import DAMAGED
@@ -140,9 +140,10 @@ def test_evaluation_of_files_is_pillows_crop_of_each(image_folder, recipe_data):
     dataset = catalog.load(data, image_folder)
     rows = evaluation(dataset.test, dataset, data, batch_size=4)
     for row, (encoded, label) in enumerate(dataset.test.ordered()):
-        # Compared with Pillow in test_preprocessing.py.
+        # Compared with Pillow in test_resizing.py.
         whole = tf.io.decode_jpeg(encoded, dct_method="INTEGER_ACCURATE")
-        np.testing.assert_array_equal(rows["image"][row], preprocessing.evaluation_crop(whole, 24, 0.75, "bicubic"))
+        expected = resizing.resize(whole, resizing.middle(tf.shape(whole)[:2], 24, 0.75, "bicubic"))
+        np.testing.assert_array_equal(rows["image"][row], expected)
         assert rows["label"][row] == label
     assert rows["valid"].sum() == dataset.test.count == 6
 

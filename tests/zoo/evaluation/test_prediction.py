@@ -78,6 +78,13 @@ def test_top_must_be_positive(colour_run, tmp_path):
         predict(colour_run, [write(tmp_path / "red.png")], top=0)
 
 
+def test_more_pixels_than_asked_for_are_refused_and_the_option_named(colour_run, tmp_path, capsys):
+    arguments = ["predict", str(colour_run), str(write(tmp_path / "red.png")), "--most-pixels"]
+    assert main([*arguments, "599"]) == 2
+    assert "red.png: 30x20 pixels, over the limit of 599; --most-pixels raises it" in capsys.readouterr().err
+    assert main([*arguments, "600"]) == 0
+
+
 def test_the_table(colour_run, tmp_path, capsys):
     files = [write(tmp_path / "red.png", RED), write(tmp_path / "blue.png", BLUE)]
     assert main(["predict", str(colour_run), *map(str, files)]) == 0

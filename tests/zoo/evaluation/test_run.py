@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation import run as module
@@ -38,9 +39,9 @@ def expected(model, record):
     return model.predict((images / 255 - 0.305) / 0.376, verbose=0), np.array(labels)
 
 
-def write_png(path, colour):
+def write_png(path, colour, size=(12, 10)):
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(tf.io.encode_png(np.full((12, 10, 3), colour, "uint8")).numpy())
+    path.write_bytes(tf.io.encode_png(np.full((*size, 3), colour, "uint8")).numpy())
 
 
 @pytest.fixture
@@ -145,6 +146,14 @@ def test_a_damaged_image_is_counted_and_left_out(colour_run, image_folder, tmp_p
     printed = capsys.readouterr().out
     assert ["images", "that", "could", "not", "be", "read", "1"] in [line.split() for line in printed.splitlines()]
     assert "top-5" not in printed
+
+
+def test_images_of_more_pixels_than_asked_for_are_left_out(colour_run, image_folder, tmp_path):
+    write_png(image_folder / "test" / "red" / "0.png", RED, size=(13, 10))
+    arguments = ["--data-dir", image_folder, "--out", tmp_path, "--most-pixels", 120]
+    assert main(["evaluate", *map(str, [colour_run, *arguments])]) == 0
+    # The damaged one is left out too.
+    assert json.loads((tmp_path / "evaluation.json").read_text())["unreadable_images"] == 2
 
 
 def test_nothing_but_damaged_images(colour_run, image_folder, tmp_path):

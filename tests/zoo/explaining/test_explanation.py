@@ -94,6 +94,7 @@ def test_the_command_writes_a_picture_and_says_what_it_shows(saved_run, files, t
         (["--query", "8,0"], "`query` must be a position in the map of c5_block1_lambda, .* sides (8, 8)."),
         (["--query", "4"], "argument --query: expected two integers such as 4,4, got 4"),
         (["--class", "cat"], "--class must be one of the model's 10 classes (0, 1, 2, 3, 4, 5, 6, 7, 8, 9), got cat"),
+        (["--most-pixels", "9"], "pixels, over the limit of 9; --most-pixels raises it"),
         (["--out", "seen.jpg"], "--out takes a .png file in a folder that exists, got seen.jpg"),
         (["--out", "missing/seen.png"], "--out takes a .png file in a folder that exists, got missing/seen.png"),
     ],

@@ -3,6 +3,7 @@ import pytest
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning import start as starts
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
 from lambda_keras.zoo.recipe import Data
 
@@ -24,6 +25,15 @@ def test_a_messy_folder_becomes_a_dataset(messy_folder, tmp_path):
     assert counts[0] == source.train_images
     assert len(source.test_names(dataset.test.count)) == counts[2]
     assert (tmp_path / "left_out.csv").read_text(encoding="utf-8").count("\n") == 1 + 21
+
+
+def test_without_weights_colour_is_kept(messy_folder, tmp_path):
+    """What the remark about grey images advises."""
+    preprocessor = starts.find("lambda_resnet_tiny", "none", None).preprocessor
+    source = Files(messy_folder, preprocessor, seed=0)
+    source.prepare(tmp_path, overwrite=False)
+    assert source.load(Data(**source.data), tmp_path).channels == 3
+    assert not any("grey" in remark for remark in source.remarks)
 
 
 def test_a_folder_of_other_images_is_refused(messy_folder, image_copies, tmp_path):

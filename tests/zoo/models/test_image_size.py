@@ -29,6 +29,17 @@ def test_tables_of_a_global_scope_are_resized_and_it_is_said():
     np.testing.assert_array_equal(after, resize_table(before, (23, 23)))
 
 
+def test_a_table_that_layers_share_is_shared_in_the_copy():
+    images, shared = keras.Input((8, 8, 3)), lk.layers.RelativePositionEmbedding(key_dim=4)
+    x = lk.layers.LambdaLayer(8, key_dim=4, position_embedding=shared)(images)
+    x = lk.layers.LambdaLayer(8, key_dim=4, position_embedding=shared)(x)
+    outputs = keras.layers.Dense(2, activation="softmax")(keras.layers.GlobalAveragePooling2D()(x))
+    with pytest.warns(WeightsWarning, match="resized from 15×15 offsets to 23×23"):
+        resized = with_image_size(keras.Model(images, outputs), 12, "shared")
+    first, second = (layer for layer in resized.layers if isinstance(layer, lk.layers.LambdaLayer))
+    assert first.position_embedding is second.position_embedding
+
+
 def test_a_model_that_takes_the_size_stays_itself(model):
     assert with_image_size(model, 32, "tiny") is model
     free = lk.create_model("lambda_resnet_tiny", input_shape=(None, None, 3))

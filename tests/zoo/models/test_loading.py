@@ -176,3 +176,23 @@ def test_softmax_may_be_inside_a_model_that_is_the_last_layer(inputs, tmp_path):
     keras.Sequential([keras.Input((4, 4, 3)), logits]).save(tmp_path / "logits.keras")
     with pytest.raises(UserError, match=r"does not end in softmax, its last layer 'dense\w*' has activation linear"):
         load_classifier(tmp_path / "logits.keras")
+
+
+@pytest.mark.parametrize("value", [np.nan, -np.inf])
+def test_a_model_that_diverged_is_refused_by_the_name_of_the_tensor(inputs, tmp_path, value):
+    model = keras.Model(inputs, dense(keras.layers.Conv2D(2, 1, name="convolution")(inputs)))
+    model.get_layer("convolution").bias.assign([0.0, value])
+    model.save(tmp_path / "diverged.keras")
+    with pytest.raises(UserError, match="not a number in 1 of 4 tensors, the first is convolution/bias"):
+        load_classifier(tmp_path / "diverged.keras")
+
+
+def test_models_inside_that_share_names_of_layers_are_refused_in_these_words(inputs):
+    def inner(channels):
+        images = keras.Input((4, 4, channels))
+        return keras.Model(images, keras.layers.Conv2D(3, 1, name="convolution")(images))
+
+    images = keras.Input((4, 4, 3))
+    top = keras.Model(images, dense(keras.layers.Conv2D(3, 1, name="convolution")(images)), name="top")
+    with pytest.raises(UserError, match=r"ends in 'top', a model that .* shares names of layers"):
+        loading.check_classifier(keras.Model(inputs, top(inner(3)(inputs))), "twins.keras")

@@ -1,10 +1,10 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from PIL import Image
 
-import lambda_keras as lk
-from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data import resizing
 
 
 def evaluation_crop_by_pillow(pixels, image_size, share, interpolation):
@@ -17,12 +17,16 @@ def evaluation_crop_by_pillow(pixels, image_size, share, interpolation):
     return np.asarray(resized)[top : top + image_size, left : left + image_size]
 
 
+def middle(image, *arguments):
+    return resizing.resize(image, resizing.middle(tf.shape(image)[:2], *arguments)).numpy()
+
+
 @pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
 @pytest.mark.parametrize("share", [1, 0.875, 0.7])
 @pytest.mark.parametrize("size", [(48, 64), (80, 35), (32, 32), (33, 20)])
 def test_the_evaluation_crop_is_that_of_pillow(size, share, interpolation, photo):
     image = photo(0, *size)
-    ours = preprocessing.evaluation_crop(image, 32, share, interpolation).numpy()
+    ours = middle(image, 32, share, interpolation)
     expected = evaluation_crop_by_pillow(image, 32, share, interpolation)
     assert ours.shape == (32, 32, 3)
     assert ours.dtype == np.uint8
@@ -32,23 +36,35 @@ def test_the_evaluation_crop_is_that_of_pillow(size, share, interpolation, photo
 
 def test_an_image_of_the_right_size_stays_as_it_is(photo):
     image = photo(0, 32, 32)
-    np.testing.assert_array_equal(preprocessing.evaluation_crop(image, 32, 1, "bicubic"), image)
+    np.testing.assert_array_equal(middle(image, 32, 1, "bicubic"), image)
 
 
 def test_a_long_strip_does_not_fill_the_memory():
     strip = tf.fill([1, 60_000, 3], tf.constant(9, tf.uint8))
-    assert (preprocessing.evaluation_crop(strip, 512, 1, "bicubic").numpy() == 9).all()
+    assert (middle(strip, 512, 1, "bicubic") == 9).all()
 
 
 def test_a_bicubic_overshoot_is_clipped():
     half = np.zeros((8, 8, 1), "uint8")
     half[:, 4:] = 255
-    resized = preprocessing.resize(half, [32, 32], "bicubic").numpy()
+    resized = resizing.resize(half, resizing.whole([8, 8], (32, 32), "bicubic")).numpy()
     # A value that wrapped around would stand as a dark column in the bright half.
     assert (np.diff(resized[0, :, 0].astype(int)) >= 0).all()
 
 
-def test_normalise_against_numpy(photo):
-    mean, std = (0.4, 0.5, 0.6), (0.1, 0.2, 0.3)
-    expected = (photo(0).astype("float32") / 255 - np.float32(mean)) / np.float32(std)
-    np.testing.assert_allclose(lk.preprocess_input(tf.constant(photo(0)), mean=mean, std=std), expected, rtol=1e-5)
+@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
+@pytest.mark.parametrize("size", [(48, 20), (200, 90)])
+def test_the_whole_is_resized_as_by_keras(size, interpolation, photo):
+    image = photo(0, 64, 48)
+    ours = resizing.resize(image, resizing.whole([64, 48], size, interpolation))
+    theirs = keras.ops.image.resize(image.astype("float32"), size, interpolation, antialias=True)
+    np.testing.assert_array_equal(ours, np.clip(np.round(theirs), 0, 255))
+
+
+def test_narrow_and_then_short_is_resized(photo):
+    image = photo(0, 64, 48)
+    plan = resizing.middle(np.array([64, 48]), 20, 0.8, "bicubic")
+    narrowed = tf.concat([resizing.narrow(rows, plan) for rows in (image[:10], image[10:])], axis=0)
+    assert narrowed.shape == (64, 20, 3)
+    # A sum halfway between two bytes may round to either.
+    np.testing.assert_allclose(resizing.shorten(narrowed, plan), resizing.resize(image, plan), atol=1)
