@@ -13,6 +13,8 @@ import tempfile
 import time
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+# XLA, in jax and in TensorFlow: to make what it compiles fast takes longer than the tests compute.
+os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 
 import numpy as np
 import pytest
@@ -148,9 +150,6 @@ def run_python(request):
     def run(script, *arguments, cold=False, **environment):
         backend = environment.get("KERAS_BACKEND", "tensorflow")
         is_cold = cold or backend != "tensorflow"
-        if backend == "jax":
-            # It compiles operation by operation, which takes longer than what they compute.
-            environment["XLA_FLAGS"] = "--xla_backend_optimization_level=0"
         python = [sys.executable] if is_cold else request.getfixturevalue("warm_python")
         process = subprocess.run(
             [*python, "-c", script, *map(str, arguments)],

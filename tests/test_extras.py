@@ -5,6 +5,7 @@ and to what these require in turn, as installed here.
 """
 
 import importlib.metadata
+import json
 import os
 import subprocess
 import sys
@@ -36,6 +37,28 @@ def required(name, extras, found):
             required(requirement.name, requirement.extras, found)
 
 
+SCRIPT = """
+import contextlib, io, json, runpy, sys, traceback
+
+results, commands = sys.argv[1], json.loads(sys.argv[2])
+outcomes = []
+for module, *arguments in commands:
+    sys.argv, output, errors = [module, *arguments], io.StringIO(), io.StringIO()
+    with contextlib.redirect_stdout(output), contextlib.redirect_stderr(errors):
+        try:
+            runpy.run_module(module, run_name="__main__", alter_sys=True)
+            status = 0
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            status = 1
+            traceback.print_exc()
+    outcomes.append([status, output.getvalue(), errors.getvalue()])
+with open(results, "w") as file:
+    json.dump(outcomes, file)
+"""
+
+
 class Environment:
     """A virtual environment with lambda-keras and one of its extras."""
 
@@ -54,24 +77,17 @@ class Environment:
         self.work = folder / "work"
         self.work.mkdir()
 
-    def run(self, *arguments):
-        """Runs `python -m lambda_keras.<arguments>` in an empty folder."""
+    def run(self, *commands):
+        """Runs commands `lambda_keras.<room> …` in an empty folder, as `python -m` does.
+
+        All in one process, which imports TensorFlow once. Returns for each its status, stdout and stderr.
+        """
+        results = self.work / "results.json"
         environment = {key: value for key, value in os.environ.items() if key != "PYTHONPATH"}
-        return subprocess.run(
-            [self.python, "-m", *map(str, arguments)], cwd=self.work, env=environment, capture_output=True, text=True
-        )
-
-    def check(self, *arguments):
-        process = self.run(*arguments)
+        arguments = [self.python, "-c", SCRIPT, results, json.dumps([[*map(str, command)] for command in commands])]
+        process = subprocess.run(arguments, cwd=self.work, env=environment, capture_output=True, text=True)
         assert process.returncode == 0, process.stderr[-4000:]
-        return process.stdout
-
-    def check_missing(self, extra, *arguments):
-        process = self.run(*arguments)
-        assert process.returncode == 2, process.stderr[-4000:]
-        # TensorFlow may have spoken before.
-        assert f"this needs the extra {extra}: pip install 'lambda-keras[{extra}]' (" in process.stderr
-        assert "Traceback" not in process.stderr
+        return json.loads(results.read_text())
 
 
 @pytest.fixture
@@ -84,30 +100,61 @@ EXPORT = "lambda_keras.export"
 DIGITS = ("--model", "lambda_resnet_tiny.digits")
 
 
+def assert_missing(extra, result):
+    status, _, errors = result
+    assert status == 2, errors[-4000:]
+    # TensorFlow may have spoken before.
+    assert f"this needs the extra {extra}: pip install 'lambda-keras[{extra}]' (" in errors
+    assert "Traceback" not in errors
+
+
+def output_of(result):
+    status, output, errors = result
+    assert status == 0, errors[-4000:]
+    return output
+
+
 @pytest.mark.parametrize("environment", [()], indirect=True, ids=["none"])
 def test_the_library_alone(environment):
     script = "import lambda_keras as lk; print(lk.create_model('lambda_resnet_tiny', weights='digits').count_params())"
     (environment.work / "library.py").write_text(script)
-    assert int(environment.check("library").splitlines()[-1]) > 100_000
-    assert "lambda_resnet_tiny" in environment.check(ZOO, "models")
-    environment.check_missing("zoo", ZOO, "recipes")
-    environment.check_missing("zoo", ZOO, "train", "--recipe", "digits")
-    environment.check_missing("export", EXPORT, "saved-model", *DIGITS, "--out", "served")
+    library, models, *missing, export = environment.run(
+        ["library"],
+        [ZOO, "models"],
+        [ZOO, "recipes"],
+        [ZOO, "train", "--recipe", "digits"],
+        [EXPORT, "saved-model", *DIGITS, "--out", "served"],
+    )
+    assert int(output_of(library).splitlines()[-1]) > 100_000
+    assert "lambda_resnet_tiny" in output_of(models)
+    for command in missing:
+        assert_missing("zoo", command)
+    assert_missing("export", export)
 
 
 @pytest.mark.parametrize("environment", [("zoo",)], indirect=True, ids=["zoo"])
 def test_zoo_alone(environment):
-    assert "lambda_resnet_tiny" in environment.check(ZOO, "models")
-    assert "digits" in environment.check(ZOO, "recipes")
-    assert "accuracy" in environment.check(
-        ZOO, "train", "--recipe", "digits", "training.epochs=1", "training.warmup_epochs=0"
+    models, recipes, train, export = environment.run(
+        [ZOO, "models"],
+        [ZOO, "recipes"],
+        [ZOO, "train", "--recipe", "digits", "training.epochs=1", "training.warmup_epochs=0"],
+        [EXPORT, "saved-model", *DIGITS, "--out", "served"],
     )
-    environment.check_missing("export", EXPORT, "saved-model", *DIGITS, "--out", "served")
+    assert "lambda_resnet_tiny" in output_of(models)
+    assert "digits" in output_of(recipes)
+    assert "accuracy" in output_of(train)
+    assert_missing("export", export)
 
 
 @pytest.mark.parametrize("environment", [("export",)], indirect=True, ids=["export"])
 def test_export_alone(environment):
-    environment.check(EXPORT, "saved-model", *DIGITS, "--warmup", "1", "--out", "served")
-    environment.check(EXPORT, "tflite", *DIGITS, "--out", "digits.tflite")
-    assert "450 images" in environment.check(EXPORT, "verify", *DIGITS, "--data", "digits", "served", "digits.tflite")
-    environment.check_missing("zoo", ZOO, "train", "--recipe", "digits")
+    saved_model, tflite, verify, train = environment.run(
+        [EXPORT, "saved-model", *DIGITS, "--warmup", "1", "--out", "served"],
+        [EXPORT, "tflite", *DIGITS, "--out", "digits.tflite"],
+        [EXPORT, "verify", *DIGITS, "--data", "digits", "served", "digits.tflite"],
+        [ZOO, "train", "--recipe", "digits"],
+    )
+    output_of(saved_model)
+    output_of(tflite)
+    assert "450 images" in output_of(verify)
+    assert_missing("zoo", train)

@@ -12,7 +12,6 @@ from lambda_keras.layers import LambdaLayer
 from tests.lambda_keras.layers import reference
 from tests.lambda_keras.layers.test_lambda_layer import OPTIONS, make_layer, random_inputs
 
-BACKENDS = [pytest.param(name, marks=pytest.mark.backends) for name in ("jax", "torch")]
 CASES = {
     **OPTIONS,
     "intra-depth 4, local": {"scope_size": 3, "intra_depth": 4},
@@ -211,23 +210,3 @@ def test_what_has_no_single_call_to_explain_is_refused():
     two_inputs = keras.Model([x, other], LambdaLayer(name="one")(x, context=other))
     with pytest.raises(ValueError, match="with one input"):
         explain.map_size(two_inputs, np.zeros((4, 4, 8)), "one")
-
-
-SCRIPT = """
-import sys
-import keras, numpy as np
-import lambda_keras as lk
-assert keras.backend.backend() == sys.argv[1]
-keras.utils.set_random_seed(0)
-for scope_size in (None, 5):
-    model = lk.create_model("lambda_resnet_tiny", scope_size=scope_size)
-    image = np.random.default_rng(0).normal(size=(32, 32, 3)).astype("float32")
-    found = lk.explain.interaction_map(model, image, "c4_block2_lambda", (3, 7))
-    output = keras.Model(model.inputs, model.get_layer("c4_block2_lambda").output)(image[None], training=False)
-    np.testing.assert_allclose(found.output, keras.ops.convert_to_numpy(output)[0, 3, 7], rtol=1e-4, atol=1e-4)
-"""
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-def test_other_backends(backend, run_python):
-    run_python(SCRIPT, backend, KERAS_BACKEND=backend)

@@ -341,24 +341,3 @@ def test_a_model_without_a_graph_is_refused():
     for model in (_Subclassed(), own_call, keras.Sequential([keras.layers.Dense(2)]), keras.layers.Dense(2)):
         with pytest.raises(ValueError, match="functional or a built Sequential"):
             lk.fuse(model)
-
-
-SCRIPT = """
-import sys
-import keras, numpy as np
-import lambda_keras as lk
-from tests.lambda_keras.test_inference import assert_same, images, make
-assert keras.backend.backend() == sys.argv[1]
-for arguments in ({"scope_size": 3}, {"scope_size": None, "intra_depth": 2}):
-    model = make("lambda_resnet_tiny", arguments)
-    fused = lk.fuse(model)
-    assert_same(model, fused, images(model))
-    fused.save(sys.argv[2])
-    assert_same(fused, keras.models.load_model(sys.argv[2]), images(model))
-"""
-
-
-@pytest.mark.backends
-@pytest.mark.parametrize("backend", ["jax", "torch"])
-def test_other_backends(backend, run_python, tmp_path):
-    run_python(SCRIPT, backend, tmp_path / "fused.keras", KERAS_BACKEND=backend)

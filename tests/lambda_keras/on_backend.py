@@ -1,0 +1,92 @@
+"""What must hold on every backend of Keras; test_backends.py runs it in a process for each of them.
+
+    KERAS_BACKEND=jax python -m tests.lambda_keras.on_backend jax MODEL.keras IMAGES.npy FOLDER
+
+FOLDER gets `loss.json`, `predictions.npy` and `failures.json`: the traceback of each function here that failed.
+"""
+
+import itertools
+import json
+import pathlib
+import sys
+import traceback
+
+import keras
+import numpy as np
+
+import lambda_keras as lk
+from lambda_keras.layers import LambdaLayer
+from lambda_keras.layers.contraction_plan import ORDERS, Plan
+from tests.lambda_keras.layers import reference
+from tests.lambda_keras.test_inference import assert_same, images, make
+
+
+def layer_equals_the_equations():
+    rng = np.random.default_rng(0)
+    x, context = rng.normal(size=(2, 4, 6, 8)).astype("float32"), rng.normal(size=(2, 5, 3, 7)).astype("float32")
+    mask, context_mask = rng.random((24, 24)) < 0.6, rng.random((24, 15)) < 0.6
+    options = [{"scope_size": None}, {"scope_size": 3, "intra_depth": 2}]
+    options += [{"query_softmax": True, "key_normalization": "l2"}]
+    options += [{"scope_size": 3, "implementation": order} for order in ORDERS]
+    for option, training in itertools.product(options, (False, True)):
+        for arguments in ({}, {"mask": mask}, {"context": context}, {"context": context, "mask": context_mask}):
+            layer = LambdaLayer(filters=6, num_heads=3, key_dim=4, **option)
+            if arguments and "convolution" in layer.implementation:
+                continue
+            layer.build(x.shape, arguments.get("context", x).shape)
+            expected = reference.lambda_layer(layer, x, **arguments, training=training)
+            y = keras.ops.convert_to_numpy(layer(x, **arguments, training=training))
+            np.testing.assert_allclose(y, expected, atol=1e-4, err_msg=str((option, list(arguments), training)))
+            if training is False:
+                layer.plan = lambda *_, **__: Plan("query_first", 2)
+                y = keras.ops.convert_to_numpy(layer(x, **arguments))
+                np.testing.assert_allclose(y, expected, atol=1e-4, err_msg="in chunks")
+
+
+def fused_model_returns_the_same():
+    for arguments in ({"scope_size": 3}, {"scope_size": None, "intra_depth": 2}):
+        model = make("lambda_resnet_tiny", arguments)
+        fused = lk.fuse(model)
+        assert_same(model, fused, images(model))
+        fused.save(FOLDER / "fused.keras")
+        assert_same(fused, keras.models.load_model(FOLDER / "fused.keras"), images(model))
+
+
+def explained_weights_sum_to_the_output():
+    keras.utils.set_random_seed(0)
+    for scope_size in (None, 5):
+        model = lk.create_model("lambda_resnet_tiny", scope_size=scope_size)
+        image = np.random.default_rng(0).normal(size=(32, 32, 3)).astype("float32")
+        found = lk.explain.interaction_map(model, image, "c4_block2_lambda", (3, 7))
+        output = keras.Model(model.inputs, model.get_layer("c4_block2_lambda").output)(image[None], training=False)
+        np.testing.assert_allclose(found.output, keras.ops.convert_to_numpy(output)[0, 3, 7], rtol=1e-4, atol=1e-4)
+
+
+def saved_model_predicts_and_trains():
+    model, inputs = keras.models.load_model(MODEL), np.load(IMAGES)
+    np.save(FOLDER / "predictions.npy", model.predict(inputs, verbose=0))
+    model.compile("sgd", "sparse_categorical_crossentropy")
+    loss = model.train_on_batch(inputs, np.arange(len(inputs)))
+    (FOLDER / "loss.json").write_text(json.dumps(float(loss)))
+
+
+CHECKS = (
+    layer_equals_the_equations,
+    fused_model_returns_the_same,
+    explained_weights_sum_to_the_output,
+    saved_model_predicts_and_trains,
+)
+
+
+def failure_of(check):
+    try:
+        check()
+    except Exception:
+        return traceback.format_exc()
+    return None
+
+
+if __name__ == "__main__":
+    BACKEND, MODEL, IMAGES, FOLDER = sys.argv[1], *map(pathlib.Path, sys.argv[2:])
+    assert keras.backend.backend() == BACKEND
+    (FOLDER / "failures.json").write_text(json.dumps({check.__name__: failure_of(check) for check in CHECKS}))
