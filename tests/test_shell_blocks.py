@@ -46,8 +46,8 @@ NEEDS = {
     "runs/pictures": "photographs, and a network",
     "web": "packages of npm; tests/export/web/test_page.py runs it",
 }
-# Arguments that make a training short.
-SHORTER = {"train": ["training.epochs=1", "training.warmup_epochs=0"], "fine-tune": ["--epochs=1", "--head-epochs=1"]}
+# Arguments that make a training short; that of the classifier alone is tested in zoo/fine_tuning/test_run.py.
+SHORTER = {"train": ["training.epochs=1", "training.warmup_epochs=0"], "fine-tune": ["--epochs=1", "--head-epochs=0"]}
 
 
 def commands(page):

@@ -233,9 +233,9 @@ def test_a_recipe_that_does_not_fit(override, expected, tmp_path):
 
 
 @pytest.fixture
-def third_of_fashion_mnist(fashion_mnist_folder, tmp_path):
-    """The first 20,000 of the 60,000 training images, and the first 2,000 of the test images, in idx files."""
-    for part, count in (("train", 20_000), ("t10k", 2_000)):
+def sixth_of_fashion_mnist(fashion_mnist_folder, tmp_path):
+    """The first 10,000 of the 60,000 training images, and the first 2,000 of the test images, in idx files."""
+    for part, count in (("train", 10_000), ("t10k", 2_000)):
         for kind, header, size in (("images-idx3", 16, 28 * 28), ("labels-idx1", 8, 1)):
             name = f"{part}-{kind}-ubyte"
             whole = gzip.decompress((fashion_mnist_folder / f"{name}.gz").read_bytes())
@@ -246,9 +246,9 @@ def third_of_fashion_mnist(fashion_mnist_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_fashion_mnist_recipe_reaches_80_percent_in_an_epoch_of_a_third_of_the_images(
-    third_of_fashion_mnist, tmp_path
+def test_the_fashion_mnist_recipe_reaches_70_percent_in_an_epoch_of_a_sixth_of_the_images(
+    sixth_of_fashion_mnist, tmp_path
 ):
     shorter = ("epochs=1", "warmup_epochs=0.2", "batch_size=32", "learning_rate=0.003")
     recipe = recipe_file.load("fashion_mnist", [f"training.{setting}" for setting in shorter])
-    assert train(recipe, tmp_path / "run", third_of_fashion_mnist) >= 0.8
+    assert train(recipe, tmp_path / "run", sixth_of_fashion_mnist) >= 0.7

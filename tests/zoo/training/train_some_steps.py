@@ -24,6 +24,9 @@ COMMON = [
     "training.warmup_epochs=0",
     "training.synchronized_batch_norm=true",
     "training.ema_decay=0.9",
+    # A convolutional block of each kind and one with a lambda layer: more would be traced, not proved.
+    "model.overrides.blocks=[1,1,1,1]",
+    "model.overrides.lambda_blocks=[[],[],[],[1]]",
 ]
 # Small steps, because every step multiplies what rounding leaves of a difference. LAMB even divides a gradient by its
 # size, so that one of nothing but rounding counts as much as others.
