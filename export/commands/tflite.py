@@ -43,8 +43,8 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.model import load_to_serve
     from lambda_keras.export.tflite.calibration import load_calibration
     from lambda_keras.export.tflite.writer import export_tflite
+    from lambda_keras.zoo.data.decoding import MOST_PIXELS
     from lambda_keras.zoo.models.source import find
-    from lambda_keras.zoo.recipe import MOST_PIXELS
 
     for option in ("data_dir", "calibration_images", "most_pixels"):
         if getattr(options, option) is not None and not options.calibration:
