@@ -7,14 +7,9 @@ import numpy as np
 import pytest
 
 import lambda_keras as lk
+from tests.lambda_keras.on_backend import CHECKS
 
 BACKENDS = ["tensorflow", *(pytest.param(name, marks=pytest.mark.backends) for name in ("jax", "torch"))]
-CHECKS = (
-    "layer_equals_the_equations",
-    "fused_model_returns_the_same",
-    "explained_weights_sum_to_the_output",
-    "saved_model_predicts_and_trains",
-)
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +39,7 @@ def outcome(request, saved, run_python, tmp_path_factory):
     return folder
 
 
-@pytest.mark.parametrize("check", CHECKS)
+@pytest.mark.parametrize("check", [check.__name__ for check in CHECKS])
 def test_the_same_holds(outcome, check):
     failure = json.loads((outcome / "failures.json").read_text())[check]
     assert failure is None, failure

@@ -23,6 +23,19 @@ def check_name(name, where):
         )
 
 
+def numbered(classes):
+    """The names of classes that have none: their numbers.
+
+    Args:
+        classes: How many there are.
+
+    Example:
+        >>> numbered(3)
+        ('0', '1', '2')
+    """
+    return tuple(map(str, range(classes)))
+
+
 def alike(names):
     """Remarks on names that differ by case, blanks or the spelling of a character alone, so are probably one class.
 

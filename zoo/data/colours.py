@@ -18,11 +18,9 @@ def with_channels(image, channels):
     Returns:
         uint8 `[height, width, channels]`.
     """
-    is_same = tf.shape(image)[-1] == channels
-    converted = tf.cond(
-        is_same, lambda: image, lambda: by_blocks(image, lambda rows: _convert(rows, channels), tf.uint8)
+    return _where_they_differ(
+        image, channels, lambda: by_blocks(image, lambda rows: _convert(rows, channels), tf.uint8)
     )
-    return tf.ensure_shape(converted, [None, None, channels])
 
 
 def by_blocks(image, function, dtype):
@@ -49,8 +47,13 @@ def by_blocks(image, function, dtype):
 
 def convert(image, channels):
     """The same as `with_channels`, of an image so small that several times its memory is there."""
-    converted = tf.cond(tf.shape(image)[-1] == channels, lambda: image, lambda: _convert(image, channels))
-    return tf.ensure_shape(converted, [None, None, channels])
+    return _where_they_differ(image, channels, lambda: _convert(image, channels))
+
+
+def _where_they_differ(image, channels, converted):
+    """The image as it is where it has the channels, else what the function returns."""
+    result = tf.cond(tf.shape(image)[-1] == channels, lambda: image, converted)
+    return tf.ensure_shape(result, [None, None, channels])
 
 
 def _convert(image, channels):

@@ -1,7 +1,5 @@
 """How every image file is decoded, in training, evaluation, prediction and a server alike: upright, as Pillow does."""
 
-import functools
-
 import tensorflow as tf
 
 from lambda_keras.zoo.data.bmp import decode_bmp
@@ -43,8 +41,7 @@ def decode(encoded, channels, most_pixels=MOST_PIXELS):
     encoded = tf.convert_to_tensor(encoded)
     if encoded.dtype != tf.string:
         return encoded
-    run = _compiled(_decode) if tf.executing_eagerly() else _decode
-    return run(encoded, channels, most_pixels)
+    return _decode(encoded, channels, most_pixels)
 
 
 def image_size(encoded, most_pixels=MOST_PIXELS):
@@ -60,7 +57,7 @@ def image_size(encoded, most_pixels=MOST_PIXELS):
     Raises:
         tf.errors.InvalidArgumentError: As for `decode`.
     """
-    height, width = _compiled(_size)(tf.convert_to_tensor(encoded), most_pixels).numpy().tolist()
+    height, width = _size(tf.convert_to_tensor(encoded), most_pixels).numpy().tolist()
     return height, width
 
 
@@ -97,12 +94,8 @@ def check(encoded, header, most_pixels):
         return tf.identity(encoded)
 
 
-@functools.cache
-def _compiled(function):
-    """A function of a file as a graph: its many small operations are slow one by one, and memory is freed early."""
-    return tf.function(function, autograph=False)
-
-
+# As a graph: many small operations are slow one by one, and memory is freed early.
+@tf.function(autograph=False)
 def _decode(encoded, channels, most_pixels):
     header = read_header(encoded)
     encoded = check(encoded, header, most_pixels)
@@ -110,6 +103,7 @@ def _decode(encoded, channels, most_pixels):
     return upright(with_channels(pixels, channels), header.orientation)
 
 
+@tf.function(autograph=False)
 def _size(encoded, most_pixels):
     header = read_header(encoded)
     encoded = check(encoded, header, most_pixels)

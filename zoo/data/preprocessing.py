@@ -13,9 +13,8 @@ def prepare(image, channels, size, most_pixels=MOST_PIXELS, large=LARGE_PIXELS):
     Args:
         image: Scalar string, the bytes of a file; or a decoded image with the channels.
         channels: Channels of the result.
-        size: What has `image_size`, `evaluation_crop` and `interpolation` as
-            `lambda_keras.zoo.data.resizing.middle` takes them: a
-            `lambda_keras.zoo.recipe.Data` or a `lambda_keras.weights.Preprocessor`.
+        size: What has `image_size`, `evaluation_crop` and `interpolation` as `lambda_keras.zoo.data.resizing.middle`
+            takes them: a `lambda_keras.zoo.recipe.Data` or a `lambda_keras.weights.Preprocessor`.
         most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
         large: As for `lambda_keras.zoo.data.decoding.decode_and_resize`.
 

@@ -10,7 +10,7 @@ from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.recipe import MOST_PIXELS
 
 # As a graph: its many small operations are slow one by one, and memory is freed early.
-_prepare = tf.function(preprocessing.prepare, autograph=False)
+_prepare = tf.function(preprocessing.prepare, autograph=False, reduce_retracing=True)
 
 
 def read_image(path, preprocessor, most_pixels=MOST_PIXELS):

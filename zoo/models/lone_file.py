@@ -6,7 +6,7 @@ from pathlib import Path
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.command_line import narrate
-from lambda_keras.zoo.data.class_names import check_name
+from lambda_keras.zoo.data.class_names import check_name, numbered
 from lambda_keras.zoo.errors import UserError, errors_of_weights, writing
 from lambda_keras.zoo.models.classifier import check_record
 from lambda_keras.zoo.models.loading import load_classifier
@@ -61,7 +61,7 @@ def write_record(
         else:
             preprocessor = Preprocessor(image_size, mean=_for_each(mean, channels), std=_for_each(std, channels))
     classes = model.output_shape[-1]
-    names = tuple(map(str, range(classes))) if class_names is None else _read_names(class_names, classes)
+    names = numbered(classes) if class_names is None else _read_names(class_names, classes)
     record = Record(model.name, preprocessor, names).with_preprocessing(**resizing)
     check_record(record, model, str(file))
     with writing(place):

@@ -21,6 +21,7 @@ from lambda_keras.weights.reference import Checkpoint, File, Folder, Hub, Tag
 from lambda_keras.weights.row import WeightsRecord
 from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.data.catalog import of_published
+from lambda_keras.zoo.data.class_names import numbered
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models.image_size import with_image_size
 from lambda_keras.zoo.models.loading import check_backend, check_classifier, load_classifier
@@ -116,7 +117,7 @@ class SharedModel(ModelSource):
         """The record; see `ModelSource.record`."""
         preprocessor, class_names = self.preprocessing()
         if class_names is None:
-            class_names = _numbers(self._model.output_shape[-1])
+            class_names = numbered(self._model.output_shape[-1])
         return Record(self.name, preprocessor, class_names)
 
     def load(self, image_size: int | None = None) -> keras.Model:
@@ -173,7 +174,7 @@ class RegisteredModel(ModelSource):
                 WeightsWarning,
                 stacklevel=2,
             )
-        class_names = class_names or _numbers(lk.applications.get_config(self._architecture).classes)
+        class_names = class_names or numbered(lk.applications.get_config(self._architecture).classes)
         dataset, test = of_published(self._row.dataset) if self._row else (None, None)
         trained_on = TrainedOn(dataset, test=test) if dataset else None
         return Record(self._architecture, preprocessor, class_names, trained_on)
@@ -314,8 +315,3 @@ def _resized(model, image_size, name):
 def _run_folder(name):
     """A folder beside those of `lambda-zoo train`, for what has no folder of its own."""
     return Path("runs", re.sub(r"[^\w.@]+", "-", name.removeprefix(reference.HUB)))
-
-
-def _numbers(classes):
-    """Names of classes that have none."""
-    return tuple(map(str, range(classes)))

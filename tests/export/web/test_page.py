@@ -32,8 +32,6 @@ PICTURES = {
     "digits": [*DIGITS, "wide.png", "tall.jpg", "text.png", "huge.png"],
     "blotches": ["exact.png", "wide.png", "tall.jpg", "small.png"],
 }
-
-
 REFUSED = {
     "text.png": "cannot read text.png: it is damaged, or not a picture",
     "huge.png": "cannot read huge.png: 7100x7100 pixels, over the limit of 50,000,000",
