@@ -3,6 +3,9 @@
 tests/golden/version_0_1_0.tar.xz was recorded from commit 0d1eb55. It holds a training that SIGTERM stopped after step
 51 (`stopped`), the same training at its end (`finished`), what `lambda-export` and `save_pretrained` made of that
 (`served/1`, `model.tflite`, `shared`), and what the model said of 32 test images (`expected.npz`).
+
+tests/golden/fused_0_1_0.keras was recorded from commit a49e481: what `lk.fuse` made of three lambda layers, with
+embeddings in bands, in chunks and in one piece. fused_0_1_0.npy has the outputs of the model before it was fused.
 """
 
 import csv
@@ -17,7 +20,8 @@ import lambda_keras as lk
 from lambda_keras.export import cli as export_cli
 from lambda_keras.zoo import cli as zoo_cli
 
-ARCHIVE = pathlib.Path(__file__).parent / "golden" / "version_0_1_0.tar.xz"
+GOLDEN = pathlib.Path(__file__).parent / "golden"
+ARCHIVE = GOLDEN / "version_0_1_0.tar.xz"
 
 
 @pytest.fixture(scope="module")
@@ -85,3 +89,9 @@ def test_runs_and_artifacts_agree(recorded, expected, tmp_path, capsys):
 def test_evaluation_of_an_old_run(recorded, tmp_path, capsys):
     assert zoo_cli.main(["evaluate", str(recorded / "finished"), "--out", str(tmp_path / "evaluation")]) == 0
     assert "78.00%" in capsys.readouterr().out
+
+
+def test_a_fused_model_whose_embeddings_were_laid_out_row_by_row():
+    model = keras.models.load_model(GOLDEN / "fused_0_1_0.keras")
+    images = np.random.default_rng(0).normal(size=(2, 8, 3, 6)).astype("float32")
+    np.testing.assert_allclose(model.predict(images, verbose=0), np.load(GOLDEN / "fused_0_1_0.npy"), rtol=0, atol=1e-4)

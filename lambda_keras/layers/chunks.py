@@ -72,34 +72,42 @@ def reach_of_band(scope_rows: int, grids: Grids, plan: Plan) -> int | None:
     return reach
 
 
-def expand(table: typing.Any, grids: Grids, plan: Plan) -> typing.Any:
+def expand(table: typing.Any, grids: Grids, plan: Plan, gathers: bool = False) -> typing.Any:
     """The embeddings E in the form that a dense plan multiplies, for inputs without a mask.
 
     Args:
         table: Relative embeddings R, `[*scope, k, u]`.
         grids: The `Grids` of queries and context.
         plan: A `Plan` of a dense order.
+        gathers: Whether no gradient is taken, which allows a faster way.
 
     Returns:
-        `[n, k, m·u]`; of one chunk and its band where the chunks share them.
+        `[chunks, n of a chunk, m·u, k]`, as `expand_rows` orders them; of one chunk and its band where the chunks share
+        them.
     """
-    shift = None
+    shift, rows, height = None, plan.query_rows or grids.queries[0], grids.queries[0]
     reach = reach_of_band(table.shape[0], grids, plan)
     if reach is not None:
-        shift = (reach, *(0 for _ in grids.queries[1:]))
+        shift, height = (reach, *(0 for _ in grids.queries[1:])), rows
         grids = _one_chunk(grids, plan, reach)
-    columns = expand_columns(fit_table(table, grids, shift), grids)
-    return expand_rows(columns, grids.queries[0] - 1, grids.queries[0], grids.context[0])
+    columns = expand_columns(fit_table(table, grids, shift), grids, gathers)
+    first_rows = range(height - 1, -1, -rows)
+    return ops.stack([expand_rows(columns, first, rows, grids.context[0], gathers) for first in first_rows])
 
 
-def shape_of_embeddings(table_shape: tuple[int, ...], grids: Grids, plan: Plan) -> tuple[int, int, int]:
+def shape_of_embeddings(table_shape: tuple[int, ...], grids: Grids, plan: Plan) -> tuple[int, int, int, int]:
     """The shape of what `expand` returns, without making it."""
+    chunks, rows = number_of_chunks(grids, plan), plan.query_rows or grids.queries[0]
     reach = reach_of_band(table_shape[0], grids, plan)
     if reach is not None:
-        grids = _one_chunk(grids, plan, reach)
+        chunks, grids = 1, _one_chunk(grids, plan, reach)
     *_, key_dim, intra_depth = table_shape
-    n, m = grids.positions
-    return n, key_dim, m * intra_depth
+    return chunks, rows * math.prod(grids.queries[1:]), grids.positions[1] * intra_depth, key_dim
+
+
+def number_of_chunks(grids: Grids, plan: Plan) -> int:
+    """How many chunks of query rows a dense plan makes; the last may have rows past the grid, which are cut off."""
+    return 1 if plan.query_rows is None else math.ceil(grids.queries[0] / plan.query_rows)
 
 
 def _one_chunk(grids, plan, reach):
@@ -130,8 +138,8 @@ def contract_in_chunks(
     Returns:
         `[b, n, h, v]`.
     """
-    chunks = grids.queries[0] // plan.query_rows
-    own, shared = _cut(operands, grids, plan)
+    chunks, gathers = number_of_chunks(grids, plan), training is False
+    own, shared = _cut(operands, grids, plan, gathers)
     given = [tensor is not None for tensor in (*own, *shared)]
     own_tensors, shared_tensors = _present(own), _present(shared)
 
@@ -141,62 +149,73 @@ def contract_in_chunks(
         # A field belongs to the chunk or is shared, never both.
         pairs = zip(fields[: len(own)], fields[len(own) :], strict=True)
         chunk = _Chunk(*(theirs if ours is None else ours for ours, theirs in pairs))
-        return contract_rows(_with_embeddings(chunk, grids, plan))
+        return contract_rows(_with_embeddings(chunk, grids, plan, gathers))
 
+    n, h = operands.queries.shape[1:3]
     if chunks <= (UNROLLED_CHUNKS_IN_INFERENCE if training is False else UNROLLED_CHUNKS):
-        outputs = ops.stack([output(*(tensor[i] for tensor in own_tensors), *shared_tensors) for i in range(chunks)])
+        pieces = zip(*(_unstack(tensor, chunks, training) for tensor in own_tensors), strict=True)
+        outputs = ops.concatenate([output(*piece, *shared_tensors) for piece in pieces], axis=1)
     else:
         # Recomputed gradients do not reach what a function closes over, so all tensors are arguments.
         recomputed = keras.remat(output)
-        outputs = ops.map(lambda chunk: recomputed(*chunk, *shared_tensors), own_tensors)
-    n, h = operands.queries.shape[1:3]
-    return ops.reshape(ops.moveaxis(outputs, 0, 1), (-1, n, h, outputs.shape[-1]))
+        outputs = ops.moveaxis(ops.map(lambda chunk: recomputed(*chunk, *shared_tensors), own_tensors), 0, 1)
+        outputs = ops.reshape(outputs, (-1, outputs.shape[1] * outputs.shape[2], h, outputs.shape[-1]))
+    return outputs if outputs.shape[1] == n else outputs[:, :n]
 
 
-def _cut(operands, grids, plan):
+def _cut(operands, grids, plan, gathers):
     """What each chunk has of its own, on a leading axis of chunks, and what all chunks share."""
-    rows, height = plan.query_rows, grids.queries[0]
-    chunks = height // rows
-    n, h, k = operands.queries.shape[1:]
-    own = _Chunk(queries=ops.moveaxis(ops.reshape(operands.queries, (-1, chunks, n // chunks, h, k)), 1, 0))
+    rows, (height, *row) = plan.query_rows, grids.queries
+    chunks, row = number_of_chunks(grids, plan), math.prod(row)
+    missing = (chunks * rows - height) * row
+    queries, mask = operands.queries, operands.mask
+    if missing:
+        queries = ops.pad(queries, [(0, 0), (0, missing), (0, 0), (0, 0)])
+        mask = None if mask is None else ops.pad(mask, [(0, missing), (0, 0)])
+    queries = ops.reshape(queries, (-1, chunks, rows * row, *queries.shape[2:]))
+    own = _Chunk(queries=ops.moveaxis(queries, 1, 0))
     shared = _Chunk(values=operands.values, keys=operands.keys)
-    if operands.mask is not None:
-        own = own._replace(mask=ops.reshape(operands.mask, (chunks, n // chunks, -1)))
+    if mask is not None:
+        own = own._replace(mask=ops.reshape(mask, (chunks, rows * row, -1)))
     table, embeddings = operands.table, operands.embeddings
     if table is not None:
-        if operands.mask is None and reach_of_band(table.shape[0], grids, plan) is not None:
-            embeddings = expand(table, grids, plan)
+        if mask is None and reach_of_band(table.shape[0], grids, plan) is not None:
+            embeddings = expand(table, grids, plan, gathers)
         else:
             own = own._replace(first_row=ops.arange(height - 1, -1, -rows, dtype="int32"))
-            shared = shared._replace(columns=expand_columns(fit_table(table, grids), grids))
+            shared = shared._replace(columns=expand_columns(fit_table(table, grids), grids, gathers))
     if embeddings is None:
         return own, shared
-    if embeddings.shape[0] == n:
-        own = own._replace(embeddings=ops.reshape(embeddings, (chunks, n // chunks, *embeddings.shape[1:])))
-        return own, shared
-    band = height * embeddings.shape[-1] // math.prod(operands.values.shape[1:3])
-    bands = _bands(operands.values, height, rows, (band - rows) // 2)
-    return own._replace(values=bands), shared._replace(values=None, embeddings=embeddings)
+    if embeddings.shape[0] == chunks:
+        return own._replace(embeddings=embeddings), shared
+    band = height * embeddings.shape[2] // math.prod(operands.values.shape[1:3])
+    bands = _bands(operands.values, height, rows, band)
+    return own._replace(values=bands), shared._replace(values=None, embeddings=ops.squeeze(embeddings, 0))
 
 
 def _present(operands):
     return tuple(tensor for tensor in operands if tensor is not None)
 
 
-def _with_embeddings(chunk, grids, plan):
+def _unstack(tensor, count, training):
+    """The tensors along the first axis. TFLite prefers slices, whose gradients fill a tensor of zeros for each."""
+    return [tensor[i] for i in range(count)] if training is False else ops.unstack(tensor, count)
+
+
+def _with_embeddings(chunk, grids, plan, gathers):
     """The operands of a chunk, its embeddings expanded."""
     embeddings = chunk.embeddings
     if chunk.columns is not None:
-        embeddings = expand_rows(chunk.columns, chunk.first_row, plan.query_rows, grids.context[0])
+        embeddings = expand_rows(chunk.columns, chunk.first_row, plan.query_rows, grids.context[0], gathers)
     return Operands(chunk.queries, chunk.values, chunk.keys, embeddings=embeddings, mask=chunk.mask)
 
 
-def _bands(values, height, rows, reach):
-    """For each chunk of rows the values of all rows it reaches, zeros beyond the edge: `[chunks, b, band, u, v]`."""
+def _bands(values, height, rows, band):
+    """For each chunk of rows the values of all rows it reaches, zeros beyond the edges: `[chunks, b, band, u, v]`."""
     m, u, v = values.shape[1:]
-    row, band = m // height, rows + 2 * reach
+    row, reach, first_rows = m // height, (band - rows) // 2, range(0, height, rows)
     values = ops.reshape(values, (-1, height, row, u, v))
-    values = ops.pad(values, [(0, 0), (reach, reach), (0, 0), (0, 0), (0, 0)])
-    index = [list(range(first, first + band)) for first in range(0, height, rows)]
+    values = ops.pad(values, [(0, 0), (reach, first_rows[-1] + band - reach - height), (0, 0), (0, 0), (0, 0)])
+    index = [list(range(first, first + band)) for first in first_rows]
     bands = ops.moveaxis(ops.take(values, index, axis=1), 1, 0)
-    return ops.reshape(bands, (height // rows, -1, band * row, u, v))
+    return ops.reshape(bands, (len(first_rows), -1, band * row, u, v))

@@ -92,7 +92,7 @@ def masked_content(queries: typing.Any, keys: typing.Any, values: typing.Any) ->
     return ops.cast(ops.reshape(outputs, (-1, n, h, v)), queries.dtype)
 
 
-def lambda_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any) -> typing.Any:
+def lambda_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any, row: int) -> typing.Any:
     """The paper's order: make every query's position lambda, then apply it.
 
     Multiply-adds: b·n·k·v·(m·u + h). Intermediate: b·n·k·v.
@@ -100,27 +100,32 @@ def lambda_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any
     Args:
         queries: `[b, n, h, k]`.
         values: `[b, m, u, v]`.
-        embeddings: E, `[n, k, m·u]`.
+        embeddings: E, `[n, m·u, k]`, the queries column by column.
+        row: Positions in a row of queries.
 
     Returns:
         `[b, n, h, v]`.
     """
-    values = ops.reshape(values, (-1, embeddings.shape[-1], values.shape[-1]))
-    position_lambdas = ops.einsum("nkm,bmv->bnkv", embeddings, values)
-    return ops.matmul(queries, position_lambdas)
+    (n, m, k), v = embeddings.shape, values.shape[-1]
+    values = ops.transpose(ops.reshape(values, (-1, m, v)), (1, 0, 2))
+    values = ops.reshape(values, (1, m, -1))
+    position_lambdas = ops.matmul(ops.transpose(embeddings, (0, 2, 1)), values)
+    position_lambdas = ops.reshape(position_lambdas, (row, n // row, k, -1, v))
+    position_lambdas = ops.transpose(position_lambdas, (3, 1, 0, 2, 4))
+    return ops.matmul(queries, ops.reshape(position_lambdas, (-1, n, k, v)))
 
 
-def query_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any) -> typing.Any:
+def query_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any, row: int) -> typing.Any:
     """Scores each pair of positions first, then sums the values: less work when there are few heads.
 
     Multiply-adds: b·h·n·m·u·(k + v). Intermediate: b·h·n·m·u. Arguments and result as in `lambda_first`.
     """
-    (n, h, k), v, m = queries.shape[1:], values.shape[-1], embeddings.shape[-1]
+    (h, k), v, (n, m, _) = queries.shape[2:], values.shape[-1], embeddings.shape
     # Positions lead, so that E is used as it lies in memory, and examples share each of its matrices.
-    queries = ops.reshape(ops.transpose(queries, (1, 0, 2, 3)), (n, -1, k))
-    scores = ops.reshape(ops.matmul(queries, embeddings), (n, -1, h, m))
-    scores = ops.reshape(ops.transpose(scores, (1, 0, 2, 3)), (-1, n * h, m))
-    outputs = ops.matmul(scores, ops.reshape(values, (-1, m, v)))
+    queries = ops.transpose(ops.reshape(queries, (-1, n // row, row, h * k)), (2, 1, 0, 3))
+    scores = ops.matmul(ops.reshape(queries, (n, -1, k)), ops.transpose(embeddings, (0, 2, 1)))
+    scores = ops.transpose(ops.reshape(scores, (row, n // row, -1, h * m)), (2, 1, 0, 3))
+    outputs = ops.matmul(ops.reshape(scores, (-1, n * h, m)), ops.reshape(values, (-1, m, v)))
     return ops.reshape(outputs, (-1, n, h, v))
 
 
@@ -144,7 +149,7 @@ def convolution(queries: typing.Any, values: typing.Any, table: typing.Any, grid
     kernel = ops.transpose(table, (*range(rank), rank + 1, rank))
     position_lambdas = ops.conv(values, kernel, padding="same", data_format="channels_last")
     position_lambdas = ops.reshape(position_lambdas, (-1, v, math.prod(grid), k))
-    return ops.einsum("bnhk,bvnk->bnhv", queries, position_lambdas)
+    return ops.matmul(queries, ops.transpose(position_lambdas, (0, 2, 3, 1)))
 
 
 def depthwise_convolution(
@@ -160,7 +165,7 @@ def depthwise_convolution(
     kernel = ops.repeat(ops.transpose(table, (*range(rank), rank + 1, rank)), v, axis=rank)
     position_lambdas = ops.depthwise_conv(values, kernel, padding="same", data_format="channels_last")
     position_lambdas = ops.sum(ops.reshape(position_lambdas, (-1, math.prod(grid), u, v, k)), axis=2)
-    return ops.einsum("bnhk,bnvk->bnhv", queries, position_lambdas)
+    return ops.matmul(queries, ops.swapaxes(position_lambdas, -1, -2))
 
 
 _FUNCTIONS: dict[str, typing.Callable[..., typing.Any]] = {
@@ -200,19 +205,23 @@ def contract(
 
 def _contract_dense(operands, grids, plan, normalization, training):
     """The position part, and under a mask the content part."""
+    row = math.prod(grids.queries[1:])
 
     def contract_rows(rows):
-        return _contract_rows(rows, plan, normalization)
+        return _contract_rows(rows, plan, normalization, row)
 
     if plan.query_rows is not None:
         return contract_in_chunks(contract_rows, operands, grids, plan, training)
+    embeddings = operands.embeddings
     if operands.table is not None:
-        operands = operands._replace(table=None, embeddings=expand(operands.table, grids, plan))
+        embeddings = expand(operands.table, grids, plan, gathers=training is False)
+    if embeddings is not None:
+        operands = operands._replace(table=None, embeddings=ops.squeeze(embeddings, 0))
     return contract_rows(operands)
 
 
-def _contract_rows(operands, plan, normalization):
-    """The output for some queries, whose embeddings are made."""
+def _contract_rows(operands, plan, normalization, row):
+    """The output for some rows of queries, whose embeddings are made."""
     queries, values, keys, _, embeddings, mask = operands
     parts = []
     if keys is not None:
@@ -220,6 +229,9 @@ def _contract_rows(operands, plan, normalization):
     if embeddings is not None:
         if mask is not None:
             seen = ops.repeat(mask, values.shape[2], axis=1)
-            embeddings = embeddings * ops.cast(seen, embeddings.dtype)[:, None, :]
-        parts.append(_FUNCTIONS[plan.order](queries, values, embeddings))
+            # Column by column, as the embeddings are.
+            seen = ops.swapaxes(ops.reshape(seen, (-1, row, embeddings.shape[1])), 0, 1)
+            seen = ops.reshape(seen, (-1, embeddings.shape[1], 1))
+            embeddings = embeddings * ops.cast(seen, embeddings.dtype)
+        parts.append(_FUNCTIONS[plan.order](queries, values, embeddings, row))
     return sum(parts[1:], parts[0])

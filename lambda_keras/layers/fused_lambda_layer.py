@@ -115,9 +115,22 @@ class FusedLambdaLayer(LambdaLayer):
             self.position_bias.assign(layer.position_bias)
         if self.embeddings_plan is not None:
             table = ops.convert_to_tensor(layer.position_embedding.table)
-            self.embeddings.assign(expand(table, self._grids, self.embeddings_plan))
+            self.embeddings.assign(expand(table, self._grids, self.embeddings_plan, gathers=True))
         elif self.use_position:
             self.position_embedding.table.assign(layer.position_embedding.table)
+
+    def load_own_variables(self, store: typing.Any) -> None:
+        """Loads what a file of Keras holds. Version 0.1.0 wrote embeddings as `[n, k, m·u]`, row by row."""
+        if self.embeddings_plan is not None:
+            store = {key: store[key] for key in list(store.keys())}
+            # The only weight that is not trainable comes last.
+            key = str(len(store) - 1)
+            if len(store[key].shape) == 3:
+                chunks, n, m, key_dim = self.embeddings.shape
+                row = math.prod(self._grids.queries[1:])
+                rows_first = np.reshape(store[key], (chunks, n // row, row, key_dim, m))
+                store[key] = rows_first.transpose(0, 2, 1, 4, 3).reshape(self.embeddings.shape)
+        super().load_own_variables(store)
 
     def _project(self, inputs, context, training):
         flat = ops.reshape(inputs, (-1, inputs.shape[-1]))

@@ -40,10 +40,10 @@ def problems(draw):
 
 def plans_for(grids, mask):
     height = grids.queries[0]
-    rows = [divisor for divisor in range(1, height + 1) if height % divisor == 0]
     for order in DENSE_ORDERS:
         yield Plan(order)
-        yield from (Plan(order, count) for count in (rows[0], rows[-1]))
+        # Chunks that do not divide the height, too.
+        yield from (Plan(order, rows) for rows in sorted({1, min(2, height), height // 2 + 1, height}))
     if mask is None and grids.queries == grids.context:
         yield Plan("convolution")
         if len(grids.queries) < 3:

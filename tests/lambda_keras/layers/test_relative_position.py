@@ -30,15 +30,18 @@ def test_embeddings_are_looked_up_by_offset(grids, scope):
     np.testing.assert_array_equal(embeddings, expected)
 
 
+@pytest.mark.parametrize("gathers", [False, True])
 @pytest.mark.parametrize("rows", [1, 2, 3])
-def test_rows_expanded_a_few_at_a_time(rows):
+def test_rows_expanded_a_few_at_a_time(rows, gathers):
     grids = Grids((6, 4), (5, 3))
     table = np.random.default_rng(0).normal(size=(11, 7, 2, 3)).astype("float32")
-    columns = expand_columns(fit_table(table, grids), grids)
-    everything = embeddings_of_pairs(table, grids.queries, grids.context).transpose(0, 2, 1, 3).reshape(24, 2, 45)
+    columns = expand_columns(fit_table(table, grids), grids, gathers)
+    everything = embeddings_of_pairs(table, grids.queries, grids.context).reshape(6, 4, 15, 2, 3)
     for first in range(0, 6, rows):
-        some = expand_rows(columns, 5 - first, rows, 5)
-        np.testing.assert_array_equal(some, everything[first * 4 : (first + rows) * 4])
+        some = expand_rows(columns, 5 - first, rows, 5, gathers)
+        # Queries column by column; intra-depth beside the context, key depth last.
+        expected = everything[first : first + rows].transpose(1, 0, 2, 4, 3).reshape(4 * rows, 45, 2)
+        np.testing.assert_array_equal(some, expected)
 
 
 def test_bfloat16_keeps_every_embedding():
