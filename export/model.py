@@ -8,15 +8,15 @@ import lambda_keras as lk
 from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.model_source import ModelSource
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.models.source import ModelSource
 
 
 def load(source: ModelSource, image_size: int | None = None) -> tuple[keras.Model, Record | None]:
     """Loads a model and its record, which belong together.
 
     Args:
-        source: Where the model is, as `lambda_keras.zoo.models.source.find` finds it.
+        source: Where the model is, as `lambda_keras.zoo.models.model_source.find` finds it.
         image_size: Side of the images that the model is to take, if not those it was made for.
 
     Returns:

@@ -14,6 +14,7 @@ import warnings
 from lambda_keras.text import escaped
 from lambda_keras.version import __version__
 from lambda_keras.weights.errors import WeightsWarning
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import TryAgainError, UserError, reason
 from lambda_keras.zoo.extras import missing_extra
 
@@ -79,18 +80,20 @@ def add_common_options(parser):
     )
 
 
-def add_most_pixels(parser, default="178,956,970, as in Pillow"):
+def add_most_pixels(parser, default=MOST_PIXELS, remark="as in Pillow"):
     """Adds `--most-pixels`, the limit beyond which an image file is not decoded.
 
     Args:
         parser: The parser of a command that reads image files.
-        default: What the help says of the command without it.
+        default: The limit of the command without it.
+        remark: What the help says of that.
     """
     parser.add_argument(
         "--most-pixels",
         type=positive,
+        default=default,
         metavar="N",
-        help=f"the most that an image file may have, before it is decoded (default: {default})",
+        help=f"the most that an image file may have, before it is decoded (default: {default:,}, {remark})",
     )
 
 

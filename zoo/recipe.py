@@ -7,10 +7,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
-# Pixels of an image file: at more, Pillow sees an attack. It is 537 MB decoded.
-MOST_PIXELS = 178_956_970
-# Of images; a batch of a million is a mistake that no memory holds.
-LARGEST_BATCH = 65_536
+from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 
 
 class _Section(BaseModel):

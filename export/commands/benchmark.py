@@ -34,7 +34,7 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.checks.artifact import TFLITE, THREADS, find_artifacts
     from lambda_keras.export.checks.benchmark import benchmark, check_out, print_measurements, write_benchmark
     from lambda_keras.export.checks.runner import load_original
-    from lambda_keras.zoo.models.source import find
+    from lambda_keras.zoo.models.model_source import find
 
     artifacts = find_artifacts(options.artifacts)
     if options.weights and not options.model:

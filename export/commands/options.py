@@ -5,7 +5,7 @@ from pathlib import Path
 
 
 def add_model(parser: argparse.ArgumentParser, required: bool = True) -> None:
-    """Adds `--model` and `--weights`, which `lambda_keras.zoo.models.source.find` takes."""
+    """Adds `--model` and `--weights`, which `lambda_keras.zoo.models.model_source.find` takes."""
     parser.add_argument(
         "--model",
         required=required,

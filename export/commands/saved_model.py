@@ -5,6 +5,7 @@ from pathlib import Path
 
 from lambda_keras.export.commands.options import add_form, add_model
 from lambda_keras.zoo.command_line import add_common_options, add_most_pixels, say
+from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 
 
 def add_parser(commands) -> None:
@@ -16,16 +17,15 @@ def add_parser(commands) -> None:
     add_form(parser)
     parser.add_argument("--freeze", action="store_true", help="write the weights as constants of the graph")
     parser.add_argument("--warmup", type=int, metavar="N", help="add N requests of each signature to start with")
-    add_most_pixels(parser, default="50 million, for classify_bytes")
+    add_most_pixels(parser, MOST_SERVED_PIXELS, "for classify_bytes")
     add_common_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.model import load_to_serve
-    from lambda_keras.export.saved_model.image_bytes import MOST_PIXELS
     from lambda_keras.export.saved_model.writer import export_saved_model
-    from lambda_keras.zoo.models.source import find
+    from lambda_keras.zoo.models.model_source import find
 
     source = find(options.model, options.weights)
     model, record = load_to_serve(source, options.image_size, options.fuse)
@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace) -> int:
         features=options.features,
         freeze=options.freeze,
         warmup=options.warmup,
-        most_pixels=options.most_pixels or MOST_PIXELS,
+        most_pixels=options.most_pixels,
     )
     say(f"wrote {version}")
     return 0

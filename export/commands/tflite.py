@@ -6,6 +6,7 @@ from pathlib import Path
 from lambda_keras.export.commands.options import add_data_dir, add_form, add_model
 from lambda_keras.export.tflite.quantization import KINDS, NONE
 from lambda_keras.zoo.command_line import add_common_options, add_most_pixels, say
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
 
 CALIBRATION_IMAGES = 200
@@ -34,6 +35,8 @@ def add_parser(commands) -> None:
         "--calibration-images", type=int, metavar="N", help=f"how many of them (default: {CALIBRATION_IMAGES})"
     )
     add_most_pixels(parser)
+    # Whether it is given: without --calibration it is not taken.
+    parser.set_defaults(most_pixels=None)
     parser.add_argument("--batch", type=int, metavar="N", help="images in a batch (default: any number)")
     add_common_options(parser)
     parser.set_defaults(run=_run)
@@ -43,8 +46,7 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.model import load_to_serve
     from lambda_keras.export.tflite.calibration import load_calibration
     from lambda_keras.export.tflite.writer import export_tflite
-    from lambda_keras.zoo.data.decoding import MOST_PIXELS
-    from lambda_keras.zoo.models.source import find
+    from lambda_keras.zoo.models.model_source import find
 
     for option in ("data_dir", "calibration_images", "most_pixels"):
         if getattr(options, option) is not None and not options.calibration:
@@ -54,7 +56,7 @@ def _run(options: argparse.Namespace) -> int:
     calibration = None
     if options.calibration:
         count = CALIBRATION_IMAGES if options.calibration_images is None else options.calibration_images
-        limit = options.most_pixels or MOST_PIXELS
+        limit = MOST_PIXELS if options.most_pixels is None else options.most_pixels
         calibration = load_calibration(options.calibration, model, count, record, options.data_dir, limit)
     path = export_tflite(
         model,

@@ -37,7 +37,7 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.checks.runner import load_original
     from lambda_keras.export.checks.verification import verify
     from lambda_keras.export.images.labelled import load_test_images
-    from lambda_keras.zoo.models.source import find
+    from lambda_keras.zoo.models.model_source import find
 
     artifacts = find_artifacts(options.artifacts)
     artifacts += in_runtimes(artifacts, options.runtime)

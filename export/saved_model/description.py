@@ -11,8 +11,8 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.model_source import ModelSource
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.models.source import ModelSource
 
 MODEL_DESCRIPTION = "model.json"
 ROOT = Path(__file__).parents[2]

@@ -4,10 +4,9 @@ import tensorflow as tf
 
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.data.valid_images import read_valid
 
-# By default; 150 MB decoded.
-MOST_PIXELS = 50_000_000
 # So many files of a request are decoded at the same time, those with more pixels than these one by one, also those of
 # other requests: a request keeps below 1 GB.
 PARALLEL = 4
@@ -15,7 +14,7 @@ LARGE_PIXELS = 4_000_000
 
 
 def decode_valid(
-    encoded: tf.Tensor, preprocessor: Preprocessor, most_pixels: int = MOST_PIXELS
+    encoded: tf.Tensor, preprocessor: Preprocessor, most_pixels: int = MOST_SERVED_PIXELS
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Decodes, resizes and crops the files that are images, as the model wants them.
 

@@ -11,10 +11,11 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 import lambda_keras as lk
 from lambda_keras.export.labels import LABELS, check_labels, labels_text
 from lambda_keras.export.network import network
-from lambda_keras.export.saved_model.image_bytes import MOST_PIXELS, decode_valid
+from lambda_keras.export.saved_model.image_bytes import decode_valid
 from lambda_keras.export.saved_model.joined_vectors import join_vectors
 from lambda_keras.export.standard_error import standard_error_to
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
+from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.data.valid_images import to_places
 from lambda_keras.zoo.models.logits import LOGITS
 from lambda_keras.zoo.models.record import Record
@@ -63,7 +64,7 @@ class ServerModel(tf.Module):
         record: Record | None = None,
         features: bool = False,
         freeze: bool = False,
-        most_pixels: int = MOST_PIXELS,
+        most_pixels: int = MOST_SERVED_PIXELS,
     ):
         super().__init__()
         self._record, self._freeze, self._most_pixels = record, freeze, most_pixels

@@ -8,12 +8,12 @@ import keras
 
 from lambda_keras.export.files import check_loadable, scratch_folder
 from lambda_keras.export.saved_model.description import describe, write_description
-from lambda_keras.export.saved_model.image_bytes import MOST_PIXELS
 from lambda_keras.export.saved_model.signatures import ServerModel
 from lambda_keras.export.saved_model.warmup import check_count, write_warmup
+from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.errors import UserError, reason
+from lambda_keras.zoo.models.model_source import ModelSource
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.models.source import ModelSource
 
 # What the system says where a folder with something in it has the name.
 TAKEN = (errno.ENOTEMPTY, errno.EEXIST)
@@ -33,7 +33,7 @@ def export_saved_model(
     features: bool = False,
     freeze: bool = False,
     warmup: int | None = None,
-    most_pixels: int = MOST_PIXELS,
+    most_pixels: int = MOST_SERVED_PIXELS,
 ) -> Path:
     """Writes `model` as the next version in `folder`, with a `model.json` that says what it is.
 

@@ -11,8 +11,8 @@ import lambda_keras as lk
 from lambda_keras.export.images.datasets import check_has_record, load_dataset, refuse_data_dir
 from lambda_keras.export.images.labelled import load_labelled_images
 from lambda_keras.export.images.normalisation import check_normalisation
-from lambda_keras.zoo.data.decoding import MOST_PIXELS
 from lambda_keras.zoo.data.image_folder import ENDINGS
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.image_file import prepare_image, read_image
 from lambda_keras.zoo.models.record import Record

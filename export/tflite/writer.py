@@ -19,11 +19,9 @@ from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, N
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
 from lambda_keras.keras_internals import sublayers
 from lambda_keras.wildcards import without_wildcards
+from lambda_keras.zoo.data.limits import LARGEST_BATCH
 from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.models.record import Record
-
-# That of a training too.
-LARGEST_BATCH = 65_536
 
 
 def export_tflite(

@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.finite import not_finite
 from lambda_keras.weights.report import LoadReport
 
 # A message names this many tensors, and counts the others.
@@ -115,11 +116,11 @@ def _check_finite(variables, tensors, source):
     """Refuses values that are infinite or not a number, or become so in the variable's dtype."""
     # A value too large for float32 is what is looked for.
     with np.errstate(over="ignore"):
-        bad = [name for name, tensor in tensors.items() if not np.isfinite(tensor.astype(variables[name].dtype)).all()]
+        bad = not_finite((name, tensor.astype(variables[name].dtype)) for name, tensor in tensors.items())
     if bad:
         name = bad[0]
-        is_finite = np.isfinite(tensors[name]).all()
-        problem = f"too large for {variables[name].dtype}" if is_finite else "infinite or not a number"
+        was_bad = not_finite([(name, tensors[name])])
+        problem = "infinite or not a number" if was_bad else f"too large for {variables[name].dtype}"
         raise WeightsError(
             f"{source} has values that are {problem} in {len(bad)} of {len(tensors)} tensors, the first is {name}. "
             "Their training diverged, or the file is damaged: take others. "

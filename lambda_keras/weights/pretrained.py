@@ -7,7 +7,6 @@ import pathlib
 from collections.abc import Sequence
 
 import keras
-import numpy as np
 
 from lambda_keras.atomic import replacing
 from lambda_keras.keras_internals import shared_once
@@ -16,6 +15,7 @@ from lambda_keras.version import __version__
 from lambda_keras.weights import fetch, model_card, reference
 from lambda_keras.weights.assignment import assign, variables_by_name
 from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.finite import not_finite
 from lambda_keras.weights.formats import open_file
 from lambda_keras.weights.formats.safetensors import write_safetensors
 from lambda_keras.weights.preprocessor import Preprocessor, remember, remembered
@@ -83,9 +83,8 @@ def save_pretrained(
             f"Received: mean={preprocessor.mean}"
         )
     arrays = {name: variable.numpy() for name, variable in variables_by_name(model).items()}
-    bad = next((name for name, tensor in arrays.items() if not np.isfinite(tensor).all()), None)
-    if bad:
-        raise WeightsError(f"{model.name} has values in {bad} that are infinite or not a number: it diverged.")
+    if bad := not_finite(arrays.items()):
+        raise WeightsError(f"{model.name} has values in {bad[0]} that are infinite or not a number: it diverged.")
     folder.mkdir(parents=True, exist_ok=True)
     write_safetensors(arrays, folder / WEIGHTS, {"format": "lambda_keras"})
     _write(folder / PREPROCESSOR, preprocessor.to_json())

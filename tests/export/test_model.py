@@ -7,7 +7,7 @@ import pytest
 import lambda_keras as lk
 from lambda_keras.export.model import load, load_to_serve
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.models.model_source import find
 
 
 def test_a_run(model, run_of_model, record, images):

@@ -18,8 +18,8 @@ from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
 from lambda_keras.export.tflite.quantization import BOUNDS, CALIBRATED, KINDS
 from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.zoo.data import catalog, input_pipeline
+from lambda_keras.zoo.models.model_source import find
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.models.source import find
 from tests.export.conftest import blotches
 
 # Of Debian's package dataset-fashion-mnist.

@@ -2,7 +2,7 @@ import pytest
 
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.evaluation import run as evaluation
+from lambda_keras.zoo.evaluation.run import CLASSES, CONFUSION, FIGURES
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ WRITTEN = (
     "tensorboard/training/events.out.tfevents.1.host.2.0.v2",
     "tensorboard/validation/events.out.tfevents.1.host.2.1.v2",
     "tensorboard/position_tables/events.out.tfevents.1.host.2.2.v2",
-    *(f"evaluation/{name}" for name in (evaluation.FIGURES, evaluation.CLASSES, evaluation.CONFUSION)),
+    *(f"evaluation/{name}" for name in (FIGURES, CLASSES, CONFUSION)),
 )
 
 

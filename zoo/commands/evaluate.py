@@ -22,7 +22,6 @@ def add_parser(commands):
 
 def _run(arguments):
     from lambda_keras.zoo.evaluation.run import evaluate
-    from lambda_keras.zoo.recipe import MOST_PIXELS
 
     evaluate(
         arguments.model,
@@ -34,5 +33,5 @@ def _run(arguments):
         batch_size=arguments.batch_size,
         out=arguments.out,
         weights=arguments.weights,
-        most_pixels=arguments.most_pixels or MOST_PIXELS,
+        most_pixels=arguments.most_pixels,
     )

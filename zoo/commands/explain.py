@@ -30,7 +30,6 @@ def _position(text):
 
 def _run(arguments):
     from lambda_keras.zoo.explaining.explanation import explain
-    from lambda_keras.zoo.recipe import MOST_PIXELS
 
     explain(
         arguments.model,
@@ -40,5 +39,5 @@ def _run(arguments):
         class_name=arguments.class_name,
         out=arguments.out,
         weights=arguments.weights,
-        most_pixels=arguments.most_pixels or MOST_PIXELS,
+        most_pixels=arguments.most_pixels,
     )

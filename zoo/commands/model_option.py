@@ -2,7 +2,7 @@
 
 
 def add_model(parser):
-    """Adds `MODEL` and `--weights`, which `lambda_keras.zoo.models.source.find` takes."""
+    """Adds `MODEL` and `--weights`, which `lambda_keras.zoo.models.model_source.find` takes."""
     parser.add_argument(
         "model",
         metavar="MODEL",

@@ -18,10 +18,8 @@ def add_parser(commands):
 
 def _run(arguments):
     from lambda_keras.zoo.evaluation.prediction import predict, print_predictions
-    from lambda_keras.zoo.recipe import MOST_PIXELS
 
-    limit = arguments.most_pixels or MOST_PIXELS
-    predictions = predict(arguments.model, arguments.images, arguments.top, arguments.weights, limit)
+    predictions = predict(arguments.model, arguments.images, arguments.top, arguments.weights, arguments.most_pixels)
     if arguments.json:
         say_json(predictions)
     else:

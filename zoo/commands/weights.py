@@ -40,9 +40,9 @@ def add_parser(commands):
 
 
 def _fetch(arguments):
-    from lambda_keras.zoo.weights.fetch import fetch
+    from lambda_keras.zoo.weights.fetch import fetch_and_print
 
-    fetch(arguments.name)
+    fetch_and_print(arguments.name)
 
 
 def _verify(arguments):

@@ -6,10 +6,10 @@ from lambda_keras.zoo.data.bmp import decode_bmp
 from lambda_keras.zoo.data.colours import by_blocks, convert, with_channels
 from lambda_keras.zoo.data.gif import decode_gif
 from lambda_keras.zoo.data.image_header import JPEG, KINDS, MOST_PARTS, Header, numbers, read_header, window
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.lock import lock_if
 from lambda_keras.zoo.data.requirement import reason, require
 from lambda_keras.zoo.data.resizing import narrow, resize, shorten
-from lambda_keras.zoo.recipe import MOST_PIXELS
 
 _WEBP_WITH_FLAGS = int.from_bytes(b"VP8X", "little")
 # Images with more pixels are decoded one at a time and resized in blocks; most photographs have fewer.

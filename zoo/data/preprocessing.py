@@ -3,8 +3,8 @@
 import tensorflow as tf
 
 from lambda_keras.zoo.data.decoding import LARGE_PIXELS, decode_and_resize
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.resizing import middle, resize
-from lambda_keras.zoo.recipe import MOST_PIXELS
 
 
 def prepare(image, channels, size, most_pixels=MOST_PIXELS, large=LARGE_PIXELS):

@@ -8,11 +8,11 @@ import numpy as np
 from lambda_keras.applications import imagenet
 from lambda_keras.weights import WeightsError
 from lambda_keras.zoo.command_line import print_table, say
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
-from lambda_keras.zoo.models.source import find
-from lambda_keras.zoo.recipe import MOST_PIXELS
+from lambda_keras.zoo.models.model_source import find
 
 BATCH_SIZE = 32
 
@@ -21,10 +21,11 @@ def predict(source, images, top=5, weights=None, most_pixels=MOST_PIXELS):
     """Names the most probable classes of images. All files are read before the first is classified.
 
     Args:
-        source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
+        source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.model_source.find` takes
+            it.
         images: Paths of JPEG, PNG, BMP, GIF or WebP files; of an animation, the first frame counts.
         top: How many classes to name for each, at most as many as there are.
-        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
+        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.model_source.find`.
         most_pixels: How many pixels an image file may have.
 
     Returns:

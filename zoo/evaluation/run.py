@@ -11,11 +11,11 @@ from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
 from lambda_keras.zoo.data import catalog, csv_cells, reading
+from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
-from lambda_keras.zoo.models.source import find
-from lambda_keras.zoo.recipe import LARGEST_BATCH, MOST_PIXELS
+from lambda_keras.zoo.models.model_source import find
 
 FIGURES = "evaluation.json"
 CLASSES = "per_class.csv"
@@ -43,7 +43,8 @@ def evaluate(
     `confusion_matrix.png`. Images are cropped and resized as the model's record says, and never augmented.
 
     Args:
-        source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
+        source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.model_source.find` takes
+            it.
         data_dir: Folder of the data, as for `lambda_keras.zoo.data.catalog.load`; of a table of images by default the
             `images.csv` beside the model.
         dataset: Name of a dataset with the same classes; by default the one that the model was trained on, which the
@@ -53,7 +54,7 @@ def evaluate(
         evaluation_crop: Share of the side that the central crop keeps, if not the record's.
         batch_size: Images that are classified at a time.
         out: The folder to write; by default `evaluation` beside the model, or in `runs/<its name>`.
-        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
+        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.model_source.find`.
         most_pixels: How many pixels an image file may have; others count as unreadable.
 
     Returns:

@@ -9,14 +9,14 @@ import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.explain import InteractionMap, interaction_map, lambda_layers, map_size
 from lambda_keras.zoo.command_line import narrate, say
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.evaluation.prediction import named_classes, title
 from lambda_keras.zoo.explaining import plots
 from lambda_keras.zoo.explaining.grad_cam import grad_cam
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
-from lambda_keras.zoo.models.source import find
-from lambda_keras.zoo.recipe import MOST_PIXELS
+from lambda_keras.zoo.models.model_source import find
 
 # A picture of more rows can hardly be looked at, and at some length not be written.
 MOST_ROWS = 60
@@ -96,13 +96,14 @@ def explain(
     """Writes a picture with a row for each query of each image, and prints what it shows.
 
     Args:
-        source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.source.find` takes it.
+        source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.model_source.find` takes
+            it.
         images: Paths of JPEG, PNG, BMP, GIF or WebP files.
         layer: As for `explain_image`.
         query: One position `(y, x)` in the layer's map; by default those of `explain_image`.
         class_name: As for `explain_image`.
         out: The PNG file to write.
-        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.source.find`.
+        weights: For a registered model, the weights, as for `lambda_keras.zoo.models.model_source.find`.
         most_pixels: How many pixels an image file may have.
 
     Raises:

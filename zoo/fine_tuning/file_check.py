@@ -12,9 +12,9 @@ import tensorflow as tf
 from lambda_keras.zoo.command_line import progress_bar
 from lambda_keras.zoo.data.decoding import image_size, why
 from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning.listing import LeftOut
-from lambda_keras.zoo.recipe import MOST_PIXELS
 
 # A file that is in several parts is kept in the first of these: a test on what was seen in training says nothing.
 BY_IMPORTANCE = ("test", "validation", "train", None)

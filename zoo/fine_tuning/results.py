@@ -12,7 +12,7 @@ from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.evaluation.report import evaluate_probabilities
 from lambda_keras.zoo.fine_tuning import explanations, predictions, report, schedule
 from lambda_keras.zoo.models.classifier import Classifier
-from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.models.model_source import find
 from lambda_keras.zoo.training.metrics_log import MetricsLog
 
 LABELS = "labels.txt"

@@ -10,8 +10,8 @@ from lambda_keras.zoo.command_line import is_quiet, narrate
 from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.errors import UserError, writing_run, writing_to
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
-from lambda_keras.zoo.fine_tuning import start as starts
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
+from lambda_keras.zoo.fine_tuning.start import find_start
 from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.run import train_phase
@@ -39,7 +39,7 @@ class Settings:
             and `label` and perhaps `split`; or a name of `lambda_keras.zoo.data.catalog.load`.
         model: A name of `lambda_keras.list_models()`.
         out: The folder to write.
-        weights: As for `lambda_keras.zoo.fine_tuning.start.find`.
+        weights: As for `lambda_keras.zoo.fine_tuning.start.find_start`.
         warm_start: The same.
         data_dir: For a name: as for `lambda_keras.zoo.data.catalog.load`.
         class_weights: Whether all classes count alike in the loss.
@@ -114,7 +114,7 @@ def fine_tune(settings):
     """
     begin = time.monotonic()
     out = Path(settings.out)
-    start = starts.find(settings.model, settings.weights, settings.warm_start)
+    start = find_start(settings.model, settings.weights, settings.warm_start)
     source = _find_source(settings, start)
     with locked(out):
         return _fine_tune(settings, out, start, source, begin)

@@ -6,7 +6,7 @@ import lambda_keras as lk
 from lambda_keras.weights import Preprocessor, catalog, reference
 from lambda_keras.weights.reference import File, Tag
 from lambda_keras.zoo.errors import UserError, errors_of_weights
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models import model_source
 
 NONE = "none"
 FRESH = ", but for the classifier, which is random: theirs is of other or unknown classes"
@@ -20,8 +20,8 @@ class Start:
         weights: What `lambda_keras.load_weights` takes, or `None`.
         warm_start: `resnet_rs` or `None`.
         preprocessor: How the weights want their images; without such, how the model does.
-        source: The `lambda_keras.zoo.models.source.ModelSource` of the weights; `None` for a lone file and without
-            weights.
+        source: The `lambda_keras.zoo.models.model_source.ModelSource` of the weights; `None` for a lone file and
+            without weights.
     """
 
     weights: str | None
@@ -64,7 +64,7 @@ class Start:
         return "random weights"
 
 
-def find(model: str, weights: str | None, warm_start: str | None) -> Start:
+def find_start(model: str, weights: str | None, warm_start: str | None) -> Start:
     """Finds the start; nothing is loaded.
 
     Args:

@@ -6,15 +6,15 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.model_source import ModelSource
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.models.source import ModelSource
 
 
 class Classifier:
     """A classifier of uint8 images, loaded together with the record that says how it wants them.
 
     Args:
-        source: Where it is, as `lambda_keras.zoo.models.source.find` finds it.
+        source: Where it is, as `lambda_keras.zoo.models.model_source.find` finds it.
         image_size: Side of the images that it will be given, by default the record's.
 
     Attributes:

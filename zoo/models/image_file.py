@@ -6,8 +6,8 @@ import tensorflow as tf
 
 from lambda_keras.zoo.data import preprocessing
 from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, why
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.recipe import MOST_PIXELS
 
 # As a graph: its many small operations are slow one by one, and memory is freed early.
 _prepare = tf.function(preprocessing.prepare, autograph=False, reduce_retracing=True)

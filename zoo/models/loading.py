@@ -6,11 +6,11 @@ import zipfile
 from pathlib import Path
 
 import keras
-import numpy as np
 
 import lambda_keras  # noqa: F401  (registers its layers, so that Keras finds them in the file)
 from lambda_keras.keras_internals import flat, has_graph, producer
 from lambda_keras.text import first_line
+from lambda_keras.weights.finite import not_finite
 from lambda_keras.zoo.errors import UserError
 
 EXPECTED = "a model is a .keras file, written by model.save(...)"
@@ -73,8 +73,7 @@ def _check_file(path: Path) -> None:
 
 
 def _check_finite(model: keras.Model, path: Path) -> None:
-    bad = [variable.path for variable in model.weights if not np.isfinite(variable.numpy()).all()]
-    if bad:
+    if bad := not_finite((variable.path, variable.numpy()) for variable in model.weights):
         raise UserError(
             f"{path} has weights that are infinite or not a number in {len(bad)} of {len(model.weights)} tensors, the "
             f"first is {bad[0]}: its training diverged; take an earlier model, or train it again"

@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, V
 from lambda_keras.atomic import replacing
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, shown
-from lambda_keras.zoo.recipe import MOST_PIXELS, Data
+from lambda_keras.zoo.recipe import Data
 
 
 @dataclasses.dataclass(frozen=True)

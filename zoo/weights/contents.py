@@ -7,6 +7,7 @@ import zipfile
 import numpy as np
 
 from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.finite import not_finite
 from lambda_keras.weights.formats import hdf5, open_file, safetensors, timm
 from lambda_keras.weights.formats.open_file import Format
 from lambda_keras.zoo.errors import UserError
@@ -30,7 +31,7 @@ class Contents:
 
     def not_finite(self):
         """Names of the tensors in which a value is infinite or not a number."""
-        return [name for name, tensor in self.tensors.items() if not np.isfinite(tensor).all()]
+        return not_finite(self.tensors.items())
 
 
 def read(path):

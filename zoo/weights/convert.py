@@ -11,7 +11,7 @@ from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.formats import safetensors
 from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError, errors_of_weights, writing
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models import model_source
 
 # More than any weights have: a model of a number with more digits does not fit into memory.
 MOST_CLASSES = 1_000_000

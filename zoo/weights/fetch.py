@@ -1,14 +1,13 @@
 """`lambda-zoo weights fetch`: published weights, downloaded and checked."""
 
-from lambda_keras.weights import fetch as downloads
-from lambda_keras.weights import pretrained, reference
+from lambda_keras.weights import fetch, pretrained, reference
 from lambda_keras.weights.reference import Hub, Tag
 from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.weights import rows
 
 
-def fetch(name):
+def fetch_and_print(name):
     """Downloads weights unless they are in the cache, checks them, and prints where and what they are.
 
     Args:
@@ -22,7 +21,7 @@ def fetch(name):
         match reference.parse(name):
             case Tag() as tag:
                 row = rows.find(tag)
-                path, checked = downloads.fetch(row), rows.describe_hash(row)
+                path, checked = fetch.fetch(row), rows.describe_hash(row)
             case Hub() as repository:
                 pretrained.read_preprocessor(repository)
                 path = pretrained.weights_file(repository)
@@ -31,5 +30,5 @@ def fetch(name):
                 raise UserError(f"{name!r} {rows.no_name()}")
     say(f"path     {path}")
     print(f"bytes    {path.stat().st_size:,}")
-    print(f"sha256   {downloads.sha256_of(path)}")
+    print(f"sha256   {fetch.sha256_of(path)}")
     print(f"checked  against {checked}")

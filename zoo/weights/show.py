@@ -6,7 +6,7 @@ from lambda_keras.weights import pretrained
 from lambda_keras.weights.reference import Folder, Hub, Tag
 from lambda_keras.zoo.command_line import print_table, say
 from lambda_keras.zoo.errors import UserError, errors_of_weights
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models import model_source
 from lambda_keras.zoo.weights import contents, rows
 
 

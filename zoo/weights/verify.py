@@ -2,12 +2,11 @@
 
 import hashlib
 
-from lambda_keras.weights import WeightsError, catalog, pretrained
-from lambda_keras.weights import fetch as downloads
+from lambda_keras.weights import WeightsError, catalog, fetch, pretrained
 from lambda_keras.weights.reference import Checkpoint, Folder, Hub, Tag
 from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models import model_source
 from lambda_keras.zoo.weights import contents, rows
 
 
@@ -48,7 +47,7 @@ def _check(source):
     match model_source.parse(source):
         case Tag() as name:
             row = rows.find(name)
-            downloads.fetch(row, offline=True)
+            fetch.fetch(row, offline=True)
             return f"the file in the cache has {rows.describe_hash(row)}"
         case Folder() as folder:
             try:
@@ -66,7 +65,7 @@ def _check(source):
         case lone:
             path = lone.path
     _check_finite(path)
-    sha256 = downloads.sha256_of(path)
+    sha256 = fetch.sha256_of(path)
     with open(path, "rb") as file:
         md5 = hashlib.file_digest(file, "md5").hexdigest()
     row = next((row for row in catalog.records() if sha256 == row.sha256 or md5 == row.md5), None)

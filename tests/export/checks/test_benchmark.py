@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from lambda_keras.export import cli
-from lambda_keras.export.checks import benchmark as benchmark_module
 from lambda_keras.export.checks.artifact import Artifact
 from lambda_keras.export.checks.benchmark import Measurement, benchmark, print_measurements, write_benchmark
 from lambda_keras.export.checks.runner import ModelRunner
@@ -19,7 +18,9 @@ from lambda_keras.zoo.errors import UserError
 @pytest.fixture
 def _one_round(monkeypatch):
     """Each call once: what is measured does not matter here."""
-    monkeypatch.setattr(benchmark_module, "median_seconds", lambda calls: ([call() for call in calls], 1))
+    monkeypatch.setattr(
+        "lambda_keras.export.checks.benchmark.median_seconds", lambda calls: ([call() for call in calls], 1)
+    )
 
 
 @pytest.fixture(scope="module")
@@ -135,7 +136,7 @@ def test_batch_sizes_that_are_none(fixed, tmp_path, sizes, capsys):
 
 @pytest.mark.parametrize("name", ["benchmark.csv", "benchmark.png"])
 def test_a_folder_with_the_name_of_a_file_is_refused_before_measuring(fixed, tmp_path, name, monkeypatch, capsys):
-    monkeypatch.delattr(benchmark_module, "median_seconds")
+    monkeypatch.delattr("lambda_keras.export.checks.benchmark.median_seconds")
     (tmp_path / "out" / name).mkdir(parents=True)
     assert cli.main(["benchmark", "--out", f"{tmp_path}/out", str(fixed.path)]) == 2
     error = capsys.readouterr().err

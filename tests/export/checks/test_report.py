@@ -1,6 +1,5 @@
 from pathlib import Path
 
-from lambda_keras.export.checks import report as verification_report
 from lambda_keras.export.checks.artifact import Artifact
 from lambda_keras.export.checks.report import print_comparisons, print_costs, print_report
 from lambda_keras.export.checks.verification import Comparison, Cost, Verification
@@ -39,7 +38,9 @@ def test_what_follows_the_tables(tmp_path, capsys, monkeypatch):
     """Operations of TFLite files alone; the bounds of each kind once."""
     path = tmp_path / "model.tflite"
     path.touch()
-    monkeypatch.setattr(verification_report, "operations_outside_xnnpack", lambda path: {"GATHER": 2, "PACK": 1})
+    monkeypatch.setattr(
+        "lambda_keras.export.checks.report.operations_outside_xnnpack", lambda path: {"GATHER": 2, "PACK": 1}
+    )
     artifacts = [Artifact("saved_model", tmp_path), Artifact("tflite", path), Artifact("openvino", tmp_path)]
     same, cost = Comparison(0.0, 0.0, 1.0, 1.0, 0.0), Cost(1.0, 1, 0.001)
     print_report("model.keras", 37, artifacts, Verification(1.0, [same] * 3, [cost] * 4, rounds=5))

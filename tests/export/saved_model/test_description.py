@@ -7,10 +7,9 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.export.saved_model import description as model_description
-from lambda_keras.export.saved_model.description import describe, read_preprocessing, write_description
+from lambda_keras.export.saved_model.description import _git_commit, describe, read_preprocessing, write_description
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models import model_source
 
 TAG = "lambda_resnet26t.c1_in1k"
 
@@ -64,7 +63,7 @@ def test_nothing_is_known(plain_model):
 
 
 def test_the_commit(tmp_path, monkeypatch):
-    monkeypatch.setattr(model_description, "ROOT", tmp_path)
+    monkeypatch.setattr("lambda_keras.export.saved_model.description.ROOT", tmp_path)
     monkeypatch.setenv("GIT_CONFIG_GLOBAL", "/dev/null")
 
     def git(*arguments):
@@ -73,7 +72,7 @@ def test_the_commit(tmp_path, monkeypatch):
         return process.stdout.strip()
 
     def commit():
-        return model_description._git_commit()
+        return _git_commit()
 
     assert commit() is None
     git("init")

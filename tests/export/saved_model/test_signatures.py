@@ -15,7 +15,7 @@ from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.prediction import predict
 from lambda_keras.zoo.models.classifier import Classifier
-from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.models.model_source import find
 
 SIGNATURES = {"serving_default", "classify_uint8", "classify_bytes", "features"}
 # What a stranger to this project does not have; see run_artifact.py.

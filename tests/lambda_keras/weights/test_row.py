@@ -4,10 +4,11 @@ import pathlib
 
 import pytest
 
-from lambda_keras.weights import row as weights_record
+import lambda_keras as lk
 from lambda_keras.weights.errors import WeightsError
+from lambda_keras.weights.row import parse
 
-ROWS = json.loads(pathlib.Path(weights_record.__file__).with_name("catalog.json").read_text("utf-8"))
+ROWS = json.loads(pathlib.Path(lk.weights.__file__).with_name("catalog.json").read_text("utf-8"))
 ROWS = {f"{row['model']}.{row['tag']}": row for row in ROWS}
 TIMM, RESNET_RS = "lambda_resnet50ts.a1h_in1k", "resnet_rs50.i160"
 
@@ -60,7 +61,7 @@ def changed(name, changes):
 )
 def test_a_malformed_field_is_named(field, value):
     with pytest.raises(WeightsError, match=rf"catalog row .*: `{field}` must be .* Received: "):
-        weights_record.parse([changed(TIMM, {field: value})])
+        parse([changed(TIMM, {field: value})])
 
 
 @pytest.mark.parametrize(
@@ -78,14 +79,14 @@ def test_a_malformed_field_is_named(field, value):
 )
 def test_a_row_that_contradicts_itself(name, changes, expected):
     with pytest.raises(WeightsError, match=f"catalog row {name}: .*{expected}"):
-        weights_record.parse([changed(name, changes)])
+        parse([changed(name, changes)])
 
 
 @pytest.mark.parametrize("field", ROWS[TIMM])
 def test_no_field_may_be_missing(field):
     row = {key: value for key, value in ROWS[TIMM].items() if key != field}
     with pytest.raises(WeightsError, match=rf"fields missing: \['{field}'\], unknown: \[\]"):
-        weights_record.parse([row])
+        parse([row])
 
 
 @pytest.mark.parametrize(
@@ -102,9 +103,9 @@ def test_no_field_may_be_missing(field):
 def test_no_metric_without_its_source(change, expected):
     metric = {**ROWS[TIMM]["metrics"][0], **change}
     with pytest.raises(WeightsError, match=f"catalog row {TIMM}, metric top1: .*{expected}"):
-        weights_record.parse([changed(TIMM, {"metrics": [metric]})])
+        parse([changed(TIMM, {"metrics": [metric]})])
 
 
 def test_no_two_rows_of_one_name():
     with pytest.raises(WeightsError, match=f"catalog row {TIMM}: there are 2 rows of this name"):
-        weights_record.parse([ROWS[TIMM], ROWS[RESNET_RS], ROWS[TIMM]])
+        parse([ROWS[TIMM], ROWS[RESNET_RS], ROWS[TIMM]])

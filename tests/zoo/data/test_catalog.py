@@ -3,7 +3,7 @@ import dataclasses
 import pytest
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from lambda_keras.weights import catalog as weights_catalog
+from lambda_keras.weights.catalog import records
 from lambda_keras.zoo.data import catalog, image_table
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.errors import UserError
@@ -49,7 +49,7 @@ def test_fashion_mnist_by_name_from_idx_files(recipe_data, tmp_path):
 
 
 def test_what_the_catalog_of_weights_calls_a_dataset():
-    known = {row.dataset for row in weights_catalog.records()}
+    known = {row.dataset for row in records()}
     assert {row: catalog.of_published(row) for row in known} == {
         "imagenet": ("imagenet2012", "validation"),
         "fashion_mnist": ("fashion_mnist", None),

@@ -4,7 +4,6 @@ from PIL import Image
 
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.data import inspection as module
 from lambda_keras.zoo.data.inspection import inspect_data
 from lambda_keras.zoo.errors import UserError
 
@@ -43,7 +42,9 @@ def test_images_that_cannot_be_read_are_counted(tmp_path, capsys):
 @pytest.mark.parametrize("out", ["sheet.jpg", "nowhere/sheet.png", "sheet"])
 def test_files_that_cannot_be_written(out, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(module.catalog, "load", lambda *arguments: pytest.fail("checked too late"))
+    monkeypatch.setattr(
+        "lambda_keras.zoo.data.inspection.catalog.load", lambda *arguments: pytest.fail("checked too late")
+    )
     with pytest.raises(UserError, match=f"--out takes a .png file in a folder that exists, got {out}"):
         inspect_data(recipe_file.load("digits"), out)
 

@@ -12,9 +12,8 @@ import tensorflow as tf
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.evaluation import run as module
 from lambda_keras.zoo.evaluation.report import ClassFigures
-from lambda_keras.zoo.evaluation.run import evaluate
+from lambda_keras.zoo.evaluation.run import _print_classes, evaluate
 from lambda_keras.zoo.models.record import TrainedOn
 
 FILES = {"evaluation.json", "per_class.csv", "confusion_matrix.png"}
@@ -205,6 +204,6 @@ def test_wrong_arguments(saved_run, tmp_path, arguments, expected):
 
 def test_of_many_classes_the_twenty_worst_are_printed(capsys):
     shares = [0.5] * 30 + [float("nan")] + [0.1] * 15 + [0.2] * 5
-    module._print_classes([ClassFigures(f"class{i}", 9, share, share, share) for i, share in enumerate(shares)])
+    _print_classes([ClassFigures(f"class{i}", 9, share, share, share) for i, share in enumerate(shares)])
     names = [line.split()[0] for line in capsys.readouterr().out.splitlines() if line.startswith("class")]
     assert names[1:] == [f"class{i}" for i in range(31, 51)]

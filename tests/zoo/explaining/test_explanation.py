@@ -8,12 +8,11 @@ import lambda_keras as lk
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import digits
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.explaining import explanation as explain_command
-from lambda_keras.zoo.explaining.explanation import explain, explain_image
+from lambda_keras.zoo.explaining.explanation import _find_label, explain, explain_image
 from lambda_keras.zoo.explaining.grad_cam import grad_cam
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
-from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.models.model_source import find
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +116,7 @@ def test_a_model_without_lambda_layers_is_one_line(colour_run, files, capsys):
 
 
 def test_more_rows_than_a_picture_has_room_for(saved_run, files, tmp_path, monkeypatch):
-    monkeypatch.setattr(explain_command, "MOST_ROWS", 4)
+    monkeypatch.setattr("lambda_keras.zoo.explaining.explanation.MOST_ROWS", 4)
     with pytest.raises(UserError, match="room for 4 queries; give fewer images, or one --query"):
         explain(saved_run, files, out=tmp_path / "seen.png")
     assert not list(tmp_path.iterdir())
@@ -133,5 +132,5 @@ def test_a_picture_that_cannot_be_written_leaves_nothing(saved_run, files, tmp_p
 def test_the_names_of_many_classes_are_cut_off(classifier):
     names = tuple(f"class_{number}" for number in range(1000))
     with pytest.raises(UserError, match=r"1000 classes \(class_0, .*class_19, …\), got cat"):
-        explain_command._find_label(names, "cat")
-    assert explain_command._find_label(names, "class_7") == 7
+        _find_label(names, "cat")
+    assert _find_label(names, "class_7") == 7

@@ -6,7 +6,7 @@ import pytest
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.fine_tuning import predictions
 from lambda_keras.zoo.models.classifier import Classifier
-from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.models.model_source import find
 
 BLUE, RED = (0, 0, 255), (255, 0, 0)
 # The model is the surer the stronger the colour.

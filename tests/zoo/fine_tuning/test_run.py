@@ -18,15 +18,14 @@ from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import catalog, digits, image_table
 from lambda_keras.zoo.errors import StoppedError, UserError
-from lambda_keras.zoo.evaluation import run as evaluate_module
+from lambda_keras.zoo.evaluation.run import evaluate
 from lambda_keras.zoo.fine_tuning import results
-from lambda_keras.zoo.fine_tuning import run as module
 from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
+from lambda_keras.zoo.models.model_source import find
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.models.source import find
 from lambda_keras.zoo.training import assemble, outputs
 from lambda_keras.zoo.training.epochs import Epochs
 from lambda_keras.zoo.training.trainer import Trainer
@@ -141,7 +140,7 @@ def test_the_predictions_are_those_of_the_saved_model(run):
 
 
 def test_evaluate_takes_the_same_test_images(run, tmp_path):
-    result = evaluate_module.evaluate(run[0], run[0] / "images.csv", out=tmp_path)
+    result = evaluate(run[0], run[0] / "images.csv", out=tmp_path)
     assert (result.images, result.top_1) == (run[1].images, run[1].top_1)
 
 
@@ -213,14 +212,14 @@ def untrained(monkeypatch):
         trained.append((recipe, pathlib.Path(out)))
         raise StoppedError(0)
 
-    monkeypatch.setattr(module, "train_phase", train_phase)
+    monkeypatch.setattr("lambda_keras.zoo.fine_tuning.run.train_phase", train_phase)
     return trained
 
 
 def test_a_budget_sets_the_epochs_once(pictures, shared, tmp_path, untrained, monkeypatch):
     speeds = iter([(0.5, 0)])
-    monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: 0.0))
-    monkeypatch.setattr(module.speed, "measure", lambda *arguments: next(speeds))
+    monkeypatch.setattr("lambda_keras.zoo.fine_tuning.run.time", SimpleNamespace(monotonic=lambda: 0.0))
+    monkeypatch.setattr("lambda_keras.zoo.fine_tuning.run.speed.measure", lambda *arguments: next(speeds))
     asked = settings(pictures, shared, tmp_path / "run", epochs=None, head_epochs=None, budget=10)
     for _ in range(2):
         # Measured the first time; who goes on keeps to what was found then.
@@ -350,7 +349,7 @@ def test_a_signal_during_the_report_is_not_lost(run, pictures, shared, monkeypat
     before = (run[0] / "report.html").stat().st_mtime_ns
     monkeypatch.setattr(results.explanations, "draw", terminate)
     # The training has ended before.
-    monkeypatch.setattr(module, "train_phase", lambda *arguments, **options: None)
+    monkeypatch.setattr("lambda_keras.zoo.fine_tuning.run.train_phase", lambda *arguments, **options: None)
     with pytest.raises(StoppedError):
         fine_tune(settings(pictures, shared, run[0]))
     assert (run[0] / "report.html").stat().st_mtime_ns == before

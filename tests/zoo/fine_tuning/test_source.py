@@ -3,8 +3,8 @@ import pytest
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.fine_tuning import start as starts
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
+from lambda_keras.zoo.fine_tuning.start import find_start
 from lambda_keras.zoo.recipe import Data
 
 GREY = Preprocessor(32, evaluation_crop=1.0, mean=(0.3,), std=(0.4,))
@@ -29,7 +29,7 @@ def test_a_messy_folder_becomes_a_dataset(messy_folder, tmp_path):
 
 def test_without_weights_colour_is_kept(messy_folder, tmp_path):
     """What the remark about grey images advises."""
-    preprocessor = starts.find("lambda_resnet_tiny", "none", None).preprocessor
+    preprocessor = find_start("lambda_resnet_tiny", "none", None).preprocessor
     source = Files(messy_folder, preprocessor, seed=0)
     source.prepare(tmp_path, overwrite=False)
     assert source.load(Data(**source.data), tmp_path).channels == 3

@@ -6,7 +6,7 @@ import pytest
 
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
-from lambda_keras.zoo.models.source import find
+from lambda_keras.zoo.models.model_source import find
 
 
 @pytest.fixture

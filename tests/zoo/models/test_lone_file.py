@@ -5,8 +5,8 @@ import pytest
 
 from lambda_keras.zoo import cli
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.model_source import find
 from lambda_keras.zoo.models.record import Record
-from lambda_keras.zoo.models.source import find
 
 
 @pytest.fixture(scope="module")

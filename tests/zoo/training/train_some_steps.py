@@ -14,8 +14,8 @@ import tensorflow as tf
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.training import assemble
-from lambda_keras.zoo.training import strategy as strategies
 from lambda_keras.zoo.training.preemption import StopFlag
+from lambda_keras.zoo.training.strategy import create
 
 STEPS = 8
 COMMON = [
@@ -70,7 +70,7 @@ def main(name, out, *settings):
     if name == "mirrored":
         devices = [tf.config.LogicalDeviceConfiguration()] * 2
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
-    strategy = strategies.create(name)
+    strategy = create(name)
     assert strategy.num_replicas_in_sync == (1 if name == "default" else 2)
     results = {setting: train(strategy, SETTINGS[setting]) for setting in settings}
     np.savez(out, **{f"{setting}/{key}": value for setting, arrays in results.items() for key, value in arrays.items()})

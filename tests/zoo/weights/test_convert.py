@@ -10,7 +10,7 @@ from lambda_keras.weights import Preprocessor
 from lambda_keras.weights.pretrained import read_preprocessor
 from lambda_keras.weights.reference import Folder
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models import model_source
 
 DIGITS = ["weights", "convert", "--model", "lambda_resnet_tiny", "--channels", "1"]
 

@@ -11,7 +11,7 @@ from lambda_keras.weights import WeightsWarning
 from lambda_keras.weights.formats import safetensors
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models import source as model_source
+from lambda_keras.zoo.models import model_source
 
 TAG = "lambda_resnet26t.c1_in1k"
 
