@@ -1,9 +1,12 @@
 """Text that others wrote: whether it is one plain line, and what to show of it where it is not."""
 
+import re
 import unicodedata
 
 # Control characters, the separators of lines and paragraphs, and halves of a character, which no file in UTF-8 holds.
 UNPRINTABLE = ("Cc", "Zl", "Zp", "Cs")
+# How TensorFlow names the operation that failed, before and after what it says.
+_OPERATION = re.compile(r"\{\{.*?\}\} | \[Op:.*")
 
 
 def is_line(text: str) -> bool:
@@ -44,8 +47,10 @@ def first_line(error: BaseException) -> str:
     Example:
         >>> first_line(ValueError("no such layer\n\nArguments received: …")), first_line(KeyError())
         ('no such layer', 'KeyError')
+        >>> first_line(OSError("{{function_node SaveV2}} No space left on device [Op:SaveV2] name: "))
+        'No space left on device'
     """
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return (_OPERATION.sub("", str(error)).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _is_unprintable(char):

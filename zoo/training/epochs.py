@@ -13,6 +13,7 @@ from lambda_keras.zoo.training import outputs
 from lambda_keras.zoo.training.assemble import Assembly
 from lambda_keras.zoo.training.checkpoints import Checkpoints
 from lambda_keras.zoo.training.evaluator import Evaluator
+from lambda_keras.zoo.training.event_log import EventLog
 from lambda_keras.zoo.training.final_weights import FinalWeights
 from lambda_keras.zoo.training.monitoring import Monitoring
 from lambda_keras.zoo.training.strategy import is_chief, workers_agree
@@ -56,8 +57,10 @@ class Epochs:
                 train_actions=[lambda output: self.monitoring.show(output)],
                 steps_per_loop=self._steps_of_loop,
                 checkpoint_manager=self.checkpoints,
-                summary_dir=str(board / "training") if chief else None,
-                eval_summary_dir=str(board / "validation") if chief else None,
+                summary_manager=EventLog(board / "training" if chief else None, trainer.step),
+                eval_summary_manager=EventLog(board / "validation" if chief else None, trainer.step),
+                # Orbit does not write there; without a folder of its own it would take the other log.
+                eval_summary_dir=str(board / "validation"),
             )
         if not workers_agree(trainer.strategy, self._step):
             raise UserError(f"the workers restored different checkpoints; --out ({folder}) must be a folder of all")
@@ -70,7 +73,7 @@ class Epochs:
         Raises:
             StoppedError: A signal asked for it; the checkpoint is written.
             NonFiniteLossError: The loss is infinite or not a number.
-            UserError: No image can be read, or a checkpoint cannot be written.
+            UserError: No image can be read, or a checkpoint, metrics or TensorBoard's events cannot be written.
         """
         if self._verbose:
             outputs.introduce(self._trainer, self._step)

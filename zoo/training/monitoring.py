@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-import tensorflow as tf
-
 from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.errors import writing_run
 from lambda_keras.zoo.training.assemble import Assembly
+from lambda_keras.zoo.training.event_log import EventLog
 from lambda_keras.zoo.training.metrics_log import MetricsLog
 from lambda_keras.zoo.training.position_images import position_table_images
 from lambda_keras.zoo.training.progress import Progress
@@ -33,10 +32,9 @@ class Monitoring:
         self.log = MetricsLog(folder / run_folder.METRICS, epochs=step // assembly.steps_per_epoch)
         images = self._training.epochs * assembly.steps_per_epoch * self._training.batch_size
         self._progress = Progress(images, step * self._training.batch_size, verbose)
-        self._tables = None
-        if is_chief(self._trainer.strategy):
-            board = folder / run_folder.TENSORBOARD / "position_tables"
-            self._tables = tf.summary.create_file_writer(str(board))
+        self._is_chief = is_chief(self._trainer.strategy)
+        tables = folder / run_folder.TENSORBOARD / "position_tables"
+        self._tables = EventLog(tables if self._is_chief else None, self._trainer.step)
 
     def show(self, output: dict[str, float]) -> None:
         """Moves the bar after some steps.
@@ -71,12 +69,10 @@ class Monitoring:
     def write_epoch(self) -> None:
         """Writes the log and the pictures of the position tables, and shows the newest row."""
         row = self.log.rows[-1]
-        if self._tables is not None:
+        if self._is_chief:
             with writing_run(self.log.path.parent):
                 self.log.write()
-            with self._tables.as_default():
-                for name, image in position_table_images(self._trainer.model).items():
-                    tf.summary.image(name, image, step=row["epoch"])
+            self._tables.write_pictures(position_table_images(self._trainer.model), row["epoch"])
         self._progress.epoch(row, self._training.epochs)
 
     def close(self) -> None:

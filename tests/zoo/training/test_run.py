@@ -52,6 +52,11 @@ def reloaded(run):
     return keras.models.load_model(run[0] / "model.keras", safe_mode=True)
 
 
+def contents(folder):
+    """The bytes of each file of a folder."""
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
 def test_the_run_folder_is_complete_and_has_nothing_else(run):
     names = {file.name for file in run[0].iterdir()}
     files = {"recipe.yaml", "metrics.csv", "model.keras", "record.json", "test.npz", "curves.png", "predictions.png"}
@@ -185,6 +190,19 @@ def test_a_full_disk_at_the_end_is_one_line_and_leaves_the_files_that_were_there
         train(recipe, folder, verbose=False)
     assert {path.name for path in folder.iterdir()} == before
     assert keras.models.load_model(folder / "model.keras")
+
+
+def test_events_that_cannot_be_written_are_one_line_and_leave_the_files_that_were_there(run, recipe, tmp_path):
+    folder = shutil.copytree(run[0], tmp_path / "run")
+    # The second epoch is to be done again.
+    for file in (folder / "checkpoints").glob("ckpt-20.*"):
+        file.unlink()
+    shutil.rmtree(folder / "tensorboard" / "training")
+    (folder / "tensorboard" / "training").write_text("in the way")
+    before = contents(folder)
+    with pytest.raises(UserError, match=r"cannot write to .*tensorboard/training: [^{]*; make room there and run"):
+        train(recipe, folder, verbose=False)
+    assert contents(folder) == before
 
 
 def test_early_stopping_keeps_the_best_weights(tmp_path):
