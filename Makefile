@@ -19,6 +19,8 @@ else
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 endif
 REQUIREMENTS := setup.cfg pyproject.toml constraints.txt
+# Where an environment forbids it, as images of containers do, each process compiles TensorFlow's Python anew: 10 seconds.
+unexport PYTHONDONTWRITEBYTECODE
 RUN ?= runs/quickstart
 
 ifeq ($(BACKENDS),1)
