@@ -19,6 +19,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 import numpy as np
 import pytest
 
+from tests.compilation import compile_at_once
+
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parent
 # The files that take longest, the longest first. Two processes work through the files in this order (see the Makefile),
@@ -82,6 +84,7 @@ def _seed_of_the_backend():
     import keras
 
     keras.utils.set_random_seed(0)
+    compile_at_once()
 
 
 @pytest.fixture(autouse=True)

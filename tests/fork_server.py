@@ -37,6 +37,9 @@ def import_everything():
     from tensorflow.python.eager import context
 
     import lambda_keras.layers
+    from tests.compilation import compile_at_once
+
+    compile_at_once()
 
     # An environment for the library alone has not what zoo requires.
     with contextlib.suppress(ImportError):

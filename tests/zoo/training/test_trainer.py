@@ -18,7 +18,13 @@ from tests.zoo.training.train_some_steps import SETTINGS, STEPS
 from tests.zoo.training.workers import run_workers
 
 SCRIPT = pathlib.Path(__file__).with_name("train_some_steps.py")
-QUICK = ["data.image_size=16", "training.batch_size=16", "training.warmup_epochs=0"]
+QUICK = [
+    "data.image_size=16",
+    "training.batch_size=16",
+    "training.warmup_epochs=0",
+    "model.overrides.blocks=[1,0,0,1]",
+    "model.overrides.lambda_blocks=[[],[],[],[1]]",
+]
 
 
 def make_trainer(*overrides, strategy=None):
