@@ -28,14 +28,18 @@ QUICK = [
     "training.ema_decay=0.5",
     "data.image_size=16",
     "data.validation_fraction=0.5",
+    # A block with a convolution and two with lambda layers.
+    "model.overrides.blocks=[1,0,1,1]",
+    "model.overrides.lambda_blocks=[[],[],[1],[1]]",
 ]
 
 
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory):
     start = tmp_path_factory.mktemp("start") / "start.weights.h5"
-    lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1)).save_weights(start)
-    return recipe_file.load("digits", [*QUICK, f"model.weights={start}"])
+    recipe = recipe_file.load("digits", [*QUICK, f"model.weights={start}"])
+    lk.create_model(recipe.model.name, input_shape=(16, 16, 1), **recipe.model.overrides).save_weights(start)
+    return recipe
 
 
 @pytest.fixture(scope="module")
