@@ -3,8 +3,9 @@
 import keras
 
 from lambda_keras.applications.building import Blocks
+from lambda_keras.applications.interactions import Interactions
 from lambda_keras.applications.resnet import STAGES, ResNetConfig
-from lambda_keras.layers import LambdaLayer, SqueezeExcitation
+from lambda_keras.layers import SqueezeExcitation
 
 EXPANSION = 4
 
@@ -12,6 +13,7 @@ EXPANSION = 4
 def trunk(config: ResNetConfig, inputs: keras.KerasTensor) -> tuple[keras.KerasTensor, dict[str, keras.KerasTensor]]:
     """The maps of the network that a configuration describes: the last one, and a dict of the stages'."""
     blocks = Blocks(config)
+    interactions = Interactions(config)
     x = _STEMS[config.stem](blocks, inputs, config.stem_width)
     features = {}
     number, total = 0, sum(config.blocks)
@@ -19,8 +21,9 @@ def trunk(config: ResNetConfig, inputs: keras.KerasTensor) -> tuple[keras.KerasT
         for block in range(1, config.blocks[index] + 1):
             x = _bottleneck(
                 blocks,
+                interactions,
                 x,
-                width=config.stage_widths[index],
+                stage=index,
                 strides=2 if block == 1 and index > 0 else 1,
                 is_lambda=block in config.lambda_blocks[index],
                 has_squeeze_excitation=stage in config.squeeze_excitation_stages,
@@ -69,12 +72,15 @@ def _small_stem(blocks, x, width):
 _STEMS = {"vanilla": _vanilla_stem, "resnet_rs": _resnet_rs_stem, "tiered": _tiered_stem, "small": _small_stem}
 
 
-def _bottleneck(blocks, x, *, width, strides, is_lambda, has_squeeze_excitation, drop_rate, has_projection, name):
-    """1×1, then 3×3 convolution or lambda layer, then 1×1, round a shortcut."""
+def _bottleneck(
+    blocks, interactions, x, *, stage, strides, is_lambda, has_squeeze_excitation, drop_rate, has_projection, name
+):
+    """1×1, then 3×3 convolution or a layer such as the lambda layer, then 1×1, round a shortcut."""
+    width = blocks.config.stage_widths[stage]
     shortcut = _shortcut(blocks, x, EXPANSION * width, strides, name) if has_projection else x
     x = blocks.normalize(blocks.convolution(x, width, 1, name=f"{name}_conv1"), name=f"{name}_conv1")
     if is_lambda:
-        x = _lambda_layer(blocks.config, x, f"{name}_lambda")
+        x = interactions.layer(x, stage, strides, name)
         if strides > 1:
             x = keras.layers.AveragePooling2D(
                 blocks.config.lambda_pool_size,
@@ -84,7 +90,7 @@ def _bottleneck(blocks, x, *, width, strides, is_lambda, has_squeeze_excitation,
                 name=f"{name}_pool",
             )(x)
         if blocks.config.normalize_lambda:
-            x = blocks.normalize(x, name=f"{name}_lambda")
+            x = blocks.normalize(x, name=f"{name}_{interactions.suffix}")
     else:
         x = blocks.convolution(x, width, 3, strides, name=f"{name}_conv2")
         x = blocks.normalize(x, name=f"{name}_conv2")
@@ -109,16 +115,3 @@ def _shortcut(blocks, x, filters, strides, name):
         strides = 1
     x = blocks.convolution(x, filters, 1, strides, name=f"{name}_conv")
     return blocks.normalize(x, activate=False, name=name)
-
-
-def _lambda_layer(config, x, name):
-    return LambdaLayer(
-        num_heads=config.num_heads,
-        key_dim=config.key_dim,
-        intra_depth=config.intra_depth,
-        scope_size=config.scope_size,
-        use_position_bias=config.use_position_bias,
-        batch_norm_momentum=config.batch_norm_momentum,
-        batch_norm_epsilon=config.batch_norm_epsilon,
-        name=name,
-    )(x)

@@ -15,9 +15,9 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
-from lambda_keras.layers import LambdaLayer
+from lambda_keras.layers import AxialSelfAttention, GlobalSelfAttention, LambdaLayer, LocalSelfAttention
 from lambda_keras.layers.contraction_plan import ORDERS, Plan
-from tests.lambda_keras.layers import reference
+from tests.lambda_keras.layers import attention_reference, reference
 from tests.lambda_keras.test_inference import assert_same, images, make
 
 
@@ -41,6 +41,19 @@ def layer_equals_the_equations():
                 layer.plan = lambda *_, **__: Plan("query_first", 2)
                 y = keras.ops.convert_to_numpy(layer(x, **arguments))
                 np.testing.assert_allclose(y, expected, atol=1e-4, err_msg="in chunks")
+
+
+def attention_equals_the_equations():
+    rng = np.random.default_rng(0)
+    x, mask = rng.normal(size=(2, 4, 6, 8)).astype("float32"), rng.random((24, 24)) < 0.6
+    for layer, window in ((GlobalSelfAttention(num_heads=2), None), (LocalSelfAttention(num_heads=2), (7, 7))):
+        layer.build(x.shape)
+        for seen in (None, mask):
+            expected = attention_reference.self_attention(layer, x, mask=seen, window=window)
+            np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x, mask=seen)), expected, atol=1e-4)
+    layer = AxialSelfAttention(num_heads=2)
+    y = keras.ops.convert_to_numpy(layer(x))
+    np.testing.assert_allclose(y, attention_reference.axial_attention(layer, x), atol=1e-4)
 
 
 def fused_model_returns_the_same():
@@ -72,6 +85,7 @@ def saved_model_predicts_and_trains():
 
 CHECKS = (
     layer_equals_the_equations,
+    attention_equals_the_equations,
     fused_model_returns_the_same,
     explained_weights_sum_to_the_output,
     saved_model_predicts_and_trains,

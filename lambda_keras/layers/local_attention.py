@@ -1,0 +1,114 @@
+"""LocalSelfAttention: self-attention in a window around each position, a baseline of the paper."""
+
+import math
+import typing
+
+import keras
+import numpy as np
+from keras import ops
+
+from lambda_keras.layers.attention import SelfAttention, softmax_of_seen
+from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.relative_position import expand_columns, fit_table
+
+
+@keras.saving.register_keras_serializable(package="lambda_keras")
+class LocalSelfAttention(SelfAttention):
+    """Multi-head self-attention of each position over the window around it, a baseline of the paper.
+
+    The equations of `GlobalSelfAttention`, where m runs over the `scope_size` × `scope_size` positions around n that
+    are inside the map (Ramachandran et al., https://arxiv.org/abs/1906.05909). Unlike in a lambda layer, content is
+    local too.
+
+    Args:
+        filters: As in `GlobalSelfAttention`, and so are the arguments that are not here.
+        scope_size: Side of the window, odd; or one side for each axis of the grid.
+        **kwargs: The other arguments of `GlobalSelfAttention`.
+
+    Call arguments:
+        inputs: As in `GlobalSelfAttention`, and so are the others.
+        context: On the grid of the inputs.
+
+    Returns:
+        `[batch, *grid, filters]` in the compute dtype.
+
+    Raises:
+        ValueError: An argument or an input does not fit; the message says which, and what is allowed.
+
+    Example:
+        >>> x = keras.Input((56, 56, 64))
+        >>> lk.layers.LocalSelfAttention(num_heads=8, scope_size=7)(x).shape
+        (None, 56, 56, 64)
+    """
+
+    def __init__(
+        self, filters: int | None = None, scope_size: int | tuple[int, ...] | None = 7, **kwargs: typing.Any
+    ) -> None:
+        super().__init__(filters=filters, scope_size=scope_size, **kwargs)
+        if self.scope_size is None:
+            raise ValueError(
+                "`scope_size` of LocalSelfAttention must be a side, such as 7; GlobalSelfAttention sees all positions. "
+                "Received: scope_size=None"
+            )
+
+    def _check_shapes(self, inputs_shape, context_shape):
+        super()._check_shapes(inputs_shape, context_shape)
+        grids = Grids.of_shapes(inputs_shape, context_shape)
+        if grids.queries != grids.context:
+            raise ValueError(
+                f"{self.name} needs a context on the grid of its inputs, since windows are around the queries. "
+                f"Received: query grid {grids.queries}, context grid {grids.context}"
+            )
+
+    def _attend(self, queries, keys, values, table, grids, mask):
+        """Each row of queries attends to a window of whole rows, in which columns out of reach are masked."""
+        height, *row = grids.queries
+        width, key_dim = math.prod(row), queries.shape[-1]
+        # No row is further away than height - 1. Of a grid of half as many rows the table has an offset each.
+        window = min(table.shape[0], 2 * height - 1)
+        band = Grids(((window + 1) // 2, *row), ((window + 1) // 2, *row))
+        embeddings = ops.reshape(expand_columns(fit_table(table, band), band), (width, key_dim, window * width))
+        index = np.arange(height)[:, None] + np.arange(window) - window // 2
+        inside, index = (index >= 0) & (index < height), index.clip(0, height - 1)
+        seen = inside[:, None, None, :, None] & self._columns_in_reach(row)[None, None, :, None, :]
+        if mask is not None:
+            rows_of_pairs = ops.transpose(ops.reshape(mask, (height, width, height, width)), (0, 2, 1, 3))
+            # [height, window, width, width]
+            rows_of_windows = ops.take(
+                ops.reshape(rows_of_pairs, (height * height, width, width)),
+                index + height * np.arange(height)[:, None],
+                axis=0,
+            )
+            seen = ops.logical_and(seen, ops.transpose(rows_of_windows, (0, 2, 1, 3))[:, None])
+        seen = ops.reshape(seen, (height, 1, width, window * width))
+
+        queries = ops.transpose(ops.reshape(queries, (-1, height, width, self.num_heads, key_dim)), (0, 1, 3, 2, 4))
+        keys, values = (self._windows(x, index, height, width) for x in (keys, values))
+        logits = ops.matmul(queries, ops.transpose(keys, (0, 1, 2, 4, 3)))
+        by_column = ops.reshape(ops.transpose(queries, (3, 0, 1, 2, 4)), (width, -1, key_dim))
+        of_positions = ops.matmul(by_column, embeddings)
+        of_positions = ops.reshape(of_positions, (width, -1, height, self.num_heads, window * width))
+        weights = softmax_of_seen(logits + ops.transpose(of_positions, (1, 2, 3, 0, 4)), seen)
+        return ops.transpose(ops.matmul(weights, values), (0, 1, 3, 2, 4))
+
+    def _windows(self, x, index, height, width):
+        """The rows of a window for each row of queries, `[b, height, h, window * width, depth]`."""
+        depth = x.shape[-1]
+        x = ops.take(ops.reshape(x, (-1, height, width, self.num_heads, depth)), index, axis=1)
+        return ops.reshape(
+            ops.transpose(x, (0, 1, 4, 2, 3, 5)), (-1, height, self.num_heads, index.shape[1] * width, depth)
+        )
+
+    def _columns_in_reach(self, row):
+        """Boolean `[width, width]`: whether two positions of a row are within the scope along each of its axes."""
+        sides = self._sides(len(row) + 1)[1:]
+        places = np.stack(np.unravel_index(np.arange(math.prod(row)), row), -1) if row else np.zeros((1, 0), int)
+        distance = np.abs(places[:, None] - places[None])
+        return (distance <= np.array(sides, int) // 2).all(axis=-1)
+
+    def _sides(self, rank):
+        return (self.scope_size,) * rank if isinstance(self.scope_size, int) else self.scope_size
+
+    def _pairs(self, grids):
+        # Windows at the edge count whole, as in the literature.
+        return math.prod(grids.queries) * math.prod(self._sides(len(grids.queries)))
