@@ -200,6 +200,8 @@ def interaction_map(
 def _find_call(model, layer):
     """The graph of a model, models inside it taken apart, and its node that calls a lambda layer."""
     layers = lambda_layers(model)
+    if not layers:
+        raise ValueError(f"{model.name} has no lambda layers; other layers, such as attention, are not explained.")
     names = [each.name for each in layers]
     found = [each for each in layers if each is layer or each.name == layer]
     if not found:

@@ -27,7 +27,25 @@ PAPER_350_EPOCHS = """
 420 320 15 0.3 0.2 84.9
 """
 ROWS_350_EPOCHS = [row.split() for row in PAPER_350_EPOCHS.strip().splitlines()]
-ROWS_90_EPOCHS = [("resnet50_cccc", 1, "76.9 %"), ("resnet50_llll", 1, "78.4 %"), ("resnet50_llll_u4", 4, "78.9 %")]
+# Its ResNet-50 comparison and ablations: recipe, top-1 accuracy, what differs in the layers.
+ATTENTION = {"num_heads": 8, "key_dim": None, "normalize_lambda": True}
+ROWS_90_EPOCHS = [
+    ("resnet50_cccc", "76.9 %", {}),
+    ("resnet50_llll", "78.4 %", {}),
+    ("resnet50_llll_u4", "78.9 %", {"intra_depth": 4, "scope_size": 7}),
+    ("resnet50_llll_content", "68.8 %", {"use_position": False}),
+    ("resnet50_llll_position", "78.1 %", {"use_content": False}),
+    ("resnet50_llll_l2", "78.0 %", {"key_normalization": "l2"}),
+    ("resnet50_llll_no_normalization", "70.0 %", {"key_normalization": "none"}),
+    ("resnet50_llll_query_softmax", "78.1 %", {"query_softmax": True}),
+    ("resnet50_llll_no_batch_norm", "76.2 %", {"use_batch_norm": False}),
+    ("resnet50_llll_k8", "77.9 %", {"key_dim": 8}),
+    ("resnet50_llll_k32", "78.4 %", {"key_dim": 32}),
+    ("resnet50_llll_h8", "78.1 %", {"num_heads": 8}),
+    ("resnet50_llll_shared", "78.0 %", {"share_position_embeddings": True}),
+    ("resnet50_axial", "77.5 %", {"interaction": "axial", "scope_size": None, **ATTENTION}),
+    ("resnet50_local", "77.4 %", {"interaction": "local", "scope_size": 7, **ATTENTION}),
+]
 IMAGENET = {
     "name": "imagenet2012",
     "train": "train[20shard:]",
@@ -84,12 +102,11 @@ def test_the_350_epoch_settings_are_the_papers(row):
     assert expected.startswith("unknown" if top1 == "–" else f"{top1} %")
 
 
-@pytest.mark.parametrize(("name", "intra_depth", "top1"), ROWS_90_EPOCHS)
-def test_the_90_epoch_settings_are_the_papers(name, intra_depth, top1):
+@pytest.mark.parametrize(("name", "top1", "overrides"), ROWS_90_EPOCHS)
+def test_the_90_epoch_settings_are_the_papers(name, top1, overrides):
     recipe = recipe_file.load(name)
-    assert recipe.model.name == name.removesuffix("_u4")
-    assert recipe.model.overrides.get("intra_depth", 1) == intra_depth
-    assert recipe.model.overrides["batch_norm_momentum"] == 0.9999
+    assert recipe.model.name == ("resnet50_cccc" if name == "resnet50_cccc" else "resnet50_llll")
+    assert recipe.model.overrides == {**overrides, "batch_norm_momentum": 0.9999}
     assert fields(recipe.data, IMAGENET) == IMAGENET
     assert (recipe.data.image_size, recipe.data.randaugment_layers) == (224, 0)
     training = recipe.training
