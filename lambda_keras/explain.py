@@ -25,7 +25,7 @@ from lambda_keras.layers.contraction import normalize_keys
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import fit_table
 
-__all__ = ["InteractionMap", "interaction_map", "lambda_layers", "map_size", "query_at_pixel"]
+__all__ = ["InteractionMap", "interaction_map", "interaction_maps", "lambda_layers", "map_size", "query_at_pixel"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -157,6 +157,29 @@ def interaction_map(
         >>> lk.explain.interaction_map(model, image, "c5_block1_lambda", query=(4, 4)).content.shape
         (4, 8, 8, 1)
     """
+    (found,) = interaction_maps(model, image, layer, [query])
+    return found
+
+
+def interaction_maps(
+    model: keras.Model, image: typing.Any, layer: str | LambdaLayer, queries: Sequence[Sequence[int]]
+) -> list[InteractionMap]:
+    """The interaction maps of several queries of an image, for which the network runs once.
+
+    It runs as a graph where the backend has one, which takes a fraction of the memory of an eager call.
+
+    Args:
+        model: As in `interaction_map`, and so are the others.
+        image: One preprocessed image.
+        layer: A lambda layer of the model or of a model inside it, or its name.
+        queries: Positions `(y, x)`.
+
+    Returns:
+        An `InteractionMap` for each query.
+
+    Raises:
+        ValueError: The model, the layer or a query does not fit; the message says what is allowed.
+    """
     graph, call = _find_call(model, layer)
     found = call.operation
     if isinstance(found, FusedLambdaLayer) and found.embeddings_plan is not None:
@@ -168,33 +191,38 @@ def interaction_map(
     inputs, mask = arguments["inputs"], arguments["mask"]
     context = inputs if arguments["context"] is None else arguments["context"]
     grids = Grids.of_shapes(inputs.shape, context.shape)
+    places = [_check_position(query, grids.queries, "query", f"the map of {found.name}") for query in queries]
+    tensors = found.queries_keys_values(inputs, context, training=arguments["training"])
+    return [_map_of(found, tensors, mask, grids, place) for place in places]
+
+
+def _map_of(layer, tensors, mask, grids, place):
+    """The `InteractionMap` of one query of a layer, of whose queries, keys and values it is made."""
+    queries, keys, values = tensors
     grid, context_grid = grids.queries, grids.context
-    place = _check_position(query, grid, "query", f"the map of {found.name}")
     index = int(np.ravel_multi_index(place, grid))
     if mask is not None:
         mask = ops.cast(ops.reshape(mask, (math.prod(grid), -1)), "bool")[index : index + 1]
-
-    queries, keys, values = found.queries_keys_values(inputs, context, training=arguments["training"])
     queries = queries[:, index : index + 1]
     heads = _to_numpy(queries)[0, 0]
-    values = _to_numpy(values).reshape(*context_grid, found.intra_depth, found.value_dim)
-    content = position = np.zeros((found.num_heads, *context_grid, found.intra_depth), values.dtype)
-    bias = np.zeros(found.num_heads, values.dtype)
-    if found.use_content:
-        keys = _to_numpy(normalize_keys(keys, found.key_normalization, mask))
-        keys = keys.reshape(*context_grid, found.intra_depth, found.key_dim)
+    values = _to_numpy(values).reshape(*context_grid, layer.intra_depth, layer.value_dim)
+    content = position = np.zeros((layer.num_heads, *context_grid, layer.intra_depth), values.dtype)
+    bias = np.zeros(layer.num_heads, values.dtype)
+    if layer.use_content:
+        keys = _to_numpy(normalize_keys(keys, layer.key_normalization, mask))
+        keys = keys.reshape(*context_grid, layer.intra_depth, layer.key_dim)
         content = np.einsum("hk,...uk->h...u", heads, keys)
-    if found.use_position:
-        table = fit_table(ops.cast(found.position_embedding.table, queries.dtype), grids)
+    if layer.use_position:
+        table = fit_table(ops.cast(layer.position_embedding.table, queries.dtype), grids)
         # As `fit_table` says where an offset is: those from this query to the first position of the context and on.
         first = [side - 1 - start for side, start in zip(grid, place, strict=True)]
         embeddings = table[tuple(slice(f, f + side) for f, side in zip(first, context_grid, strict=True))]
         position = np.einsum("hk,...ku->h...u", heads, _to_numpy(embeddings))
         if mask is not None:
             position = position * _to_numpy(mask).reshape(*context_grid, 1)
-    if found.use_position_bias:
-        bias = _to_numpy(found.apply_position_bias(queries, mask))[0, 0, :, 0]
-    return InteractionMap(found.name, place, content, position, values, bias)
+    if layer.use_position_bias:
+        bias = _to_numpy(layer.apply_position_bias(queries, mask))[0, 0, :, 0]
+    return InteractionMap(layer.name, place, content, position, values, bias)
 
 
 def _find_call(model, layer):
@@ -232,8 +260,11 @@ def _find_call(model, layer):
 def _arguments(graph, call, image):
     """The arguments of a layer's call in a model, by their names, for one image."""
     before = keras.Model(graph.inputs, call.input_tensors)
-    # Keras returns one tensor without a list.
-    tensors = keras.tree.flatten(before(ops.convert_to_tensor(image)[None], training=False))
+    # For a single run compiling takes longer than it saves.
+    before.jit_compile = False
+    # Keras returns one array without a list.
+    outputs = keras.tree.flatten(before.predict_on_batch(ops.convert_to_tensor(image)[None]))
+    tensors = [ops.convert_to_tensor(output) for output in outputs]
     replaced = dict(zip(map(id, call.input_tensors), tensors, strict=True))
     positional, named = keras_internals.call_arguments(call, replaced)
     arguments = inspect.signature(call.operation.call).bind(*positional, **named)

@@ -1,5 +1,6 @@
 """What all tests share: their order, a quiet TensorFlow, a seed, ImageNet's class names, and processes of their own."""
 
+import functools
 import gc
 import hashlib
 import json
@@ -93,6 +94,25 @@ def _seed(_seed_of_the_backend):
     # draws without a seed of its own (weights, dropout) starts from Python's generator.
     random.seed(0)
     np.random.seed(0)
+
+
+@pytest.fixture
+def layers_run_eagerly(monkeypatch):
+    """A list that gets, for each call of a lambda layer from now on, whether it is eager rather than of a graph."""
+    import tensorflow as tf
+
+    from lambda_keras.layers import LambdaLayer
+
+    calls, original = [], LambdaLayer.call
+
+    # Keras reads the names of the arguments.
+    @functools.wraps(original)
+    def call(self, *arguments, **named):
+        calls.append(tf.executing_eagerly())
+        return original(self, *arguments, **named)
+
+    monkeypatch.setattr(LambdaLayer, "call", call)
+    return calls
 
 
 @pytest.fixture

@@ -70,6 +70,30 @@ def test_other_ranks_and_another_context(grid, context_grid, scope_size):
         check(explain.interaction_map(model, image, layer, query), values, expected[query])
 
 
+def test_many_queries_are_as_one_after_the_other():
+    model = lk.create_model("lambda_resnet_tiny")
+    (image,) = random_inputs(1, 32, 32, 3)
+    queries = [(0, 0), (3, 7)]
+    for found, query in zip(explain.interaction_maps(model, image, "c5_block1_lambda", queries), queries, strict=True):
+        alone = explain.interaction_map(model, image, "c5_block1_lambda", query)
+        assert found.query == alone.query == query
+        np.testing.assert_array_equal(found.total, alone.total)
+
+
+def test_the_network_runs_as_a_graph(layers_run_eagerly):
+    model = lk.create_model("lambda_resnet_tiny")
+    (image,) = random_inputs(1, 32, 32, 3)
+    layers_run_eagerly.clear()
+    explain.interaction_map(model, image, "c5_block1_lambda", (0, 0))
+    assert layers_run_eagerly == [False]
+
+
+def test_a_model_without_lambda_layers_is_said_to_have_none():
+    model = lk.create_model("lambda_resnet_tiny", interaction="local", scope_size=3)
+    with pytest.raises(ValueError, match="has no lambda layers; other layers, such as attention, are not explained"):
+        explain.interaction_map(model, np.zeros((32, 32, 3)), "c5_block1_attention", (0, 0))
+
+
 def test_content_and_position_are_apart():
     (image,) = random_inputs(1, 5, 6, 8)
     both = make_layer(image[None], scope_size=3, num_heads=2, use_batch_norm=False)

@@ -7,7 +7,7 @@ import numpy as np
 
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
-from lambda_keras.explain import InteractionMap, interaction_map, lambda_layers, map_size
+from lambda_keras.explain import InteractionMap, interaction_maps, lambda_layers, map_size
 from lambda_keras.zoo.command_line import narrate, say
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, writing
@@ -76,7 +76,7 @@ def explain_image(classifier, image, layer=None, queries=None, class_name=None):
     cam = grad_cam(classifier.model, normalised, label)
     queries = _places(map_size(classifier.model, normalised, layer)) if queries is None else queries
     try:
-        maps = [interaction_map(classifier.model, normalised, layer, query) for query in queries]
+        maps = interaction_maps(classifier.model, normalised, layer, queries)
     except ValueError as error:
         raise UserError(error) from error
     probability = float(probabilities[predicted])

@@ -1,6 +1,7 @@
 """Grad-CAM: where the last map of a network raises the score of a class; the usual explanation of a network."""
 
-import numpy as np
+import functools
+
 import tensorflow as tf
 
 from lambda_keras.keras_internals import flat, nodes
@@ -27,18 +28,29 @@ def grad_cam(model, image, label):
         >>> grad_cam(model, np.zeros((32, 32, 3), "float32"), label=3).shape
         (8, 8)
     """
+    image = tf.convert_to_tensor(image[None], model.inputs[0].dtype)
+    return _graph_of(model)(image, tf.constant(label)).numpy()
+
+
+# The graph of the last model, for its next image.
+@functools.lru_cache(maxsize=1)
+def _graph_of(model):
+    """A graph: called eagerly, a large image takes several times the memory."""
     model = flat(model)
     run = with_logits(model, {"map": _last_map(model)})
-    image = tf.convert_to_tensor(image[None], model.inputs[0].dtype)
-    with tf.GradientTape() as tape:
-        # A model for inference has no trainable variables that the tape would follow.
-        tape.watch(image)
-        outputs = run(image)
-        score = outputs[LOGITS][0, label]
-    gradient = tape.gradient(score, outputs["map"])
-    weights = tf.reduce_mean(tf.cast(gradient, tf.float32), axis=(1, 2))
-    summed = tf.einsum("bhwc,bc->hw", tf.cast(outputs["map"], tf.float32), weights)
-    return np.maximum(summed.numpy(), 0)
+
+    @tf.function
+    def grad_cam_of(image, label):
+        with tf.GradientTape() as tape:
+            # A model for inference has no trainable variables that the tape would follow.
+            tape.watch(image)
+            outputs = run(image)
+            score = outputs[LOGITS][0, label]
+        gradient = tape.gradient(score, outputs["map"])
+        weights = tf.reduce_mean(tf.cast(gradient, tf.float32), axis=(1, 2))
+        return tf.nn.relu(tf.einsum("bhwc,bc->hw", tf.cast(outputs["map"], tf.float32), weights))
+
+    return grad_cam_of
 
 
 def _last_map(model):

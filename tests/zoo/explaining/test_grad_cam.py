@@ -53,3 +53,12 @@ def test_half_precision():
     found = grad_cam(keras.Model(inputs, top(pooled)), np.full((4, 4, 3), 0.5, "float32"), 0)
     assert found.dtype == "float32"
     np.testing.assert_allclose(found, 2 * 1.5 / 16, rtol=1e-2)
+
+
+def test_it_runs_one_graph_for_all_images(model, layers_run_eagerly):
+    clone = keras.models.clone_model(model)
+    layers_run_eagerly.clear()
+    for value in (0.1, 0.2):
+        grad_cam(clone, np.full((32, 32, 1), value, "float32"), 0)
+    # Two lambda layers, traced once.
+    assert layers_run_eagerly == [False, False]

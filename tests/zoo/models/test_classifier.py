@@ -28,6 +28,15 @@ def test_it_normalises_with_the_records_mean_and_deviation(saved_run, model):
     np.testing.assert_allclose(Classifier(find(saved_run)).probabilities(images), expected, atol=1e-5)
 
 
+def test_it_runs_a_graph(saved_run, layers_run_eagerly):
+    classifier = Classifier(find(saved_run))
+    layers_run_eagerly.clear()
+    for _ in range(2):
+        classifier.probabilities(np.zeros((1, 32, 32, 1), "uint8"))
+    # Two lambda layers, traced once.
+    assert layers_run_eagerly == [False, False]
+
+
 def test_a_run_without_a_model_is_named(tmp_path):
     with pytest.raises(UserError, match=r"no such file: .*model\.keras"):
         Classifier(find(tmp_path))
