@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 import keras
 
+from lambda_keras.applications.rematerialization import rematerialize
 from lambda_keras.layers import BatchNormalization
 from lambda_keras.weights import catalog, loader, reference
 from lambda_keras.weights.errors import WeightsWarning
@@ -160,6 +161,9 @@ def build_model(
         x = keras.layers.GlobalMaxPooling2D(data_format="channels_last", name="max_pool")(x)
     sources = keras.utils.get_source_inputs(inputs)
     model = keras.Model(sources[0] if len(sources) == 1 else sources, x, name=name or config.name)
+    # A ResNet's configuration alone has it.
+    if getattr(config, "remat", None) is not None:
+        rematerialize(model, config)
     side, channels = inputs.shape[1], inputs.shape[-1]
     if channels == 3 and side is not None and input_tensor is None:
         # As every model's docstring says; weights that are loaded below may say otherwise.

@@ -51,6 +51,9 @@ class ResNetConfig:
         implementation: Their order of contraction, as in `lambda_keras.layers.LambdaLayer`.
         lambda_pool_size: Side of the average pool after a strided lambda layer: 3, the paper's, or 2.
         normalize_lambda: Whether normalisation and activation follow a lambda layer and its pool.
+        remat: `"blocks"` to keep the inputs of blocks alone while training, and compute what is in them again for the
+            gradient: a fraction of the memory, about a third more time, same numbers. On TensorFlow; not part of a
+            saved model.
         activation: Name of the activation.
         dropout_rate: Dropout before the classifier.
         stochastic_depth_rate: Rate of the last block; it grows linearly from the first.
@@ -85,6 +88,7 @@ class ResNetConfig:
     implementation: str = "auto"
     lambda_pool_size: int = 3
     normalize_lambda: bool = False
+    remat: str | None = None
     activation: str = "relu"
     dropout_rate: float = 0.0
     stochastic_depth_rate: float = 0.0
@@ -107,6 +111,8 @@ class ResNetConfig:
             raise ValueError(
                 f"`squeeze_excitation_stages` must be among {STAGES}. Received: {self.squeeze_excitation_stages}"
             )
+        if self.remat not in (None, "blocks"):
+            raise ValueError(f"`remat` must be None or 'blocks'. Received: remat={self.remat!r}")
         self._check_interaction()
         if self.stage_scope_sizes is not None and len(self.stage_scope_sizes) != len(STAGES):
             raise ValueError(

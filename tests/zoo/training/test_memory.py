@@ -37,6 +37,14 @@ def test_activations_of_half_precision_take_half_the_memory():
     assert sizes["mixed_bfloat16"] == pytest.approx(sizes["float32"] / 2, rel=0.1)
 
 
+def test_blocks_that_are_computed_again_keep_less_than_half():
+    sizes = {
+        remat: memory.activations(build_trainer(f"model.overrides.remat={remat}").model, 8)
+        for remat in ("null", "blocks")
+    }
+    assert sizes["blocks"] < sizes["null"] / 2
+
+
 @pytest.mark.parametrize(
     ("optimizer", "slots"), [("momentum", 1), ("nesterov", 1), ("rmsprop", 2), ("adamw", 2), ("lamb", 2)]
 )

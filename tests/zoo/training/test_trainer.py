@@ -120,6 +120,16 @@ def test_accumulated_passes_are_one_batch(monkeypatch):
     np.testing.assert_allclose(update("training.gradient_accumulation=4"), update(), atol=1e-6)
 
 
+def test_blocks_that_are_computed_again_give_the_same_gradients():
+    images = np.random.default_rng(0).integers(0, 256, (16, 16, 16, 1), "uint8")
+    batch = {"image": images, "target": np.eye(10, dtype="float32")[[3] * 16], "valid": np.ones(16, bool)}
+    plain, remat = (
+        make_trainer(f"model.overrides.remat={remat}", "model.overrides.stochastic_depth_rate=0.5").gradients(batch)[0]
+        for remat in ("null", "blocks")
+    )
+    np.testing.assert_allclose(flat(remat), flat(plain), atol=1e-6)
+
+
 def test_a_stream_of_unknown_length_counts_steps_and_means_rightly():
     trainer = make_trainer()
     known = trainer.train(tf.constant(3))
