@@ -79,9 +79,8 @@ def warm_start(model: keras.Model, weights: str = "resnet_rs", path: str | os.Pa
         path = fetch.fetch(_nearest_record(model))
     tensors, unused = warm_start_tensors(model, path)
     adaptation = transfer.adapt(model, tensors)
-    # With attention in their place, or tables that several layers share.
-    parts = ("_lambda", "_attention", "_position_embedding")
-    lambda_layers = [name for name in variables_by_name(model) if any(part in name for part in parts)]
+    # Or attention in their place.
+    lambda_layers = [name for name in variables_by_name(model) if "_lambda" in name or "_attention" in name]
     return assign(
         model,
         adaptation.tensors,

@@ -1,4 +1,4 @@
-"""remat="blocks": gradients, statistics and dropout are those of the model without; zoo/training/test_memory.py has sizes."""
+"""remat="blocks": gradients, statistics and dropout are as without; zoo/training/test_memory.py has sizes."""
 
 import keras
 import numpy as np

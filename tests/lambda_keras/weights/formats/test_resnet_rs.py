@@ -191,6 +191,13 @@ def test_small_network(tmp_path, top, names_in_parts):
     assert all("_lambda/" in name or (not top and name.startswith("predictions/")) for name in report.random)
 
 
+def test_attention_in_the_place_of_lambda_layers_stays_random(tmp_path):
+    model = small_model(interaction="local", scope_size=3, share_position_embeddings=True)
+    report = warm_start(model, path=write(tmp_path / "small.h5", published_layers()))
+    assert report.random
+    assert all("_attention/" in name for name in report.random)
+
+
 def test_other_classes_leave_the_classifier_random(tmp_path):
     report = warm_start(small_model(classes=10), path=write(tmp_path / "small.h5", published_layers()))
     assert report.random[-2:] == ("predictions/kernel", "predictions/bias")
