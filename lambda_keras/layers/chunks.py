@@ -11,15 +11,9 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from lambda_keras.layers.contraction_plan import Plan
+from lambda_keras.layers.contraction_plan import UNROLLED_CHUNKS, UNROLLED_CHUNKS_IN_INFERENCE, Plan
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table
-
-# Up to this many chunks are written out one after the other, a loop serves more. Where gradients may be taken, a step
-# of 64 chunks written out took two and a half times the memory of the loop. Inference keeps nothing of a chunk, and
-# exported graphs pay for a loop: TFLite takes it with a fixed batch only, and not in int8.
-UNROLLED_CHUNKS = 8
-UNROLLED_CHUNKS_IN_INFERENCE = 64
 
 
 class Operands(typing.NamedTuple):

@@ -2,6 +2,7 @@
 
 import dataclasses
 import math
+import typing
 
 from lambda_keras.layers.grids import Grids
 
@@ -11,6 +12,12 @@ ORDERS = DENSE_ORDERS + CONVOLUTIONS
 
 # What a plan assumes where the batch is unknown until a step runs.
 ASSUMED_BATCH = 8
+
+# Up to this many chunks are written out one after the other, a loop serves more. Where gradients may be taken, a step
+# of 64 chunks written out took two and a half times the memory of the loop. Inference keeps nothing of a chunk, and
+# exported graphs pay for a loop: TFLite takes it with a fixed batch only, and not in int8.
+UNROLLED_CHUNKS = 8
+UNROLLED_CHUNKS_IN_INFERENCE = 64
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,24 +50,81 @@ class Depths:
     intra_depth: int = 1
 
 
-@dataclasses.dataclass(frozen=True)
-class Budget:
-    """What a chunk of queries may take on a device.
+class Costs(typing.NamedTuple):
+    """What the parts of an order of contraction cost on a device, in seconds.
 
     Attributes:
-        memory: Bytes of its embeddings E and its intermediate.
-        queries: Queries at the most, where there is more than one row; `None` to let the memory alone decide.
+        start: All that does not grow with sizes.
+        chunk: Each chunk of query rows.
+        multiply_add: Each multiply-add of the position part.
+        number: Each number of the intermediate, and of the values that chunks copy: written, moved and read.
+        embedding: Each number of E that is made.
+        large: Each number of the intermediate and of E more, where those of a chunk take more than `caches` bytes.
+        query: Each query of an example, whose lambda is applied in a product of its own.
+        recomputed: Each number of the intermediate more, where a gradient makes the chunks again.
+    """
+
+    start: float
+    chunk: float
+    multiply_add: float
+    number: float
+    embedding: float = 0.0
+    large: float = 0.0
+    query: float = 0.0
+    recomputed: float = 0.0
+
+
+@dataclasses.dataclass(frozen=True)
+class Device:
+    """What a plan knows of a kind of device.
+
+    Attributes:
+        memory: Bytes that the embeddings E and the intermediate of a chunk may take.
+        caches: Bytes of a chunk beyond which its numbers cost more.
+        inference: The `Costs` of each order.
+        training: The same with gradients.
     """
 
     memory: int
-    queries: int | None = None
+    caches: int
+    inference: dict[str, Costs]
+    training: dict[str, Costs]
 
 
-# Past this much memory each allocation takes new pages. This many queries are enough for efficient matrix products and
-# few enough for the caches.
-ON_CPU = Budget(memory=24 * 2**20, queries=96)
-# An accelerator wants few and large products.
-ON_ACCELERATORS = Budget(memory=1024 * 2**20)
+# Fitted by `python -m benchmarks.contraction --fit` on two cores of an Intel Xeon (AVX-512, AMX, 4 MB of L2).
+ON_CPU = Device(
+    memory=64 * 2**20,
+    caches=8 * 2**20,
+    inference={
+        "lambda_first": Costs(0.00073, 0.0001, 1.4e-11, 1.1e-09, embedding=6.8e-10, large=9e-10, query=5.8e-07),
+        "query_first": Costs(0.00092, 0.0001, 2.3e-11, 9e-10, embedding=6.5e-10, large=1.5e-10),
+        "convolution": Costs(0.0008, 0, 1.8e-11, 2.1e-09, large=1.2e-09),
+        "depthwise_convolution": Costs(0.0011, 0, 2.1e-11, 8.9e-10, large=1.6e-09),
+    },
+    training={
+        "lambda_first": Costs(0.0013, 0.0003, 7.4e-11, 6.9e-09, embedding=2.6e-09, large=1.4e-09, query=2.1e-06),
+        "query_first": Costs(0.0013, 0.00047, 1.3e-11, 4.3e-09, embedding=2.8e-09, large=7.6e-10, recomputed=4.2e-11),
+        "convolution": Costs(0.002, 0, 2.2e-10, 8e-09, large=4.2e-10, query=3.6e-07),
+        "depthwise_convolution": Costs(0.0017, 0, 3.1e-10, 1.3e-09, large=4.2e-09, query=1.1e-06),
+    },
+)
+# Not measured: 20 tera-multiply-adds and 1 terabyte a second, 10 microseconds an operation. Few and large products.
+ON_ACCELERATORS = Device(
+    memory=1024 * 2**20,
+    caches=1024 * 2**20,
+    inference={
+        "lambda_first": Costs(3e-5, 1e-4, 5e-14, 1.6e-11, embedding=8e-12),
+        "query_first": Costs(3e-5, 1e-4, 5e-14, 1.6e-11, embedding=8e-12),
+        "convolution": Costs(3e-5, 0, 2e-13, 1.6e-11),
+        "depthwise_convolution": Costs(3e-5, 0, 2e-13, 1.6e-11),
+    },
+    training={
+        "lambda_first": Costs(1e-4, 3e-4, 1.5e-13, 5e-11, embedding=2.4e-11, recomputed=5e-14),
+        "query_first": Costs(1e-4, 3e-4, 1.5e-13, 5e-11, embedding=2.4e-11, recomputed=5e-14),
+        "convolution": Costs(1e-4, 0, 6e-13, 5e-11),
+        "depthwise_convolution": Costs(1e-4, 0, 6e-13, 5e-11),
+    },
+)
 
 
 def plan(
@@ -70,30 +134,25 @@ def plan(
     scope_size: tuple[int, ...] | None = None,
     batch: int | None = None,
     masked: bool = False,
+    training: bool | None = False,
     implementation: str = "auto",
-    budget: Budget = ON_CPU,
+    device: Device = ON_CPU,
     xla_on_cpu: bool = False,
 ) -> Plan:
     """Picks the order of contraction, and how many rows of queries to process at once.
 
-    Read it as a table, first row that fits:
+    The plan is the cheapest, by `seconds`, of those that are possible:
 
-    | situation                                           | order                                            |
-    |-----------------------------------------------------|--------------------------------------------------|
-    | the layer names an order                            | that one                                         |
-    | unknown height or width                             | convolution                                      |
-    | scope far smaller than the map: x < 0.22, no mask,  | depthwise convolution (convolution in 3-D);      |
-    | same grid for queries and context                   | never where XLA compiles for a CPU               |
-    | cost > 0.35: many heads, or shallow keys and values | lambda-first, in chunks                          |
-    | otherwise                                           | query-first, in chunks                           |
+    | situation                                             | possible                                       |
+    |-------------------------------------------------------|------------------------------------------------|
+    | the layer names an order                              | that one, a dense one in chunks of any size    |
+    | unknown height or width                               | convolution                                    |
+    | always                                                | lambda-first, query-first, in chunks           |
+    | local scope, no mask, one grid for queries and context| the two convolutions as well; one of 3-D grids |
+    | ..., compiled by XLA for a CPU                        | no convolution: they are very slow there       |
 
-    `cost` = h·(1/k + 1/v) is the work of the query-first order in units of lambda-first's. x is the work of the
-    convolution in units of that of a dense order on the band of context rows that a chunk sees.
-
-    A dense order processes a few rows of queries at a time: this bounds memory, on a CPU it is also several times
-    faster than all rows at once, and where the scope does not reach all rows each chunk sees a band of the context
-    only. The limits were measured on a CPU with `benchmarks/contraction.py`; they are the same in inference and in
-    training.
+    A dense order may process a few rows of queries at a time. This bounds memory: a chunk of more than one row keeps to
+    the device's. Where the scope does not reach all rows, each chunk sees a band of the context only, which saves work.
 
     Args:
         grids: The `Grids` of queries and context, with `None` where a side is unknown.
@@ -101,8 +160,9 @@ def plan(
         scope_size: `None` for global, else one odd side for each axis.
         batch: Examples a step; `None` if unknown, and then taken as `ASSUMED_BATCH`.
         masked: Whether a mask is given.
+        training: Whether gradients are taken.
         implementation: `"auto"` or one of `ORDERS`.
-        budget: The `Budget` of a chunk of queries.
+        device: The `Device` that runs the step.
         xla_on_cpu: Whether XLA compiles the step for a CPU, where its convolutions are very slow.
 
     Returns:
@@ -112,8 +172,8 @@ def plan(
         ValueError: The order asked for cannot do what the layer is given.
 
     Example:
-        >>> plan(Grids((14, 14), (14, 14)), Depths(num_heads=4, key_dim=16, value_dim=64), scope_size=(23, 23))
-        Plan(order='query_first', query_rows=2)
+        >>> plan(Grids((14, 14), (14, 14)), Depths(num_heads=4, key_dim=16, value_dim=64), scope_size=(23, 23), batch=8)
+        Plan(order='query_first', query_rows=None)
     """
     can_convolve = not masked and grids.queries == grids.context
     if not grids.known:
@@ -133,28 +193,99 @@ def plan(
             )
         return Plan(implementation)
 
-    height, row = grids.queries[0], math.prod(grids.queries[1:])
-    cost = depths.num_heads * (1 / depths.key_dim + 1 / depths.value_dim)
-    rows = _largest_divisor(height, height if budget.queries is None else budget.queries // row)
-    seen_rows, x = grids.context[0], math.inf
-    if can_convolve and scope_size is not None:
-        seen_rows = min(seen_rows, rows + scope_size[0] - 1)
-        x = math.prod(scope_size) / (seen_rows * row * min(cost, 1))
-    order = implementation
-    if implementation == "auto":
-        if x < 0.22 and not xla_on_cpu:
-            return Plan("depthwise_convolution" if len(grids.queries) < 3 else "convolution")
-        order = "lambda_first" if cost > 0.35 else "query_first"
-
-    batch = batch or ASSUMED_BATCH
-    m = seen_rows * math.prod(grids.context[1:]) * depths.intra_depth
-    keys_of_query = m * depths.key_dim
-    intermediate = depths.key_dim * depths.value_dim if order == "lambda_first" else depths.num_heads * m
-    numbers_per_query = keys_of_query + batch * (intermediate + (keys_of_query if masked else 0))
-    rows = _largest_divisor(height, min(rows, budget.memory // (4 * row * numbers_per_query)))
-    return Plan(order, None if rows == height else rows)
+    problem = Problem(grids, depths, scope_size, batch or ASSUMED_BATCH, masked)
+    costs = device.training if training else device.inference
+    orders = DENSE_ORDERS if implementation == "auto" else (implementation,)
+    plans = [Plan(order, rows) for order in orders for rows in _rows_to_try(grids.queries[0])]
+    plans = [plan for plan in plans if plan.query_rows == 1 or problem.memory(plan) <= device.memory]
+    if implementation == "auto" and can_convolve and scope_size is not None and not xla_on_cpu:
+        plans += [Plan(order) for order in CONVOLUTIONS if order == "convolution" or len(scope_size) < 3]
+    best = min(plans, key=lambda plan: problem.seconds(plan, costs[plan.order], device.caches, training))
+    return Plan(best.order) if best.query_rows == grids.queries[0] else best
 
 
-def _largest_divisor(number: int, limit: int) -> int:
-    """The largest divisor of a number up to a limit, and 1 at least."""
-    return max(divisor for divisor in range(1, max(limit, 1) + 1) if number % divisor == 0)
+def _rows_to_try(height):
+    """Chunks of these many rows waste the fewest: for each number of chunks the smallest that will do."""
+    root = math.isqrt(height) + 1
+    return sorted({math.ceil(height / chunks) for chunks in range(1, root)} | set(range(1, min(root, height) + 1)))
+
+
+@dataclasses.dataclass(frozen=True)
+class Problem:
+    """What a layer has to contract.
+
+    Attributes:
+        grids: The `Grids` of queries and context.
+        depths: The `Depths` of the layer.
+        scope_size: `None` for global, else one odd side for each axis.
+        batch: Examples a step.
+        masked: Whether a mask is given.
+    """
+
+    grids: Grids
+    depths: Depths
+    scope_size: tuple[int, ...] | None
+    batch: int
+    masked: bool = False
+
+    def memory(self, plan: Plan) -> int:
+        """Bytes of the embeddings E and the intermediate of a chunk, in float32."""
+        return 4 * (self._embeddings(plan) + self._intermediate(plan))
+
+    def seconds(self, plan: Plan, costs: Costs, caches: int, training: bool | None = False) -> float:
+        """What a plan is expected to take."""
+        (h, k, v, u), n = dataclasses.astuple(self.depths), self.grids.positions[0]
+        if plan.order in CONVOLUTIONS:
+            number = self.batch * n * k * v
+            work, copied, embeddings, chunks = number * math.prod(self.scope_size or ()) * u, 0, 0, 0
+            large = 4 * number > caches
+        else:
+            chunks = self._chunks(plan)
+            queries, m = chunks * self._queries(plan), self._seen(plan)
+            number, embeddings = chunks * self._intermediate(plan), self._embeddings(plan)
+            is_banded = self._is_banded(plan)
+            embeddings *= 1 if is_banded else chunks
+            copied = self.batch * chunks * m * v if is_banded else 0
+            pairs = h * m * (k + v) if plan.order == "query_first" else k * v * (m + h)
+            work, large = self.batch * queries * pairs, self.memory(plan) > caches
+        time = costs.start + costs.chunk * chunks + costs.multiply_add * work + costs.number * (number + copied)
+        time += costs.embedding * embeddings + costs.query * self.batch * n
+        if large:
+            time += costs.large * (number + embeddings)
+        if training and chunks > UNROLLED_CHUNKS:
+            time += costs.recomputed * work
+        return time
+
+    def _rows(self, plan):
+        return plan.query_rows or self.grids.queries[0]
+
+    def _chunks(self, plan):
+        return math.ceil(self.grids.queries[0] / self._rows(plan))
+
+    def _queries(self, plan):
+        """Queries in a chunk."""
+        return self._rows(plan) * math.prod(self.grids.queries[1:])
+
+    def _is_banded(self, plan):
+        """Whether a chunk sees some of the rows of the context; `reach_of_band` in `chunks` decides alike."""
+        height = self.grids.queries[0]
+        if self.scope_size is None or self.masked or self.grids.context[0] != height:
+            return False
+        return self._rows(plan) < height and self._rows(plan) + self.scope_size[0] - 1 < height
+
+    def _seen(self, plan):
+        """Keys and values that a chunk sees, m·u."""
+        rows, *row = self.grids.context
+        if self._is_banded(plan):
+            rows = self._rows(plan) + self.scope_size[0] - 1
+        return rows * math.prod(row) * self.depths.intra_depth
+
+    def _embeddings(self, plan):
+        return self._queries(plan) * self._seen(plan) * self.depths.key_dim
+
+    def _intermediate(self, plan):
+        h, k, v, _ = dataclasses.astuple(self.depths)
+        numbers = h * self._seen(plan) if plan.order == "query_first" else k * v
+        # Under a mask every query has keys of its own.
+        numbers += self._seen(plan) * k if self.masked else 0
+        return self.batch * self._queries(plan) * numbers

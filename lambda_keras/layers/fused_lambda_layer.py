@@ -145,9 +145,15 @@ class FusedLambdaLayer(LambdaLayer):
             return super()._add_positions(operands, grids)
         return operands._replace(embeddings=ops.cast(self.embeddings, operands.queries.dtype))
 
-    def plan(self, inputs_shape: Shape, context_shape: Shape | None = None, masked: bool = False) -> Plan:
+    def plan(
+        self,
+        inputs_shape: Shape,
+        context_shape: Shape | None = None,
+        masked: bool = False,
+        training: bool | None = False,
+    ) -> Plan:
         """The `Plan` that the layer follows; that of its embeddings if it holds them."""
-        return self.embeddings_plan or super().plan(inputs_shape, context_shape, masked)
+        return self.embeddings_plan or super().plan(inputs_shape, context_shape, masked, training)
 
     def _check_call(self, inputs, context, mask):
         super()._check_call(inputs, context, mask)

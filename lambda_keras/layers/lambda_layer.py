@@ -249,7 +249,7 @@ class LambdaLayer(keras.layers.Layer):
         if mask is not None:
             operands = operands._replace(mask=ops.cast(ops.reshape(mask, grids.positions), "bool"))
         if self.use_position or mask is not None:
-            plan = self.plan(inputs.shape, context.shape, masked=mask is not None)
+            plan = self.plan(inputs.shape, context.shape, masked=mask is not None, training=training)
         if grids.known:
             shape = (-1, *grids.queries)
         else:
@@ -335,13 +335,20 @@ class LambdaLayer(keras.layers.Layer):
         """Nothing: `mask` is about pairs of positions here, so none is passed to the next layer."""
         return None
 
-    def plan(self, inputs_shape: Shape, context_shape: Shape | None = None, masked: bool = False) -> Plan:
+    def plan(
+        self,
+        inputs_shape: Shape,
+        context_shape: Shape | None = None,
+        masked: bool = False,
+        training: bool | None = False,
+    ) -> Plan:
         """The `Plan` that the layer follows for these shapes.
 
         Args:
             inputs_shape: `(batch, *grid, channels)`, `None` where unknown.
             context_shape: The same of the context; the inputs' by default.
             masked: Whether a mask is given.
+            training: Whether gradients are taken.
         """
         on_cpu = _runs_on_cpu()
         return plan(
@@ -350,8 +357,9 @@ class LambdaLayer(keras.layers.Layer):
             scope_size=self._scope_sides(len(inputs_shape) - 2),
             batch=inputs_shape[0],
             masked=masked,
+            training=training,
             implementation=self.implementation,
-            budget=ON_CPU if on_cpu else ON_ACCELERATORS,
+            device=ON_CPU if on_cpu else ON_ACCELERATORS,
             xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
         )
 

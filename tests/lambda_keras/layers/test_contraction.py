@@ -1,5 +1,6 @@
 """All orders of contraction agree, in value and gradient; the plan reads like its table."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -8,9 +9,18 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_keras.layers.chunks import Operands
+from lambda_keras.layers.chunks import Operands, shape_of_embeddings
 from lambda_keras.layers.contraction import contract
-from lambda_keras.layers.contraction_plan import DENSE_ORDERS, ON_ACCELERATORS, ON_CPU, Budget, Depths, Plan, plan
+from lambda_keras.layers.contraction_plan import (
+    CONVOLUTIONS,
+    DENSE_ORDERS,
+    ON_ACCELERATORS,
+    ON_CPU,
+    Depths,
+    Plan,
+    Problem,
+    plan,
+)
 from lambda_keras.layers.grids import Grids
 
 GRIDS = st.one_of(
@@ -74,70 +84,94 @@ def plan_of_paper(grid, value_dim, num_heads=4, scope_size=(23, 23), **arguments
 
 
 @pytest.mark.parametrize(
-    ("grid", "arguments", "expected"),
+    ("grid", "arguments", "order"),
     [
-        # c4 and c5 of a LambdaResNet at 224: the queries first, a few rows at a time.
-        ((14, 14), {"value_dim": 64}, Plan("query_first", 2)),
-        ((7, 7), {"value_dim": 128}, Plan("query_first")),
-        ((14, 14), {"value_dim": 64, "scope_size": None}, Plan("query_first", 2)),
-        # More memory than the budget: fewer rows. An accelerator: as many as fit.
-        ((28, 28), {"value_dim": 64, "scope_size": None}, Plan("query_first", 2)),
-        ((28, 28), {"value_dim": 64, "scope_size": None, "batch": 64}, Plan("query_first", 1)),
-        ((28, 28), {"value_dim": 64, "scope_size": None, "budget": ON_ACCELERATORS}, Plan("query_first")),
-        ((56, 56), {"value_dim": 64, "scope_size": None, "budget": ON_ACCELERATORS}, Plan("query_first", 28)),
+        # c4 and c5 of a LambdaResNet at 224.
+        ((14, 14), {"value_dim": 64}, "query_first"),
+        ((7, 7), {"value_dim": 128}, "query_first"),
+        ((14, 14), {"value_dim": 64, "scope_size": None}, "query_first"),
+        ((14, 14), {"value_dim": 64, "training": True}, "query_first"),
+        ((14, 14), {"value_dim": 64, "scope_size": None, "device": ON_ACCELERATORS}, "query_first"),
         # Many heads for the depths: the paper's order.
-        ((14, 14), {"value_dim": 16}, Plan("lambda_first", 2)),
-        ((7, 7), {"value_dim": 8, "num_heads": 32}, Plan("lambda_first")),
-        # A scope smaller than the map: bands. Far smaller: a convolution.
-        ((56, 56), {"value_dim": 64}, Plan("query_first", 1)),
-        ((56, 56), {"value_dim": 16, "scope_size": (3, 3)}, Plan("depthwise_convolution")),
-        ((56, 56), {"value_dim": 16, "scope_size": (3, 3), "xla_on_cpu": True}, Plan("lambda_first", 1)),
-        ((56, 56), {"value_dim": 16, "scope_size": (3, 3), "masked": True}, Plan("lambda_first", 1)),
-        ((9, 9, 9), {"value_dim": 16, "scope_size": (1, 1, 1)}, Plan("convolution")),
-        # Sequences: many positions.
-        ((1024,), {"value_dim": 16, "scope_size": (23,)}, Plan("lambda_first", 64)),
+        ((7, 7), {"value_dim": 8, "num_heads": 32}, "lambda_first"),
+        # A scope far smaller than the map.
+        ((56, 56), {"value_dim": 16, "scope_size": (3, 3)}, "depthwise_convolution"),
+        ((9, 9, 9), {"value_dim": 16, "scope_size": (1, 1, 1)}, "convolution"),
         # What only a convolution can do.
-        ((None, None), {"value_dim": 64}, Plan("convolution")),
+        ((None, None), {"value_dim": 64}, "convolution"),
         # What the layer names.
-        ((14, 14), {"value_dim": 64, "implementation": "lambda_first"}, Plan("lambda_first", 2)),
-        ((14, 14), {"value_dim": 64, "implementation": "convolution"}, Plan("convolution")),
+        ((14, 14), {"value_dim": 64, "implementation": "lambda_first"}, "lambda_first"),
+        ((14, 14), {"value_dim": 64, "implementation": "convolution"}, "convolution"),
     ],
 )
-def test_plan_reads_like_its_table(grid, arguments, expected):
-    assert plan_of_paper(grid, **arguments) == expected
+def test_the_order_for_the_paper_s_layers(grid, arguments, order):
+    assert plan_of_paper(grid, **arguments).order == order
+
+
+@pytest.mark.parametrize("arguments", [{"xla_on_cpu": True}, {"masked": True}])
+def test_no_convolution_where_it_is_slow_or_wrong(arguments):
+    assert plan_of_paper((56, 56), value_dim=16, scope_size=(3, 3), **arguments).order in DENSE_ORDERS
 
 
 @settings(deadline=None)
 @given(
-    side=st.integers(1, 96),
+    height=st.integers(1, 96),
+    width=st.integers(1, 96),
     batch=st.integers(1, 64),
+    scope=st.sampled_from([None, 3, 7, 23]),
     masked=st.booleans(),
-    order=st.sampled_from(DENSE_ORDERS),
-    budget=st.integers(20, 30).map(lambda power: 2**power),
+    training=st.booleans(),
+    implementation=st.sampled_from(("auto", *DENSE_ORDERS)),
+    memory=st.integers(20, 30).map(lambda power: 2**power),
 )
-def test_chunks_divide_the_grid_and_keep_to_the_budget(side, batch, masked, order, budget):
-    n, (h, k, v) = side * side, (4, 16, 32)
+def test_a_plan_for_every_shape_within_its_memory(
+    height, width, batch, scope, masked, training, implementation, memory
+):
+    grids, depths = Grids((height, width), (height, width)), Depths(4, 16, 32)
+    scope_size = scope and (scope, scope)
     chosen = plan(
-        Grids((side, side), (side, side)),
-        Depths(h, k, v),
+        grids,
+        depths,
+        scope_size=scope_size,
         batch=batch,
         masked=masked,
-        implementation=order,
-        budget=Budget(budget, ON_CPU.queries),
+        training=training,
+        implementation=implementation,
+        device=dataclasses.replace(ON_CPU, memory=memory),
     )
-    assert chosen.order == order
-    rows = chosen.query_rows or side
-    assert side % rows == 0
-    intermediate = batch * (k * v if order == "lambda_first" else h * n) + (batch * n * k if masked else 0)
-    assert rows == 1 or 4 * rows * side * (n * k + intermediate) <= budget
+    if chosen.order in CONVOLUTIONS:
+        assert (implementation, masked) == ("auto", False)
+        assert scope is not None
+        return
+    assert implementation in ("auto", chosen.order)
+    rows = chosen.query_rows or height
+    # No chunk is empty, and another number of rows would not make as many chunks with fewer rows.
+    assert rows == 1 or math.ceil(height / (rows - 1)) > math.ceil(height / rows)
+    # As a transcription counts it: E of the context that a chunk sees, and what lies between the two products.
+    seen = width * (height if scope is None or masked or rows == height else min(height, rows + scope - 1))
+    numbers = 16 * seen + batch * ((16 * 32 if chosen.order == "lambda_first" else 4 * seen) + masked * 16 * seen)
+    assert rows == 1 or 4 * rows * width * numbers <= memory
 
 
-def test_a_larger_budget_never_means_smaller_chunks():
-    budgets = [Budget(2**power) for power in range(20, 36)]
-    plans = [plan_of_paper((64, 64), value_dim=16, scope_size=None, budget=budget) for budget in budgets]
+@pytest.mark.parametrize("order", DENSE_ORDERS)
+def test_what_the_plan_counts_is_what_is_made(order):
+    grids = Grids((12, 5), (12, 5))
+    for rows, scope in ((None, 5), (5, 5), (2, 5), (4, None)):
+        problem = Problem(grids, Depths(4, 3, 2, 2), scope and (scope, scope), batch=3)
+        sides = (scope, scope) if scope else (23, 9)
+        chosen = Plan(order, rows)
+        numbers = math.prod(shape_of_embeddings((*sides, 3, 2), grids, chosen)[1:])
+        queries, m = (rows or 12) * 5, numbers // (3 * (rows or 12) * 5)
+        numbers += 3 * queries * (4 * m if order == "query_first" else 3 * 2)
+        assert problem.memory(chosen) == 4 * numbers
+
+
+def test_more_memory_never_means_smaller_chunks():
+    devices = [dataclasses.replace(ON_CPU, memory=2**power) for power in range(20, 36)]
+    plans = [plan_of_paper((64, 64), value_dim=16, scope_size=None, device=device) for device in devices]
     rows = [chosen.query_rows or 64 for chosen in plans]
     assert rows == sorted(rows)
-    assert (rows[0], rows[-1]) == (1, 64)
+    assert rows[0] == 1
 
 
 @pytest.mark.parametrize(
