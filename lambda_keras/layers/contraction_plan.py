@@ -243,7 +243,7 @@ class Problem:
             chunks = self._chunks(plan)
             queries, m = chunks * self._queries(plan), self._seen(plan)
             number, embeddings = chunks * self._intermediate(plan), self._embeddings(plan)
-            is_banded = self._is_banded(plan)
+            is_banded = self._band(plan) is not None
             embeddings *= 1 if is_banded else chunks
             copied = self.batch * chunks * m * v if is_banded else 0
             pairs = h * m * (k + v) if plan.order == "query_first" else k * v * (m + h)
@@ -266,19 +266,18 @@ class Problem:
         """Queries in a chunk."""
         return self._rows(plan) * math.prod(self.grids.queries[1:])
 
-    def _is_banded(self, plan):
-        """Whether a chunk sees some of the rows of the context; `reach_of_band` in `chunks` decides alike."""
+    def _band(self, plan):
+        """Rows of the context that a chunk sees, `None` if it sees all; `reach_of_band` in `chunks` decides alike."""
         height = self.grids.queries[0]
-        if self.scope_size is None or self.masked or self.grids.context[0] != height:
-            return False
-        return self._rows(plan) < height and self._rows(plan) + self.scope_size[0] - 1 < height
+        if self.scope_size is None or self.masked or self.grids.context[0] != height or self._rows(plan) == height:
+            return None
+        rows = self._rows(plan) + self.scope_size[0] - 1
+        return rows if rows < height else None
 
     def _seen(self, plan):
         """Keys and values that a chunk sees, m·u."""
         rows, *row = self.grids.context
-        if self._is_banded(plan):
-            rows = self._rows(plan) + self.scope_size[0] - 1
-        return rows * math.prod(row) * self.depths.intra_depth
+        return (self._band(plan) or rows) * math.prod(row) * self.depths.intra_depth
 
     def _embeddings(self, plan):
         return self._queries(plan) * self._seen(plan) * self.depths.key_dim
