@@ -1,11 +1,14 @@
-"""Times every order of contraction at the shapes of a ResNet-50, and what `plan` picks.
+"""Times every order and size of chunk on drawn shapes, and what `plan` picks; or fits the costs that `plan` adds up.
 
-    python -m benchmarks.contraction
+    python -m benchmarks.contraction           the plan's regret: results/contraction.csv and contraction.png
+    python -m benchmarks.contraction --fit     prints costs for `contraction_plan`, from other shapes
 
-writes results/contraction.csv and results/contraction.png. Figures are seconds of the position part of one layer
-(queries, values and table given), float32, batch 8, in one `tf.function` without XLA.
+Figures are seconds of the position part of one layer (queries, values and table given), float32, in one `tf.function`
+without XLA. Regret is the time of the plan over that of the best candidate.
 """
 
+import argparse
+import random
 import time
 
 import numpy as np
@@ -14,106 +17,193 @@ import tensorflow as tf
 from benchmarks.timing import RESULTS, interleaved_medians, write_csv
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
-from lambda_keras.layers.contraction_plan import DENSE_ORDERS, ORDERS, Depths, Plan, plan
+from lambda_keras.layers.contraction_plan import (
+    CONVOLUTIONS,
+    DENSE_ORDERS,
+    ON_CPU,
+    ORDERS,
+    Costs,
+    Depths,
+    Plan,
+    Problem,
+    plan,
+)
 from lambda_keras.layers.grids import Grids
 
-BATCH, HEADS, KEY_DIM = 8, 4, 16
-# side of the map and value depth, as in stages c5, c4, c3 and c2 at 224 pixels
-SHAPES = ((7, 128), (14, 64), (28, 32), (56, 16))
-SCOPES = (None, 23, 7, 3)
-# Longer than this and an order is not measured again: it has lost.
-TOO_LONG = 2.0
+HEADS, KEY_DIM = 4, 16
+SIDES = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20, 23, 24, 28, 31, 32, 37, 40, 48, 56, 64)
+BATCHES = (1, 2, 4, 8, 16, 32)
+# Channels 64 to 512 for four heads.
+VALUE_DIMS = (16, 32, 64, 128)
+SCOPES = (5, 7, 11, 15, 23, None, None)
+# A candidate that takes longer or more is not measured: it has lost, or would be killed.
+TOO_LONG, TOO_LARGE = 0.5, 200 * 2**20
+# Written out, more chunks take minutes to trace.
+MOST_CHUNKS = 32
 
 
-def measure(side, value_dim, scope, training):
-    """Rows of one problem: the seconds of each order, and of the chunks that the plan would take."""
-    grids, depths = Grids((side, side), (side, side)), Depths(HEADS, KEY_DIM, value_dim)
-    sides = (2 * side - 1,) * 2 if scope is None else (scope, scope)
-    problem = {"scope_size": scope and (scope, scope), "batch": BATCH}
-    chosen = plan(grids, depths, **problem)
-    n, _ = grids.positions
-    rng = np.random.default_rng(0)
-    shapes = ((BATCH, n, HEADS, KEY_DIM), (BATCH, n, 1, value_dim), (*sides, KEY_DIM, 1))
-    tensors = [tf.constant(rng.normal(size=shape), "float32") for shape in shapes]
+def draw(seed, count):
+    """Problems, each with whether it is trained; the same for a seed."""
+    generator = random.Random(seed)
+    problems = []
+    while len(problems) < count:
+        side, batch, value_dim, scope = map(generator.choice, (SIDES, BATCHES, VALUE_DIMS, SCOPES))
+        problem = Problem(
+            Grids((side, side), (side, side)), Depths(HEADS, KEY_DIM, value_dim), scope and (scope, scope), batch
+        )
+        if problem.memory(Plan("query_first", min(2, side))) <= TOO_LARGE and batch * side**2 * value_dim <= 2**20:
+            problems.append((problem, generator.random() < 0.5))
+    return problems
 
-    def step(candidate):
-        @tf.function
-        def forward(queries, values, table):
-            return contract(Operands(queries, values, table=table), grids, candidate)
 
-        @tf.function
-        def forward_and_backward(queries, values, table):
-            with tf.GradientTape() as tape:
-                tape.watch((queries, values, table))
-                outputs = contract(Operands(queries, values, table=table), grids, candidate)
-            return tape.gradient(outputs, (queries, values, table))
+def candidates(problem):
+    """Plans worth measuring."""
+    height = problem.grids.queries[0]
+    rows = sorted({min(count, height) for count in (1, 2, 4, -(-height // 4), -(-height // 2))})
+    plans = [Plan(order, count) for order in DENSE_ORDERS for count in rows if height / count <= MOST_CHUNKS]
+    plans = [chosen for chosen in plans if chosen.query_rows < height] + [Plan(order) for order in DENSE_ORDERS]
+    plans = [chosen for chosen in plans if problem.memory(chosen) <= TOO_LARGE]
+    return plans + [Plan(order) for order in CONVOLUTIONS if problem.scope_size]
 
-        function = forward_and_backward if training else forward
-        return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(*tensors))]
 
-    orders = ORDERS if scope else DENSE_ORDERS
-    candidates = {order: plan(grids, depths, implementation=order, **problem) for order in orders}
-    if side <= 28:  # More would take gigabytes.
-        candidates |= {f"{order}, all at once": Plan(order) for order in DENSE_ORDERS}
-    candidates["plan"] = chosen
-    functions = {name: step(candidate) for name, candidate in candidates.items()}
-    functions = {name: function for name, function in functions.items() if _is_bearable(function)}
-    seconds = interleaved_medians(functions, rounds=5)
-    best = min(seconds.values())
+def chosen_plan(problem, training):
+    """What the layer would do."""
+    return plan(problem.grids, problem.depths, scope_size=problem.scope_size, batch=problem.batch, training=training)
+
+
+def step(problem, training, candidate):
+    """A function without arguments that contracts random operands, with gradients if it trains."""
+    (n, m), value_dim = problem.grids.positions, problem.depths.value_dim
+    sides = problem.scope_size or tuple(2 * side - 1 for side in problem.grids.queries)
+    shapes = ((problem.batch, n, HEADS, KEY_DIM), (problem.batch, m, 1, value_dim), (*sides, KEY_DIM, 1))
+    tensors = [tf.random.normal(shape) for shape in shapes]
+
+    @tf.function(autograph=False)
+    def forward(queries, values, table):
+        return contract(Operands(queries, values, table=table), problem.grids, candidate, training=False)
+
+    @tf.function(autograph=False)
+    def forward_and_backward(queries, values, table):
+        with tf.GradientTape() as tape:
+            tape.watch((queries, values, table))
+            outputs = contract(Operands(queries, values, table=table), problem.grids, candidate, training=True)
+        return tape.gradient(outputs, (queries, values, table))
+
+    function = forward_and_backward if training else forward
+    return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(*tensors))]
+
+
+def measure(problem, training):
+    """Seconds by plan, of the candidates and of the chosen plan."""
+    functions, chosen = {}, chosen_plan(problem, training)
+    for candidate in dict.fromkeys((chosen, *candidates(problem))):
+        function = step(problem, training, candidate)
+        function()
+        start = time.perf_counter()
+        function()
+        if candidate == chosen or time.perf_counter() - start < TOO_LONG:
+            functions[candidate] = function
+    return interleaved_medians(functions, rounds=7)
+
+
+def fit(measured, training):
+    """`Costs` by order, which foretell the measured seconds with the least relative error."""
+    from scipy.optimize import nnls
+
+    costs = {}
+    for order in ORDERS:
+        rows = [
+            (problem, candidate, seconds)
+            for problem, trains, times in measured
+            for candidate, seconds in times.items()
+            if trains == training and candidate.order == order
+        ]
+        if not rows:
+            continue
+        # A plan's seconds are linear in the costs, so its share of a cost is what it takes where that one is 1.
+        units = [Costs(**{**dict.fromkeys(Costs._fields, 0.0), field: 1.0}) for field in Costs._fields]
+        shares = np.array(
+            [
+                [problem.seconds(candidate, unit, ON_CPU.caches, training) for unit in units]
+                for problem, candidate, _ in rows
+            ]
+        )
+        shares /= np.array([seconds for *_, seconds in rows])[:, None]
+        scale = np.maximum(shares.max(axis=0), 1e-300)
+        weights = np.ones(len(rows))
+        for _ in range(8):
+            # A few outliers of a busy machine must not decide: large errors count less each time.
+            solution, _ = nnls(shares / scale * weights[:, None], weights)
+            error = np.abs(shares / scale @ solution - 1)
+            weights = 1 / np.sqrt(np.maximum(error, 0.1))
+        costs[order] = Costs(*(float(f"{value:.2g}") for value in solution / scale))
+    return costs
+
+
+def regrets(measured):
+    """The plan's time over the best, for each problem."""
+    return [times[chosen_plan(problem, training)] / min(times.values()) for problem, training, times in measured]
+
+
+def rows_of(problem, training, times):
+    """A row for each plan of a problem."""
+    chosen, best = chosen_plan(problem, training), min(times.values())
     return [
         {
-            "side": side,
-            "value_dim": value_dim,
-            "scope_size": scope or "global",
+            "side": problem.grids.queries[0],
+            "batch": problem.batch,
+            "value_dim": problem.depths.value_dim,
+            "scope_size": problem.scope_size[0] if problem.scope_size else "global",
             "mode": "training" if training else "inference",
-            "order": f"plan: {chosen.order}" if name == "plan" else name,
-            "seconds": f"{seconds[name]:.4f}",
-            "ratio_to_best": f"{seconds[name] / best:.2f}",
+            "order": candidate.order,
+            "query_rows": candidate.query_rows or "all",
+            "chosen": int(candidate == chosen),
+            "seconds": f"{seconds:.5f}",
+            "ratio_to_best": f"{seconds / best:.2f}",
         }
-        for name in functions
+        for candidate, seconds in times.items()
     ]
 
 
-def _is_bearable(function):
-    function()
-    start = time.perf_counter()
-    function()
-    return time.perf_counter() - start < TOO_LONG
-
-
-def plot(rows):
-    """Bars of every order, relative to the best of its problem."""
+def plot(values):
+    """The plan's regrets in order."""
     import matplotlib
 
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    figure, panels = plt.subplots(2, len(SHAPES), figsize=(20, 11))
-    for panel_row, mode in zip(panels, ("inference", "training"), strict=True):
-        for axes, (side, _) in zip(panel_row, SHAPES, strict=True):
-            chosen = [row for row in rows if (row["side"], row["mode"]) == (side, mode)]
-            labels = [f"{row['scope_size']}: {row['order']}" for row in chosen]
-            colours = ["#d95f02" if row["order"].startswith("plan") else "#7570b3" for row in chosen]
-            axes.barh(labels, [min(float(row["ratio_to_best"]), 10) for row in chosen], color=colours)
-            axes.set_title(f"{side}×{side}, {mode}", fontsize=10)
-            axes.axvline(1, color="black", linewidth=0.8)
-            axes.tick_params(labelsize=6)
-            axes.set_xlabel("time ÷ best (cut at 10)", fontsize=7)
+    figure, axes = plt.subplots(figsize=(7, 4))
+    axes.plot(sorted(values), drawstyle="steps-post")
+    axes.set_xlabel("drawn shapes, from the best to the worst planned")
+    axes.set_ylabel("time of the plan ÷ time of the best candidate")
+    axes.axhline(1, color="black", linewidth=0.8)
     figure.tight_layout()
     figure.savefig(RESULTS / "contraction.png", dpi=110)
 
 
 def main():
-    """Measures, prints, writes."""
-    rows = []
-    for side, value_dim in SHAPES:
-        for scope in SCOPES:
-            for training in (False, True):
-                for row in measure(side, value_dim, scope, training):
-                    rows.append(row)
-                    print(*row.values(), sep="\t", flush=True)
+    """Measures, prints, writes or fits."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--fit", action="store_true", help="print costs for contraction_plan instead of regrets")
+    parser.add_argument("--shapes", type=int, default=60, help="how many shapes to draw")
+    arguments = parser.parse_args()
+    measured, rows = [], []
+    for problem, training in draw(seed=1 if arguments.fit else 2, count=arguments.shapes):
+        times = measure(problem, training)
+        measured.append((problem, training, times))
+        rows += rows_of(problem, training, times)
+        for row in rows[-len(times) :]:
+            print(*row.values(), sep="\t", flush=True)
+    if arguments.fit:
+        for mode, training in (("inference", False), ("training", True)):
+            print(mode)
+            for order, costs in fit(measured, training).items():
+                print(f'    "{order}": {costs},')
+        return
+    values = regrets(measured)
+    print(f"regret: {np.exp(np.mean(np.log(values))):.2f} in the geometric mean, {max(values):.2f} at worst")
     write_csv("contraction", rows)
-    plot(rows)
+    plot(values)
 
 
 if __name__ == "__main__":

@@ -33,10 +33,27 @@ def interleaved_medians(functions, rounds=7):
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 
+# Instructions that decide how fast matrix products and convolutions are.
+FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile")
+
+
+def cpu_model():
+    """Name, model number and the instructions of `FLAGS` of this machine's CPU."""
+    try:
+        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return platform.machine()
+    fields = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in lines)}
+    flags = [flag for flag in FLAGS if flag in fields.get("flags", "").split()]
+    return f"{fields.get('model name', platform.machine())} model {fields.get('model', '?')} ({' '.join(flags)})"
+
+
 def write_csv(name, rows):
     """Writes rows, dicts with the same keys, to `results/<name>.csv` with versions, device and date in each."""
-    versions = " ".join(f"{package} {importlib.metadata.version(package)}" for package in ("keras", "tensorflow"))
-    device = f"{platform.machine()}, {os.cpu_count()} cores"
+    installed = {distribution.name for distribution in importlib.metadata.distributions()}
+    packages = [package for package in ("keras", "tensorflow", "torch", "timm") if package in installed]
+    versions = " ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
+    device = f"{cpu_model()}, {os.cpu_count()} cores"
     origin = {"versions": versions, "device": device, "date": datetime.date.today().isoformat()}
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.csv"
