@@ -9,6 +9,7 @@ from keras import ops
 
 from lambda_keras.keras_internals import sublayers
 from lambda_keras.layers.argument_checks import check_counts, check_filters, check_mask, check_shapes, check_shared
+from lambda_keras.layers.contraction import position_scores
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer, clone
 from lambda_keras.layers.quantized import layer_from_config, policies_of
@@ -255,11 +256,8 @@ class GlobalSelfAttention(SelfAttention):
         columns = expand_columns(fit_table(table, grids), grids)
         embeddings = expand_rows(columns, rows - 1, rows, context_rows)
         logits = ops.matmul(ops.transpose(queries, (0, 2, 1, 3)), ops.transpose(keys, (0, 2, 3, 1)))
-        # Each query has embeddings of its own, which examples and heads share.
-        n, m = grids.positions
-        by_position = ops.reshape(ops.transpose(queries, (1, 0, 2, 3)), (n, -1, queries.shape[-1]))
-        of_positions = ops.reshape(ops.matmul(by_position, embeddings), (n, -1, self.num_heads, m))
-        weights = softmax_of_seen(logits + ops.transpose(of_positions, (1, 2, 0, 3)), mask)
+        of_positions = position_scores(queries, embeddings, math.prod(grids.queries[1:]))
+        weights = softmax_of_seen(logits + ops.transpose(of_positions, (0, 2, 1, 3)), mask)
         return ops.transpose(ops.matmul(weights, ops.transpose(values, (0, 2, 1, 3))), (0, 2, 1, 3))
 
     def _pairs(self, grids):

@@ -120,13 +120,28 @@ def query_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any,
 
     Multiply-adds: b·h·n·m·u·(k + v). Intermediate: b·h·n·m·u. Arguments and result as in `lambda_first`.
     """
-    (h, k), v, (n, m, _) = queries.shape[2:], values.shape[-1], embeddings.shape
+    (n, h), (m, v) = queries.shape[1:3], (embeddings.shape[1], values.shape[-1])
+    scores = ops.reshape(position_scores(queries, embeddings, row), (-1, n * h, m))
+    return ops.reshape(ops.matmul(scores, ops.reshape(values, (-1, m, v))), (-1, n, h, v))
+
+
+def position_scores(queries: typing.Any, embeddings: typing.Any, row: int) -> typing.Any:
+    """The product of every query with the embedding of each context position.
+
+    Args:
+        queries: `[b, n, h, k]`.
+        embeddings: E, `[n, m·u, k]`, the queries column by column.
+        row: Positions in a row of queries.
+
+    Returns:
+        `[b, n, h, m·u]`.
+    """
+    (h, k), (n, m, _) = queries.shape[2:], embeddings.shape
     # Positions lead, so that E is used as it lies in memory, and examples share each of its matrices.
     queries = ops.transpose(ops.reshape(queries, (-1, n // row, row, h * k)), (2, 1, 0, 3))
     scores = ops.matmul(ops.reshape(queries, (n, -1, k)), ops.transpose(embeddings, (0, 2, 1)))
     scores = ops.transpose(ops.reshape(scores, (row, n // row, -1, h * m)), (2, 1, 0, 3))
-    outputs = ops.matmul(ops.reshape(scores, (-1, n * h, m)), ops.reshape(values, (-1, m, v)))
-    return ops.reshape(outputs, (-1, n, h, v))
+    return ops.reshape(scores, (-1, n, h, m))
 
 
 def convolution(queries: typing.Any, values: typing.Any, table: typing.Any, grid: tuple[typing.Any, ...]) -> typing.Any:

@@ -67,7 +67,7 @@ class LocalSelfAttention(SelfAttention):
         # No row is further away than height - 1. Of a grid of half as many rows the table has an offset each.
         window = min(table.shape[0], 2 * height - 1)
         band = Grids(((window + 1) // 2, *row), ((window + 1) // 2, *row))
-        embeddings = ops.reshape(expand_columns(fit_table(table, band), band), (width, key_dim, window * width))
+        embeddings = ops.reshape(expand_columns(fit_table(table, band), band), (width, window * width, key_dim))
         index = np.arange(height)[:, None] + np.arange(window) - window // 2
         inside, index = (index >= 0) & (index < height), index.clip(0, height - 1)
         seen = inside[:, None, None, :, None] & self._columns_in_reach(row)[None, None, :, None, :]
@@ -86,7 +86,7 @@ class LocalSelfAttention(SelfAttention):
         keys, values = (self._windows(x, index, height, width) for x in (keys, values))
         logits = ops.matmul(queries, ops.transpose(keys, (0, 1, 2, 4, 3)))
         by_column = ops.reshape(ops.transpose(queries, (3, 0, 1, 2, 4)), (width, -1, key_dim))
-        of_positions = ops.matmul(by_column, embeddings)
+        of_positions = ops.matmul(by_column, ops.transpose(embeddings, (0, 2, 1)))
         of_positions = ops.reshape(of_positions, (width, -1, height, self.num_heads, window * width))
         weights = softmax_of_seen(logits + ops.transpose(of_positions, (1, 2, 3, 0, 4)), seen)
         return ops.transpose(ops.matmul(weights, values), (0, 1, 3, 2, 4))
