@@ -252,7 +252,7 @@ class GlobalSelfAttention(SelfAttention):
     """
 
     def _attend(self, queries, keys, values, table, grids, mask):
-        rows, (n, m), key_dim = grids.queries[0], grids.positions, queries.shape[-1]
+        rows = grids.queries[0]
         embeddings = expand_rows(expand_columns(fit_table(table, grids), grids), rows - 1, rows, grids.context[0])
         logits = ops.matmul(ops.transpose(queries, (0, 2, 1, 3)), ops.transpose(keys, (0, 2, 3, 1)))
         of_positions = position_scores(queries, embeddings, math.prod(grids.queries[1:]))
