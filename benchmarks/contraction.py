@@ -111,6 +111,8 @@ def fit(measured, training):
     from scipy.optimize import nnls
 
     costs = {}
+    # The fastest of all is little more than a call, which costs all orders alike.
+    call = min(seconds for _, trains, times in measured if trains == training for seconds in times.values())
     for order in ORDERS:
         rows = [
             (problem, candidate, seconds)
@@ -128,13 +130,14 @@ def fit(measured, training):
                 for problem, candidate, _ in rows
             ]
         )
-        shares /= np.array([seconds for *_, seconds in rows])[:, None]
+        seconds = np.array([seconds for *_, seconds in rows])
+        shares, wanted = shares / seconds[:, None], (seconds - call) / seconds
         scale = np.maximum(shares.max(axis=0), 1e-300)
         weights = np.ones(len(rows))
         for _ in range(8):
             # A few outliers of a busy machine must not decide: large errors count less each time.
-            solution, _ = nnls(shares / scale * weights[:, None], weights)
-            error = np.abs(shares / scale @ solution - 1)
+            solution, _ = nnls(shares / scale * weights[:, None], wanted * weights)
+            error = np.abs(shares / scale @ solution - wanted)
             weights = 1 / np.sqrt(np.maximum(error, 0.1))
         costs[order] = Costs(*(float(f"{value:.2g}") for value in solution / scale))
     return costs

@@ -51,11 +51,10 @@ class Depths:
 
 
 class Costs(typing.NamedTuple):
-    """What the parts of an order of contraction cost on a device, in seconds.
+    """What the parts of an order of contraction cost on a device, in seconds; a call itself costs all orders alike.
 
     Attributes:
-        start: All that does not grow with sizes.
-        chunk: Each chunk of query rows.
+        chunk: Each chunk of query rows but the first.
         multiply_add: Each multiply-add of the position part.
         number: Each number of the intermediate, and of the values that chunks copy: written, moved and read.
         embedding: Each number of E that is made.
@@ -64,7 +63,6 @@ class Costs(typing.NamedTuple):
         recomputed: Each number of the intermediate more, where a gradient makes the chunks again.
     """
 
-    start: float
     chunk: float
     multiply_add: float
     number: float
@@ -96,16 +94,16 @@ ON_CPU = Device(
     memory=64 * 2**20,
     caches=8 * 2**20,
     inference={
-        "lambda_first": Costs(0.00073, 0.0001, 1.4e-11, 1.1e-09, embedding=6.8e-10, large=9e-10, query=5.8e-07),
-        "query_first": Costs(0.00092, 0.0001, 2.3e-11, 9e-10, embedding=6.5e-10, large=1.5e-10),
-        "convolution": Costs(0.0008, 0, 1.8e-11, 2.1e-09, large=1.2e-09),
-        "depthwise_convolution": Costs(0.0011, 0, 2.1e-11, 8.9e-10, large=1.6e-09),
+        "lambda_first": Costs(0.00013, 1.3e-11, 1.3e-09, embedding=8.5e-10, large=8.7e-10, query=6e-07),
+        "query_first": Costs(0.00017, 2.3e-11, 9.7e-10, embedding=8.3e-10, large=5.6e-11),
+        "convolution": Costs(0, 1.8e-11, 2.3e-09, large=1e-09),
+        "depthwise_convolution": Costs(0, 2.1e-11, 1.4e-09, large=1.1e-09),
     },
     training={
-        "lambda_first": Costs(0.0013, 0.0003, 7.4e-11, 6.9e-09, embedding=2.6e-09, large=1.4e-09, query=2.1e-06),
-        "query_first": Costs(0.0013, 0.00047, 1.3e-11, 4.3e-09, embedding=2.8e-09, large=7.6e-10, recomputed=4.2e-11),
-        "convolution": Costs(0.002, 0, 2.2e-10, 8e-09, large=4.2e-10, query=3.6e-07),
-        "depthwise_convolution": Costs(0.0017, 0, 3.1e-10, 1.3e-09, large=4.2e-09, query=1.1e-06),
+        "lambda_first": Costs(0.00038, 5.9e-11, 8.2e-09, embedding=3.5e-09, large=1.4e-09, query=2.7e-06),
+        "query_first": Costs(0.00059, 1.4e-11, 4.4e-09, embedding=3.3e-09, large=6e-10, recomputed=3.7e-11),
+        "convolution": Costs(0, 2.4e-10, 8e-09, query=1e-06),
+        "depthwise_convolution": Costs(0, 3.1e-10, 1.4e-09, large=3.3e-09, query=2.3e-06),
     },
 )
 # Not measured: 20 tera-multiply-adds and 1 terabyte a second, 10 microseconds an operation. Few and large products.
@@ -113,16 +111,16 @@ ON_ACCELERATORS = Device(
     memory=1024 * 2**20,
     caches=1024 * 2**20,
     inference={
-        "lambda_first": Costs(3e-5, 1e-4, 5e-14, 1.6e-11, embedding=8e-12),
-        "query_first": Costs(3e-5, 1e-4, 5e-14, 1.6e-11, embedding=8e-12),
-        "convolution": Costs(3e-5, 0, 2e-13, 1.6e-11),
-        "depthwise_convolution": Costs(3e-5, 0, 2e-13, 1.6e-11),
+        "lambda_first": Costs(1e-4, 5e-14, 1.6e-11, embedding=8e-12),
+        "query_first": Costs(1e-4, 5e-14, 1.6e-11, embedding=8e-12),
+        "convolution": Costs(0, 2e-13, 1.6e-11),
+        "depthwise_convolution": Costs(0, 2e-13, 1.6e-11),
     },
     training={
-        "lambda_first": Costs(1e-4, 3e-4, 1.5e-13, 5e-11, embedding=2.4e-11, recomputed=5e-14),
-        "query_first": Costs(1e-4, 3e-4, 1.5e-13, 5e-11, embedding=2.4e-11, recomputed=5e-14),
-        "convolution": Costs(1e-4, 0, 6e-13, 5e-11),
-        "depthwise_convolution": Costs(1e-4, 0, 6e-13, 5e-11),
+        "lambda_first": Costs(3e-4, 1.5e-13, 5e-11, embedding=2.4e-11, recomputed=5e-14),
+        "query_first": Costs(3e-4, 1.5e-13, 5e-11, embedding=2.4e-11, recomputed=5e-14),
+        "convolution": Costs(0, 6e-13, 5e-11),
+        "depthwise_convolution": Costs(0, 6e-13, 5e-11),
     },
 )
 
@@ -135,6 +133,7 @@ def plan(
     batch: int | None = None,
     masked: bool = False,
     training: bool | None = False,
+    stores_embeddings: bool = False,
     implementation: str = "auto",
     device: Device = ON_CPU,
     xla_on_cpu: bool = False,
@@ -161,6 +160,7 @@ def plan(
         batch: Examples a step; `None` if unknown, and then taken as `ASSUMED_BATCH`.
         masked: Whether a mask is given.
         training: Whether gradients are taken.
+        stores_embeddings: Whether E is stored, so that a call need not make it.
         implementation: `"auto"` or one of `ORDERS`.
         device: The `Device` that runs the step.
         xla_on_cpu: Whether XLA compiles the step for a CPU, where its convolutions are very slow.
@@ -195,6 +195,8 @@ def plan(
 
     problem = Problem(grids, depths, scope_size, batch or ASSUMED_BATCH, masked)
     costs = device.training if training else device.inference
+    if stores_embeddings:
+        costs = {order: each._replace(embedding=0.0) for order, each in costs.items()}
     orders = DENSE_ORDERS if implementation == "auto" else (implementation,)
     plans = [Plan(order, rows) for order in orders for rows in _rows_to_try(grids.queries[0])]
     plans = [plan for plan in plans if plan.query_rows == 1 or problem.memory(plan) <= device.memory]
@@ -248,7 +250,7 @@ class Problem:
             copied = self.batch * chunks * m * v if is_banded else 0
             pairs = h * m * (k + v) if plan.order == "query_first" else k * v * (m + h)
             work, large = self.batch * queries * pairs, self.memory(plan) > caches
-        time = costs.start + costs.chunk * chunks + costs.multiply_add * work + costs.number * (number + copied)
+        time = costs.chunk * max(chunks - 1, 0) + costs.multiply_add * work + costs.number * (number + copied)
         time += costs.embedding * embeddings + costs.query * self.batch * n
         if large:
             time += costs.large * (number + embeddings)

@@ -74,7 +74,7 @@ class FusedLambdaLayer(LambdaLayer):
         config = {**layer.get_config(), "position_embedding": None, "scope_size": layer.scope_size}
         grids = Grids.of_shapes(inputs_shape)
         if layer.use_position and grids.known:
-            plan = layer.plan(inputs_shape)
+            plan = layer.plan(inputs_shape, stores_embeddings=True)
             if plan.order in DENSE_ORDERS:
                 shape = shape_of_embeddings(layer.position_embedding.table.shape, grids, plan)
                 if 4 * math.prod(shape) <= LARGEST_EMBEDDINGS:
@@ -151,9 +151,10 @@ class FusedLambdaLayer(LambdaLayer):
         context_shape: Shape | None = None,
         masked: bool = False,
         training: bool | None = False,
+        stores_embeddings: bool = False,
     ) -> Plan:
         """The `Plan` that the layer follows; that of its embeddings if it holds them."""
-        return self.embeddings_plan or super().plan(inputs_shape, context_shape, masked, training)
+        return self.embeddings_plan or super().plan(inputs_shape, context_shape, masked, training, stores_embeddings)
 
     def _check_call(self, inputs, context, mask):
         super()._check_call(inputs, context, mask)

@@ -341,6 +341,7 @@ class LambdaLayer(keras.layers.Layer):
         context_shape: Shape | None = None,
         masked: bool = False,
         training: bool | None = False,
+        stores_embeddings: bool = False,
     ) -> Plan:
         """The `Plan` that the layer follows for these shapes.
 
@@ -349,6 +350,7 @@ class LambdaLayer(keras.layers.Layer):
             context_shape: The same of the context; the inputs' by default.
             masked: Whether a mask is given.
             training: Whether gradients are taken.
+            stores_embeddings: Whether the embeddings E are stored, as `lambda_keras.fuse` does.
         """
         on_cpu = _runs_on_cpu()
         return plan(
@@ -358,6 +360,7 @@ class LambdaLayer(keras.layers.Layer):
             batch=inputs_shape[0],
             masked=masked,
             training=training,
+            stores_embeddings=stores_embeddings,
             implementation=self.implementation,
             device=ON_CPU if on_cpu else ON_ACCELERATORS,
             xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
