@@ -84,7 +84,7 @@ def expand(table: typing.Any, grids: Grids, plan: Plan, gathers: bool = False) -
     if reach is not None:
         shift, height = (reach, *(0 for _ in grids.queries[1:])), rows
         grids = _one_chunk(grids, plan, reach)
-    columns = expand_columns(fit_table(table, grids, shift), grids, gathers)
+    columns = expand_columns(fit_table(table, grids, shift), grids)
     first_rows = range(height - 1, -1, -rows)
     return ops.stack([expand_rows(columns, first, rows, grids.context[0], gathers) for first in first_rows])
 
@@ -177,7 +177,7 @@ def _cut(operands, grids, plan, gathers):
             embeddings = expand(table, grids, plan, gathers)
         else:
             own = own._replace(first_row=ops.arange(height - 1, -1, -rows, dtype="int32"))
-            shared = shared._replace(columns=expand_columns(fit_table(table, grids), grids, gathers))
+            shared = shared._replace(columns=expand_columns(fit_table(table, grids), grids))
     if embeddings is None:
         return own, shared
     if embeddings.shape[0] == chunks:

@@ -81,13 +81,12 @@ def fit_table(table: typing.Any, grids: Grids, shift: tuple[int, ...] | None = N
     return ops.pad(table, [*pads, (0, 0), (0, 0)]) if any(map(any, pads)) else table
 
 
-def expand_columns(table: typing.Any, grids: Grids, gathers: bool = False) -> typing.Any:
+def expand_columns(table: typing.Any, grids: Grids) -> typing.Any:
     """Re-indexes all axes of a fitted table but the first from offsets to pairs of positions.
 
     Args:
         table: What `fit_table` returns for the same grids.
         grids: The `Grids` of queries and context.
-        gathers: Whether no gradient is taken; see `_reindex`.
 
     Returns:
         `[positions in a row of queries, offsets of rows, positions in a row of context, intra_depth, key_dim]`: what
@@ -97,7 +96,7 @@ def expand_columns(table: typing.Any, grids: Grids, gathers: bool = False) -> ty
     query_row, context_row = grids.queries[1:], grids.context[1:]
     table = ops.swapaxes(table, -1, -2)
     for axis, (query_side, context_side) in enumerate(zip(query_row, context_row, strict=True), start=1):
-        table = _reindex(table, _offsets(query_side, context_side), axis, gathers)
+        table = _reindex(table, _offsets(query_side, context_side), axis)
     sides = [side for pair in zip(query_row, context_row, strict=True) for side in pair]
     table = ops.reshape(table, (offsets, *sides, intra_depth * key_dim))
     query_axes, context_axes = range(1, len(sides), 2), range(2, len(sides) + 1, 2)
@@ -133,11 +132,12 @@ def _offsets(query_side, context_side):
     return np.arange(context_side)[None, :] - np.arange(query_side)[:, None] + query_side - 1
 
 
-def _reindex(tensor, index, axis, gathers):
+def _reindex(tensor, index, axis, gathers=False):
     """Puts `tensor[index]` along an axis in the place of the axis, as one axis of pairs.
 
     A product with a one-hot matrix is exact, since each sum has one term that is not zero, and its gradient takes half
-    the time of a gather's. Without a gradient the gather takes two thirds of its time.
+    the time of a gather's. Without a gradient the gather takes two thirds of its time; TFLite's converter puts what is
+    gathered from constants into the file.
     """
     index = ops.reshape(ops.cast(index, "int32"), (-1,))
     if gathers:

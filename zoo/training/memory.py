@@ -74,21 +74,16 @@ def estimate(trainer: Trainer, images: int) -> Memory:
 def activations(model: keras.Model, images: int) -> int:
     """Bytes of the tensors that a forward pass makes and the gradient reads, each counted once.
 
-    TensorFlow traces forward pass and gradient of one image and of two into graphs, from which this is read; nothing is
-    computed. XLA may keep less, since it computes cheap operations again, and a TPU may need more, since it pads
-    channels to multiples of 128. On a CPU a lambda layer processes large maps (28x28 and above) in chunks and computes
-    those again in the gradient; other devices keep them, and so need more than is estimated here. With `remat="blocks"`
+    TensorFlow traces forward pass and gradient into graphs, from which this is read; nothing is computed. XLA may keep
+    less, since it computes cheap operations again, and a TPU may need more, since it pads channels to multiples of 128.
+    On a CPU a lambda layer processes large maps in chunks, and may compute those again in the gradient; other devices
+    keep them, and so need more than is estimated here. With `remat="blocks"`
     what a single block makes comes on top, while its gradient is computed.
 
     Args:
         model: A functional `keras.Model` whose input has a known size, batch aside.
         images: Images in the batch.
     """
-    one, two = (_kept_for_gradient(model, count) for count in (1, 2))
-    return one + (images - 1) * (two - one)
-
-
-def _kept_for_gradient(model, images):
     made = set()
 
     @tf.function

@@ -35,7 +35,7 @@ def test_embeddings_are_looked_up_by_offset(grids, scope):
 def test_rows_expanded_a_few_at_a_time(rows, gathers):
     grids = Grids((6, 4), (5, 3))
     table = np.random.default_rng(0).normal(size=(11, 7, 2, 3)).astype("float32")
-    columns = expand_columns(fit_table(table, grids), grids, gathers)
+    columns = expand_columns(fit_table(table, grids), grids)
     everything = embeddings_of_pairs(table, grids.queries, grids.context).reshape(6, 4, 15, 2, 3)
     for first in range(0, 6, rows):
         some = expand_rows(columns, 5 - first, rows, 5, gathers)
