@@ -11,7 +11,13 @@ from collections.abc import Callable
 import keras
 from keras import ops
 
-from lambda_keras.layers.contraction_plan import UNROLLED_CHUNKS, UNROLLED_CHUNKS_IN_INFERENCE, Plan
+from lambda_keras.layers.contraction_plan import (
+    UNROLLED_CHUNKS,
+    UNROLLED_CHUNKS_IN_INFERENCE,
+    Plan,
+    number_of_chunks,
+    reach_of_band,
+)
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import expand_columns, expand_rows, fit_table
 
@@ -49,23 +55,6 @@ class _Chunk(typing.NamedTuple):
     first_row: typing.Any = None
 
 
-def reach_of_band(scope_rows: int, grids: Grids, plan: Plan) -> int | None:
-    """How far the band of a chunk reaches past its own rows on either side.
-
-    Args:
-        scope_rows: Side of the scope, or offsets of a global table, along the first axis.
-        grids: The `Grids` of queries and context.
-        plan: A `Plan` of a dense order.
-
-    Returns:
-        A number of rows; `None` where chunks see all rows of the context, or the plan has no chunks.
-    """
-    reach, height = scope_rows // 2, grids.context[0]
-    if plan.query_rows is None or height != grids.queries[0] or plan.query_rows + 2 * reach >= height:
-        return None
-    return reach
-
-
 def expand(table: typing.Any, grids: Grids, plan: Plan, gathers: bool = False) -> typing.Any:
     """The embeddings E in the form that a dense plan multiplies, for inputs without a mask.
 
@@ -97,11 +86,6 @@ def shape_of_embeddings(table_shape: tuple[int, ...], grids: Grids, plan: Plan) 
         chunks, grids = 1, _one_chunk(grids, plan, reach)
     *_, key_dim, intra_depth = table_shape
     return chunks, rows * math.prod(grids.queries[1:]), grids.positions[1] * intra_depth, key_dim
-
-
-def number_of_chunks(grids: Grids, plan: Plan) -> int:
-    """How many chunks of query rows a dense plan makes; the last may have rows past the grid, which are cut off."""
-    return 1 if plan.query_rows is None else math.ceil(grids.queries[0] / plan.query_rows)
 
 
 def _one_chunk(grids, plan, reach):
@@ -146,8 +130,8 @@ def contract_in_chunks(
         return contract_rows(_with_embeddings(chunk, grids, plan, gathers))
 
     n, h = operands.queries.shape[1:3]
-    if chunks <= (UNROLLED_CHUNKS_IN_INFERENCE if training is False else UNROLLED_CHUNKS):
-        pieces = zip(*(_unstack(tensor, chunks, training) for tensor in own_tensors), strict=True)
+    if chunks <= (UNROLLED_CHUNKS_IN_INFERENCE if gathers else UNROLLED_CHUNKS):
+        pieces = zip(*(_unstack(tensor, chunks, gathers) for tensor in own_tensors), strict=True)
         outputs = ops.concatenate([output(*piece, *shared_tensors) for piece in pieces], axis=1)
     else:
         # Recomputed gradients do not reach what a function closes over, so all tensors are arguments.
@@ -191,9 +175,9 @@ def _present(operands):
     return tuple(tensor for tensor in operands if tensor is not None)
 
 
-def _unstack(tensor, count, training):
+def _unstack(tensor, count, in_inference):
     """The tensors along the first axis. TFLite prefers slices, whose gradients fill a tensor of zeros for each."""
-    return [tensor[i] for i in range(count)] if training is False else ops.unstack(tensor, count)
+    return [tensor[i] for i in range(count)] if in_inference else ops.unstack(tensor, count)
 
 
 def _with_embeddings(chunk, grids, plan, gathers):

@@ -1,6 +1,7 @@
 """`plan` picks the order in which a lambda layer contracts its position part, and the size of its chunks."""
 
 import dataclasses
+import functools
 import math
 import typing
 
@@ -60,7 +61,7 @@ class Costs(typing.NamedTuple):
         embedding: Each number of E that is made.
         large: Each number of the intermediate and of E more, where those of a chunk take more than `caches` bytes.
         query: Each query of an example, whose lambda is applied in a product of its own.
-        recomputed: Each number of the intermediate more, where a gradient makes the chunks again.
+        recomputed: Each multiply-add more, where a gradient makes the chunks again.
     """
 
     chunk: float
@@ -72,7 +73,8 @@ class Costs(typing.NamedTuple):
     recomputed: float = 0.0
 
 
-@dataclasses.dataclass(frozen=True)
+# Devices are told apart by identity: their costs are dicts.
+@dataclasses.dataclass(frozen=True, eq=False)
 class Device:
     """What a plan knows of a kind of device.
 
@@ -123,6 +125,28 @@ ON_ACCELERATORS = Device(
         "depthwise_convolution": Costs(0, 6e-13, 5e-11),
     },
 )
+
+
+def reach_of_band(scope_rows: int, grids: Grids, plan: Plan) -> int | None:
+    """How far the band of a chunk reaches past its own rows on either side.
+
+    Args:
+        scope_rows: Side of the scope, or offsets of a global table, along the first axis.
+        grids: The `Grids` of queries and context.
+        plan: A `Plan` of a dense order.
+
+    Returns:
+        A number of rows; `None` where chunks see all rows of the context, or the plan has no chunks.
+    """
+    reach, height = scope_rows // 2, grids.context[0]
+    if plan.query_rows is None or height != grids.queries[0] or plan.query_rows + 2 * reach >= height:
+        return None
+    return reach
+
+
+def number_of_chunks(grids: Grids, plan: Plan) -> int:
+    """How many chunks of query rows a dense plan makes; the last may have rows past the grid, which are cut off."""
+    return 1 if plan.query_rows is None else math.ceil(grids.queries[0] / plan.query_rows)
 
 
 def plan(
@@ -193,17 +217,26 @@ def plan(
             )
         return Plan(implementation)
 
+    orders: tuple[str, ...] = DENSE_ORDERS if implementation == "auto" else (implementation,)
+    if implementation == "auto" and can_convolve and scope_size is not None and not xla_on_cpu:
+        orders += CONVOLUTIONS if len(scope_size) < 3 else CONVOLUTIONS[:1]
     problem = Problem(grids, depths, scope_size, batch or ASSUMED_BATCH, masked)
+    return _cheapest(problem, orders, device, bool(training), stores_embeddings)
+
+
+# An eager model asks in each call.
+@functools.lru_cache(maxsize=1024)
+def _cheapest(problem, orders, device, training, stores_embeddings):
+    """The plan of these orders that is expected to take the least time."""
+    height = problem.grids.queries[0]
+    plans = [Plan(order, rows) for order in orders if order in DENSE_ORDERS for rows in _rows_to_try(height)]
+    plans = [plan for plan in plans if plan.query_rows == 1 or problem.memory(plan) <= device.memory]
+    plans += [Plan(order) for order in orders if order in CONVOLUTIONS]
     costs = device.training if training else device.inference
     if stores_embeddings:
         costs = {order: each._replace(embedding=0.0) for order, each in costs.items()}
-    orders = DENSE_ORDERS if implementation == "auto" else (implementation,)
-    plans = [Plan(order, rows) for order in orders for rows in _rows_to_try(grids.queries[0])]
-    plans = [plan for plan in plans if plan.query_rows == 1 or problem.memory(plan) <= device.memory]
-    if implementation == "auto" and can_convolve and scope_size is not None and not xla_on_cpu:
-        plans += [Plan(order) for order in CONVOLUTIONS if order == "convolution" or len(scope_size) < 3]
     best = min(plans, key=lambda plan: problem.seconds(plan, costs[plan.order], device.caches, training))
-    return Plan(best.order) if best.query_rows == grids.queries[0] else best
+    return Plan(best.order) if best.query_rows == height else best
 
 
 def _rows_to_try(height):
@@ -242,10 +275,10 @@ class Problem:
             work, copied, embeddings, chunks = number * math.prod(self.scope_size or ()) * u, 0, 0, 0
             large = 4 * number > caches
         else:
-            chunks = self._chunks(plan)
+            chunks = number_of_chunks(self.grids, plan)
             queries, m = chunks * self._queries(plan), self._seen(plan)
             number, embeddings = chunks * self._intermediate(plan), self._embeddings(plan)
-            is_banded = self._band(plan) is not None
+            is_banded = self._reach(plan) is not None
             embeddings *= 1 if is_banded else chunks
             copied = self.batch * chunks * m * v if is_banded else 0
             pairs = h * m * (k + v) if plan.order == "query_first" else k * v * (m + h)
@@ -258,28 +291,22 @@ class Problem:
             time += costs.recomputed * work
         return time
 
-    def _rows(self, plan):
-        return plan.query_rows or self.grids.queries[0]
-
-    def _chunks(self, plan):
-        return math.ceil(self.grids.queries[0] / self._rows(plan))
-
     def _queries(self, plan):
         """Queries in a chunk."""
-        return self._rows(plan) * math.prod(self.grids.queries[1:])
+        rows, *row = self.grids.queries
+        return (plan.query_rows or rows) * math.prod(row)
 
-    def _band(self, plan):
-        """Rows of the context that a chunk sees, `None` if it sees all; `reach_of_band` in `chunks` decides alike."""
-        height = self.grids.queries[0]
-        if self.scope_size is None or self.masked or self.grids.context[0] != height or self._rows(plan) == height:
+    def _reach(self, plan):
+        if self.scope_size is None or self.masked:
             return None
-        rows = self._rows(plan) + self.scope_size[0] - 1
-        return rows if rows < height else None
+        return reach_of_band(self.scope_size[0], self.grids, plan)
 
     def _seen(self, plan):
         """Keys and values that a chunk sees, m·u."""
         rows, *row = self.grids.context
-        return (self._band(plan) or rows) * math.prod(row) * self.depths.intra_depth
+        reach = self._reach(plan)
+        rows = rows if reach is None else plan.query_rows + 2 * reach
+        return rows * math.prod(row) * self.depths.intra_depth
 
     def _embeddings(self, plan):
         return self._queries(plan) * self._seen(plan) * self.depths.key_dim
