@@ -1,18 +1,16 @@
 """GlobalSelfAttention, a baseline of the paper that is called as LambdaLayer is, and what kinds of attention share."""
 
 import math
-import operator
 import typing
 
 import keras
 from keras import ops
 
-from lambda_keras.keras_internals import sublayers
 from lambda_keras.layers.argument_checks import check_counts, check_filters, check_mask, check_shapes, check_shared
 from lambda_keras.layers.contraction import position_scores
 from lambda_keras.layers.grids import Grids
-from lambda_keras.layers.initialization import Initializer, clone
-from lambda_keras.layers.quantized import layer_from_config, policies_of
+from lambda_keras.layers.initialization import Initializer
+from lambda_keras.layers.interaction import Interaction, Shape
 from lambda_keras.layers.relative_position import (
     RelativePositionEmbedding,
     check_scope_size,
@@ -21,12 +19,11 @@ from lambda_keras.layers.relative_position import (
     fit_table,
 )
 
-Shape = tuple[int | None, ...]
 # A logit whose exponential is zero in every dtype, without the infinities of which a row of them makes no number.
 _UNSEEN = -1e30
 
 
-class SelfAttention(keras.layers.Layer):
+class SelfAttention(Interaction):
     """What global and local attention share: projections, the position table, the call. `_attend` is theirs.
 
     Arguments and call are those of `GlobalSelfAttention`.
@@ -43,22 +40,10 @@ class SelfAttention(keras.layers.Layer):
         kernel_regularizer: typing.Any = None,
         **kwargs: typing.Any,
     ) -> None:
-        super().__init__(**kwargs)
-        (num_heads,) = check_counts(num_heads=num_heads)
-        check_filters(filters, num_heads)
-        if position_embedding is not None:
-            position_embedding.share_with(self)
-            scope_size = position_embedding.scope_size
-        self.filters = None if filters is None else operator.index(filters)
-        self.num_heads = num_heads
+        super().__init__(
+            filters, num_heads, scope_size, position_embedding, kernel_initializer, kernel_regularizer, **kwargs
+        )
         self.key_dim = None if key_dim is None else check_counts(key_dim=key_dim)[0]
-        self.scope_size = check_scope_size(scope_size)
-        # The layer's own is made by `build`.
-        self.position_embedding: typing.Any = position_embedding
-        self._shares_position_embedding = position_embedding is not None
-        self._quantized: dict[str, typing.Any] = {}
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, inputs_shape: Shape, context_shape: Shape | None = None) -> None:
         """Makes the projections and the position table for these shapes.
@@ -83,32 +68,12 @@ class SelfAttention(keras.layers.Layer):
         self.query_projection = self._projection("query_projection", width, query_channels)
         self.key_projection = self._projection("key_projection", width, context_channels)
         self.value_projection = self._projection("value_projection", filters, context_channels)
-        if self.position_embedding is None:
-            self.position_embedding = RelativePositionEmbedding(
-                key_dim=key_dim,
-                scope_size=self.scope_size,
-                # Logits of an offset as large as those of a key.
-                embeddings_initializer=keras.initializers.RandomNormal(stddev=key_dim**-0.5),
-                dtype=self.dtype_policy,
-                name="position_embedding",
-            )
-        check_shared(self.position_embedding, True, key_dim, 1)
-        if not self.position_embedding.built:
-            self.position_embedding.build(inputs_shape, context_shape)
-        self.position_embedding.check_grids(Grids.of_shapes(inputs_shape, context_shape))
+        if self._shares_position_embedding:
+            check_shared(self.position_embedding, True, key_dim, 1)
+        # Logits of an offset as large as those of a key.
+        initializer = keras.initializers.RandomNormal(stddev=key_dim**-0.5)
+        self._build_position_embedding(inputs_shape, context_shape, key_dim, initializer=initializer)
         self.built = True
-
-    def _projection(self, name, width, channels):
-        layer = keras.layers.Dense(
-            width,
-            use_bias=False,
-            kernel_initializer=clone(self.kernel_initializer) or keras.initializers.RandomNormal(stddev=channels**-0.5),
-            kernel_regularizer=self.kernel_regularizer,
-            dtype=self._quantized.get(name, self.dtype_policy),
-            name=name,
-        )
-        layer.build((None, channels))
-        return layer
 
     def call(
         self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
@@ -149,21 +114,6 @@ class SelfAttention(keras.layers.Layer):
         projections = n * inputs_shape[-1] * width + m * (context_shape or inputs_shape)[-1] * (width + filters)
         return projections + self._pairs(grids) * (2 * width + filters)
 
-    def compute_output_shape(self, inputs_shape: Shape, context_shape: Shape | None = None) -> Shape:
-        """`(batch, *grid, filters)`."""
-        return (*inputs_shape[:-1], self.filters or inputs_shape[-1])
-
-    def compute_output_spec(
-        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
-    ) -> typing.Any:
-        """Checks what `call` checks, so that a functional model fails where it is made."""
-        self._check_call(inputs, inputs if context is None else context, mask)
-        return super().compute_output_spec(inputs, context=context, mask=mask, training=training)
-
-    def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> None:
-        """Nothing: `mask` is about pairs of positions here, so none is passed to the next layer."""
-        return None
-
     def _check_shapes(self, inputs_shape, context_shape):
         check_shapes(self.name, inputs_shape, context_shape, True)
         grids = Grids.of_shapes(inputs_shape, context_shape)
@@ -180,27 +130,7 @@ class SelfAttention(keras.layers.Layer):
 
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
-        config = {
-            "filters": self.filters,
-            "num_heads": self.num_heads,
-            "key_dim": self.key_dim,
-            "scope_size": self.scope_size,
-            "position_embedding": self.position_embedding.serialized() if self._shares_position_embedding else None,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
-        }
-        return {**super().get_config(), **config, **policies_of(sublayers(self))}
-
-    @classmethod
-    def from_config(cls, config: dict[str, typing.Any]) -> typing.Self:
-        """Makes the layer that `get_config` describes."""
-        config = dict(config)
-        if config.get("position_embedding") is not None:
-            embedding = RelativePositionEmbedding.deserialized(
-                config["position_embedding"], config.get("name", "the layer")
-            )
-            config["position_embedding"] = embedding
-        return layer_from_config(cls, config)
+        return {**super().get_config(), "key_dim": self.key_dim}
 
 
 @keras.saving.register_keras_serializable(package="lambda_keras")

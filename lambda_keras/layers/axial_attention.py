@@ -9,8 +9,9 @@ from keras import ops
 
 from lambda_keras.keras_internals import sublayers
 from lambda_keras.layers.argument_checks import check_counts, check_filters, check_shapes
-from lambda_keras.layers.attention import GlobalSelfAttention, Shape
+from lambda_keras.layers.attention import GlobalSelfAttention
 from lambda_keras.layers.initialization import Initializer
+from lambda_keras.layers.interaction import Shape
 from lambda_keras.layers.quantized import layer_from_config, policies_of
 from lambda_keras.layers.relative_position import check_scope_size
 

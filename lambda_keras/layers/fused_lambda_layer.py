@@ -11,7 +11,8 @@ from lambda_keras.layers.chunks import expand, shape_of_embeddings
 from lambda_keras.layers.contraction_plan import DENSE_ORDERS, Plan
 from lambda_keras.layers.folding import fold
 from lambda_keras.layers.grids import Grids
-from lambda_keras.layers.lambda_layer import LambdaLayer, Shape
+from lambda_keras.layers.interaction import Shape
+from lambda_keras.layers.lambda_layer import LambdaLayer
 
 # Bytes of float32 embeddings E, by layer, up to which they are stored: maps of up to 22×22 positions under a global
 # scope, which are those of c4 for images of up to 352 pixels, and bands of larger maps under a local one. E in the
@@ -145,16 +146,9 @@ class FusedLambdaLayer(LambdaLayer):
             return super()._add_positions(operands, grids)
         return operands._replace(embeddings=ops.cast(self.embeddings, operands.queries.dtype))
 
-    def plan(
-        self,
-        inputs_shape: Shape,
-        context_shape: Shape | None = None,
-        masked: bool = False,
-        training: bool | None = False,
-        stores_embeddings: bool = False,
-    ) -> Plan:
-        """The `Plan` that the layer follows; that of its embeddings if it holds them."""
-        return self.embeddings_plan or super().plan(inputs_shape, context_shape, masked, training, stores_embeddings)
+    def plan(self, *shapes: typing.Any, **situation: typing.Any) -> Plan:
+        """The `Plan` that the layer follows; that of its embeddings if it holds them. Arguments as in `LambdaLayer`."""
+        return self.embeddings_plan or super().plan(*shapes, **situation)
 
     def _check_call(self, inputs, context, mask):
         super()._check_call(inputs, context, mask)

@@ -1,13 +1,11 @@
 """LambdaLayer: projections, normalisation and call. The mathematics of contraction is in `contraction`."""
 
 import math
-import operator
 import typing
 
 import keras
 from keras import ops
 
-from lambda_keras.keras_internals import sublayers
 from lambda_keras.layers.argument_checks import (
     check_choices,
     check_counts,
@@ -23,11 +21,9 @@ from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, Depths, Plan, plan
 from lambda_keras.layers.grids import Grids
-from lambda_keras.layers.initialization import Initializer, clone
-from lambda_keras.layers.quantized import layer_from_config, policies_of
+from lambda_keras.layers.initialization import Initializer
+from lambda_keras.layers.interaction import Interaction, Shape
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
-
-Shape = tuple[int | None, ...]
 
 
 def _runs_on_cpu() -> bool:
@@ -40,7 +36,7 @@ def _runs_on_cpu() -> bool:
 
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
-class LambdaLayer(keras.layers.Layer):
+class LambdaLayer(Interaction):
     """The lambda layer of LambdaNetworks. It is not `keras.layers.Lambda`, which wraps a Python function.
 
     The layer turns a context into a linear function (a lambda) for each query and applies it to the query. It
@@ -128,20 +124,16 @@ class LambdaLayer(keras.layers.Layer):
         kernel_regularizer: typing.Any = None,
         **kwargs: typing.Any,
     ) -> None:
-        super().__init__(**kwargs)
         num_heads, key_dim, intra_depth = check_counts(num_heads=num_heads, key_dim=key_dim, intra_depth=intra_depth)
         check_choices(key_normalization, implementation)
         check_parts(use_content, use_position, use_position_bias)
-        check_filters(filters, num_heads)
         if position_embedding is not None:
             check_shared(position_embedding, use_position, key_dim, intra_depth)
-            position_embedding.share_with(self)
-            scope_size = position_embedding.scope_size
-        self.filters = None if filters is None else operator.index(filters)
-        self.num_heads = num_heads
+        super().__init__(
+            filters, num_heads, scope_size, position_embedding, kernel_initializer, kernel_regularizer, **kwargs
+        )
         self.key_dim = key_dim
         self.intra_depth = intra_depth
-        self.scope_size = check_scope_size(scope_size)
         self.use_content = use_content
         self.use_position = use_position
         self.use_position_bias = use_position_bias
@@ -150,13 +142,7 @@ class LambdaLayer(keras.layers.Layer):
         self.use_batch_norm = use_batch_norm
         self.batch_norm_momentum = batch_norm_momentum
         self.batch_norm_epsilon = batch_norm_epsilon
-        # The layer's own is made by `build`: its place among the weights is behind the projections.
-        self.position_embedding: typing.Any = position_embedding
-        self._shares_position_embedding = position_embedding is not None
         self.implementation = implementation
-        self._quantized: dict[str, typing.Any] = {}
-        self.kernel_initializer = keras.initializers.get(kernel_initializer)
-        self.kernel_regularizer = keras.regularizers.get(kernel_regularizer)
 
     def build(self, inputs_shape: Shape, context_shape: Shape | None = None) -> None:
         """Makes the projections, their normalisation and the position table for these shapes.
@@ -187,42 +173,18 @@ class LambdaLayer(keras.layers.Layer):
     def _build_projections(self, query_channels, context_channels):
         query_width = self.num_heads * self.key_dim
         deviation = (query_channels * self.key_dim) ** -0.5
-        self.query_projection = self._projection("query_projection", query_width, deviation, query_channels)
-        deviation = context_channels**-0.5
+        self.query_projection = self._projection("query_projection", query_width, query_channels, deviation)
         if self.use_content:
             key_width = self.intra_depth * self.key_dim
-            self.key_projection = self._projection("key_projection", key_width, deviation, context_channels)
+            self.key_projection = self._projection("key_projection", key_width, context_channels)
         value_width = self.intra_depth * self.value_dim
-        self.value_projection = self._projection("value_projection", value_width, deviation, context_channels)
+        self.value_projection = self._projection("value_projection", value_width, context_channels)
         if self.use_batch_norm:
             self.query_batch_norm = self._batch_norm("query_batch_norm", query_width)
             self.value_batch_norm = self._batch_norm("value_batch_norm", value_width)
 
     def _build_positions(self, inputs_shape, context_shape):
-        if self.position_embedding is None:
-            self.position_embedding = RelativePositionEmbedding(
-                key_dim=self.key_dim,
-                intra_depth=self.intra_depth,
-                scope_size=self.scope_size,
-                dtype=self.dtype_policy,
-                name="position_embedding",
-            )
-        if not self.position_embedding.built:
-            self.position_embedding.build(inputs_shape, context_shape)
-        self.position_embedding.check_grids(Grids.of_shapes(inputs_shape, context_shape))
-
-    def _projection(self, name, width, deviation, channels):
-        initializer = clone(self.kernel_initializer) or keras.initializers.RandomNormal(stddev=deviation)
-        layer = keras.layers.Dense(
-            width,
-            use_bias=False,
-            kernel_initializer=initializer,
-            kernel_regularizer=self.kernel_regularizer,
-            dtype=self._quantized.get(name, self.dtype_policy),
-            name=name,
-        )
-        layer.build((None, channels))
-        return layer
+        self._build_position_embedding(inputs_shape, context_shape, self.key_dim, self.intra_depth)
 
     def _batch_norm(self, name, channels):
         layer = BatchNormalization(
@@ -324,17 +286,6 @@ class LambdaLayer(keras.layers.Layer):
         # A query that sees nothing has no lambda.
         return product * ops.cast(ops.any(mask, axis=1), product.dtype)[:, None, None]
 
-    def compute_output_spec(
-        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
-    ) -> typing.Any:
-        """Checks what `call` checks, so that a functional model fails where it is made."""
-        self._check_call(inputs, inputs if context is None else context, mask)
-        return super().compute_output_spec(inputs, context=context, mask=mask, training=training)
-
-    def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> None:
-        """Nothing: `mask` is about pairs of positions here, so none is passed to the next layer."""
-        return None
-
     def plan(
         self,
         inputs_shape: Shape,
@@ -385,13 +336,6 @@ class LambdaLayer(keras.layers.Layer):
             count += n * (m if sides is None else min(m, math.prod(sides))) * pairs_of_depths
         return count + n * self.key_dim * filters
 
-    def compute_output_shape(self, inputs_shape: Shape, context_shape: Shape | None = None) -> Shape:
-        """`(batch, *grid, filters)`."""
-        return (*inputs_shape[:-1], self.filters or inputs_shape[-1])
-
-    def _scope_sides(self, rank):
-        return (self.scope_size,) * rank if isinstance(self.scope_size, int) else self.scope_size
-
     def _check_call(self, inputs, context, mask):
         check_shapes(self.name, inputs.shape, context.shape, self.use_position)
         if self.use_position:
@@ -402,11 +346,8 @@ class LambdaLayer(keras.layers.Layer):
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
         config = {
-            "filters": self.filters,
-            "num_heads": self.num_heads,
             "key_dim": self.key_dim,
             "intra_depth": self.intra_depth,
-            "scope_size": self.scope_size,
             "use_content": self.use_content,
             "use_position": self.use_position,
             "use_position_bias": self.use_position_bias,
@@ -415,20 +356,6 @@ class LambdaLayer(keras.layers.Layer):
             "use_batch_norm": self.use_batch_norm,
             "batch_norm_momentum": self.batch_norm_momentum,
             "batch_norm_epsilon": self.batch_norm_epsilon,
-            "position_embedding": self.position_embedding.serialized() if self._shares_position_embedding else None,
             "implementation": self.implementation,
-            "kernel_initializer": keras.initializers.serialize(self.kernel_initializer),
-            "kernel_regularizer": keras.regularizers.serialize(self.kernel_regularizer),
         }
-        return {**super().get_config(), **config, **policies_of(sublayers(self))}
-
-    @classmethod
-    def from_config(cls, config: dict[str, typing.Any]) -> "LambdaLayer":
-        """Makes the layer that `get_config` describes."""
-        config = dict(config)
-        if config.get("position_embedding") is not None:
-            embedding = RelativePositionEmbedding.deserialized(
-                config["position_embedding"], config.get("name", "the layer")
-            )
-            config["position_embedding"] = embedding
-        return layer_from_config(cls, config)
+        return {**super().get_config(), **config}

@@ -8,6 +8,7 @@ import numpy as np
 from keras import ops
 
 from lambda_keras.layers.attention import SelfAttention, softmax_of_seen
+from lambda_keras.layers.contraction import position_scores
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import expand_columns, fit_table
 
@@ -82,13 +83,13 @@ class LocalSelfAttention(SelfAttention):
             seen = ops.logical_and(seen, ops.transpose(rows_of_windows, (0, 2, 1, 3))[:, None])
         seen = ops.reshape(seen, (height, 1, width, window * width))
 
+        # All rows of queries have the same embeddings, and so do examples.
+        of_positions = position_scores(ops.reshape(queries, (-1, width, self.num_heads, key_dim)), embeddings, width)
+        of_positions = ops.reshape(of_positions, (-1, height, width, self.num_heads, window * width))
         queries = ops.transpose(ops.reshape(queries, (-1, height, width, self.num_heads, key_dim)), (0, 1, 3, 2, 4))
         keys, values = (self._windows(x, index, height, width) for x in (keys, values))
         logits = ops.matmul(queries, ops.transpose(keys, (0, 1, 2, 4, 3)))
-        by_column = ops.reshape(ops.transpose(queries, (3, 0, 1, 2, 4)), (width, -1, key_dim))
-        of_positions = ops.matmul(by_column, ops.transpose(embeddings, (0, 2, 1)))
-        of_positions = ops.reshape(of_positions, (width, -1, height, self.num_heads, window * width))
-        weights = softmax_of_seen(logits + ops.transpose(of_positions, (1, 2, 3, 0, 4)), seen)
+        weights = softmax_of_seen(logits + ops.transpose(of_positions, (0, 1, 3, 2, 4)), seen)
         return ops.transpose(ops.matmul(weights, values), (0, 1, 3, 2, 4))
 
     def _windows(self, x, index, height, width):
@@ -101,14 +102,11 @@ class LocalSelfAttention(SelfAttention):
 
     def _columns_in_reach(self, row):
         """Boolean `[width, width]`: whether two positions of a row are within the scope along each of its axes."""
-        sides = self._sides(len(row) + 1)[1:]
+        sides = self._scope_sides(len(row) + 1)[1:]
         places = np.stack(np.unravel_index(np.arange(math.prod(row)), row), -1) if row else np.zeros((1, 0), int)
         distance = np.abs(places[:, None] - places[None])
         return (distance <= np.array(sides, int) // 2).all(axis=-1)
 
-    def _sides(self, rank):
-        return (self.scope_size,) * rank if isinstance(self.scope_size, int) else self.scope_size
-
     def _pairs(self, grids):
         # Windows at the edge count whole, as in the literature.
-        return math.prod(grids.queries) * math.prod(self._sides(len(grids.queries)))
+        return math.prod(grids.queries) * math.prod(self._scope_sides(len(grids.queries)))

@@ -77,8 +77,8 @@ def activations(model: keras.Model, images: int) -> int:
     TensorFlow traces forward pass and gradient into graphs, from which this is read; nothing is computed. XLA may keep
     less, since it computes cheap operations again, and a TPU may need more, since it pads channels to multiples of 128.
     On a CPU a lambda layer processes large maps in chunks, and may compute those again in the gradient; other devices
-    keep them, and so need more than is estimated here. With `remat="blocks"`
-    what a single block makes comes on top, while its gradient is computed.
+    keep them, and so need more than is estimated here. With `remat="blocks"` what a single block makes comes on top,
+    while its gradient is computed.
 
     Args:
         model: A functional `keras.Model` whose input has a known size, batch aside.
