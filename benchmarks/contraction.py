@@ -8,6 +8,7 @@ without XLA. Regret is the time of the plan over that of the best candidate.
 """
 
 import argparse
+import math
 import random
 import time
 
@@ -36,10 +37,10 @@ BATCHES = (1, 2, 4, 8, 16, 32)
 # Channels 64 to 512 for four heads.
 VALUE_DIMS = (16, 32, 64, 128)
 SCOPES = (5, 7, 11, 15, 23, None, None)
-# A candidate that takes longer or more is not measured: it has lost, or would be killed.
-TOO_LONG, TOO_LARGE = 0.5, 200 * 2**20
+# A candidate that takes more memory would be killed; one that takes this many times the best so far has lost.
+TOO_LARGE, LOST = 200 * 2**20, 4
 # Written out, more chunks take minutes to trace.
-MOST_CHUNKS = 32
+MOST_CHUNKS = 16
 
 
 def draw(seed, count):
@@ -95,13 +96,15 @@ def step(problem, training, candidate):
 
 def measure(problem, training):
     """Seconds by plan, of the candidates and of the chosen plan."""
-    functions, chosen = {}, chosen_plan(problem, training)
+    functions, chosen, best = {}, chosen_plan(problem, training), math.inf
     for candidate in dict.fromkeys((chosen, *candidates(problem))):
         function = step(problem, training, candidate)
         function()
         start = time.perf_counter()
         function()
-        if candidate == chosen or time.perf_counter() - start < TOO_LONG:
+        seconds = time.perf_counter() - start
+        best = min(best, seconds)
+        if candidate == chosen or seconds < LOST * best:
             functions[candidate] = function
     return interleaved_medians(functions, rounds=7)
 
@@ -111,7 +114,7 @@ def fit(measured, training):
     from scipy.optimize import nnls
 
     costs = {}
-    # The fastest of all is little more than a call, which costs all orders alike.
+    # The fastest of all is little more than a call of the function that is timed.
     call = min(seconds for _, trains, times in measured if trains == training for seconds in times.values())
     for order in ORDERS:
         rows = [
@@ -140,7 +143,9 @@ def fit(measured, training):
             error = np.abs(shares / scale @ solution - wanted)
             weights = 1 / np.sqrt(np.maximum(error, 0.1))
         costs[order] = Costs(*(float(f"{value:.2g}") for value in solution / scale))
-    return costs
+    # What all orders pay is no reason to take one of them.
+    least = min(each.call for each in costs.values())
+    return {order: each._replace(call=float(f"{each.call - least:.2g}")) for order, each in costs.items()}
 
 
 def regrets(measured):

@@ -52,25 +52,29 @@ class Depths:
 
 
 class Costs(typing.NamedTuple):
-    """What the parts of an order of contraction cost on a device, in seconds; a call itself costs all orders alike.
+    """What the parts of an order of contraction cost on a device, in seconds.
 
     Attributes:
         chunk: Each chunk of query rows but the first.
         multiply_add: Each multiply-add of the position part.
-        number: Each number of the intermediate, and of the values that chunks copy: written, moved and read.
+        number: Each number of the intermediate: written, moved and read.
         embedding: Each number of E that is made.
+        copied: Each number of the values that bands copy.
         large: Each number of the intermediate and of E more, where those of a chunk take more than `caches` bytes.
         query: Each query of an example, whose lambda is applied in a product of its own.
         recomputed: Each multiply-add more, where a gradient makes the chunks again.
+        call: The order itself, more than the operations that all orders have.
     """
 
     chunk: float
     multiply_add: float
     number: float
     embedding: float = 0.0
+    copied: float = 0.0
     large: float = 0.0
     query: float = 0.0
     recomputed: float = 0.0
+    call: float = 0.0
 
 
 # Devices are told apart by identity: their costs are dicts.
@@ -91,21 +95,36 @@ class Device:
     training: dict[str, Costs]
 
 
-# Fitted by `python -m benchmarks.contraction --fit` on two cores of an Intel Xeon (AVX-512, AMX, 4 MB of L2).
+# Fitted by `python -m benchmarks.contraction --fit` on two cores of an Intel Xeon (AVX-512, AMX, 2 MB of L2 a core),
+# with nothing else running; of the bounds from 2 to 40 MB for `caches` this one had the least regret.
 ON_CPU = Device(
     memory=64 * 2**20,
-    caches=8 * 2**20,
+    caches=12 * 2**20,
     inference={
-        "lambda_first": Costs(0.00013, 1.3e-11, 1.3e-09, embedding=8.5e-10, large=8.7e-10, query=6e-07),
-        "query_first": Costs(0.00017, 2.3e-11, 9.7e-10, embedding=8.3e-10, large=5.6e-11),
-        "convolution": Costs(0, 1.8e-11, 2.3e-09, large=1e-09),
-        "depthwise_convolution": Costs(0, 2.1e-11, 1.4e-09, large=1.1e-09),
+        "lambda_first": Costs(7.7e-05, 1.2e-11, 9.6e-10, embedding=5.6e-10, large=1.3e-10, query=1.4e-07),
+        "query_first": Costs(
+            6.7e-05, 1.2e-11, 3.4e-10, embedding=6e-10, copied=1.2e-09, large=1.2e-10, query=2.7e-07, call=0.00012
+        ),
+        "convolution": Costs(0, 8.3e-12, 1.9e-09, call=8e-05),
+        "depthwise_convolution": Costs(0, 1.5e-11, 6e-10, large=4e-10, call=0.00023),
     },
     training={
-        "lambda_first": Costs(0.00038, 5.9e-11, 8.2e-09, embedding=3.5e-09, large=1.4e-09, query=2.7e-06),
-        "query_first": Costs(0.00059, 1.4e-11, 4.4e-09, embedding=3.3e-09, large=6e-10, recomputed=3.7e-11),
-        "convolution": Costs(0, 2.4e-10, 8e-09, query=1e-06),
-        "depthwise_convolution": Costs(0, 3.1e-10, 1.4e-09, large=3.3e-09, query=2.3e-06),
+        "lambda_first": Costs(
+            0.00033, 6.7e-11, 1.1e-09, embedding=1.6e-09, large=1.7e-09, query=6.7e-07, recomputed=8.7e-12
+        ),
+        "query_first": Costs(
+            0.00029,
+            1.5e-11,
+            9.3e-10,
+            embedding=2.4e-09,
+            copied=6.1e-09,
+            large=1e-09,
+            query=6.8e-07,
+            recomputed=2.2e-11,
+            call=0.00018,
+        ),
+        "convolution": Costs(0, 1.5e-10, 2.2e-09, large=2.6e-09, query=2.5e-07, call=0.00011),
+        "depthwise_convolution": Costs(0, 1.8e-10, 7.5e-10, large=2.6e-09, call=0.00025),
     },
 )
 # Not measured: 20 tera-multiply-adds and 1 terabyte a second, 10 microseconds an operation. Few and large products.
@@ -283,8 +302,8 @@ class Problem:
             copied = self.batch * chunks * m * v if is_banded else 0
             pairs = h * m * (k + v) if plan.order == "query_first" else k * v * (m + h)
             work, large = self.batch * queries * pairs, self.memory(plan) > caches
-        time = costs.chunk * max(chunks - 1, 0) + costs.multiply_add * work + costs.number * (number + copied)
-        time += costs.embedding * embeddings + costs.query * self.batch * n
+        time = costs.call + costs.chunk * max(chunks - 1, 0) + costs.multiply_add * work + costs.number * number
+        time += costs.copied * copied + costs.embedding * embeddings + costs.query * self.batch * n
         if large:
             time += costs.large * (number + embeddings)
         if training and chunks > UNROLLED_CHUNKS:
