@@ -24,7 +24,7 @@ from lambda_keras.export.checks.runner import start
 from lambda_keras.export.checks.runtimes import OPENVINO
 from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.export.tflite.calibration import Calibration
-from lambda_keras.export.tflite.quantization import DYNAMIC, FLOAT16, INT8, NONE
+from lambda_keras.export.tflite.quantization import DYNAMIC, FLOAT16, INT8, INT8_FLOAT_LAMBDAS, NONE
 from lambda_keras.export.tflite.writer import export_tflite
 
 IMAGE_SIZE = 224
@@ -37,6 +37,7 @@ UNFUSED = {
     "OpenVINO fused": "OpenVINO raw",
     "TFLite float32 fused": "TFLite float32",
     "TFLite int8 fused": "TFLite int8",
+    "TFLite int8-float-lambdas fused": "TFLite int8",
 }
 MODELS = {
     "LambdaResNet50": lk.LambdaResNet50,
@@ -78,6 +79,7 @@ def export(name, folder):
         add_saved_model("fused", fused)
         add_tflite("float32 fused", fused, NONE)
         add_tflite("int8 fused", fused, INT8, calibration())
+        add_tflite("int8-float-lambdas fused", fused, INT8_FLOAT_LAMBDAS, calibration())
     # OpenVINO turns constants into the same as variables.
     del artifacts["OpenVINO frozen"]
     return model.count_params(), artifacts

@@ -1,10 +1,16 @@
 """Times the lambda layer against two in torch, lucidrains' and timm's, and against the paper's order in TensorFlow.
 
-    python -m benchmarks.peers
+    python -m benchmarks.peers            the maps of a ResNet at 224 pixels, batch 1 and 8, torch as it is
+    python -m benchmarks.peers --full     every map and batch, and torch.compile of both peers: more than an hour
 
-needs the `backends` extra and writes results/peers.csv. A whole layer (projections, normalisation, contraction),
-float32, batch 8, on the CPU; each framework with its own threads, eager in torch, `tf.function` without XLA here.
+needs the `backends` extra and writes results/peers.csv. Four layers after one another, each with weights of its own, as
+a model calls them: a call of a function costs as much as the smallest of these layers, and no model pays it for each. A
+whole layer (projections, normalisation, contraction), float32, on the CPU; each framework with its own threads, torch
+eager or compiled, `tf.function` without XLA here.
 """
+
+import argparse
+import math
 
 import numpy as np
 import tensorflow as tf
@@ -12,87 +18,143 @@ import torch
 from lambda_networks import LambdaLayer as LucidrainsLambdaLayer
 
 from benchmarks.timing import interleaved_medians, write_csv
-from lambda_keras.layers import LambdaLayer
+from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
 from lambda_keras.layers.contraction_plan import Plan
 from tests.golden.without_torchvision import import_timm
 
 TimmLambdaLayer = import_timm().layers.lambda_layer.LambdaLayer
-BATCH = 8
-# side of the map and channels, as in stages c5 and c4 at 224 pixels
-SHAPES = ((7, 512), (14, 256))
-SCOPES = (None, 23)
+LAYERS = 4
+# grid, channels as in the stages c5 to c2 at some size of image, and batches
+GRIDS = (
+    ((7, 7), 512, (1, 8, 32)),
+    ((10, 10), 512, (1, 8)),
+    ((14, 14), 256, (1, 8, 32)),
+    ((19, 19), 256, (1, 8)),
+    ((28, 28), 128, (1, 8)),
+    ((32, 32), 128, (1, 8)),
+    ((64, 64), 64, (1,)),
+    ((64, 48), 64, (1,)),
+)
+# Those of the short form, in a ResNet at 224 pixels.
+SHORT_SIDES = (7, 14, 28)
+SCOPES = (7, 23, None)
+# Positions past which embeddings of all pairs, which the peers keep as a weight, take gigabytes.
+LARGEST_GLOBAL = 28 * 28
 
 
-def keras_step(layer, images, training):
-    """A function without arguments that runs the layer, with gradients if it trains."""
+def keras_step(layers, images, training):
+    """A function without arguments that runs layers after one another, with gradients if they train."""
 
     @tf.function
     def forward(x):
-        return layer(x, training=False)
+        for layer in layers:
+            x = layer(x, training=False)
+        return x
 
     @tf.function
     def forward_and_backward(x):
         with tf.GradientTape() as tape:
             tape.watch(x)
-            loss = tf.reduce_sum(layer(x, training=True))
-        return tape.gradient(loss, [x, *(variable.value for variable in layer.trainable_variables)])
+            y = x
+            for layer in layers:
+                y = layer(y, training=True)
+            loss = tf.reduce_sum(y)
+        return tape.gradient(loss, [x, *(variable.value for layer in layers for variable in layer.trainable_variables)])
 
-    layer.build(images.shape)
+    for layer in layers:
+        if not layer.built:
+            layer.build(images.shape)
     images = tf.constant(images)
     function = forward_and_backward if training else forward
     return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(images))]
 
 
-def torch_step(layer, images, training):
-    """The same for a torch layer."""
+def torch_step(layers, images, training, compiled=False):
+    """The same for torch layers."""
     images = torch.tensor(images.transpose(0, 3, 1, 2).copy(), requires_grad=training)
-    layer.train(training)
+    module = torch.nn.Sequential(*layers).train(training)
+    model = torch.compile(module) if compiled else module
 
     def run():
         if training:
-            layer.zero_grad()
-            layer(images).sum().backward()
+            module.zero_grad()
+            model(images).sum().backward()
         else:
             with torch.inference_mode():
-                layer(images)
+                model(images)
 
     return run
 
 
+def fused(layer, shape):
+    """What `lk.fuse` makes of a layer."""
+    layer.build(shape)
+    twin = FusedLambdaLayer.from_config(FusedLambdaLayer.config_of(layer, shape))
+    twin.build(shape)
+    twin.copy_weights(layer)
+    return twin
+
+
+def measure(grid, channels, batch, scope, training, compiled):
+    """Median seconds of one layer of each implementation."""
+    images = np.random.default_rng(0).normal(size=(batch, *grid, channels)).astype("float32")
+
+    def lucidrains():
+        where = {"r": scope} if scope else {"n": grid[0]}
+        return [LucidrainsLambdaLayer(channels, dim_k=16, heads=4, **where) for _ in range(LAYERS)]
+
+    def timm():
+        where = {"r": scope, "feat_size": grid}
+        return [TimmLambdaLayer(channels, dim_head=16, num_heads=4, **where) for _ in range(LAYERS)]
+
+    layers = [LambdaLayer(scope_size=scope) for _ in range(LAYERS)]
+    paper = [LambdaLayer(scope_size=scope) for _ in range(LAYERS)]
+    for layer in paper:
+        layer.plan = lambda *_, **__: Plan("lambda_first")  # all queries at once
+    steps = {"lambda_keras": keras_step(layers, images, training)}
+    if not training:
+        twins = [fused(LambdaLayer(scope_size=scope), images.shape) for _ in range(LAYERS)]
+        steps["lambda_keras, fused"] = keras_step(twins, images, training)
+    if math.prod(grid) <= LARGEST_GLOBAL:
+        steps["paper's order in TensorFlow"] = keras_step(paper, images, training)
+    steps["lucidrains, torch"] = torch_step(lucidrains(), images, training)
+    steps["timm, torch"] = torch_step(timm(), images, training)
+    if compiled:
+        steps["lucidrains, torch.compile"] = torch_step(lucidrains(), images, training, compiled=True)
+        steps["timm, torch.compile"] = torch_step(timm(), images, training, compiled=True)
+    return {name: value / LAYERS for name, value in interleaved_medians(steps, rounds=11, settle=True).items()}
+
+
 def main():
     """Measures, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--full", action="store_true", help="every map and batch, and torch.compile of both peers")
+    full = parser.parse_args().full
     rows = []
-    for side, channels in SHAPES:
-        images = np.random.default_rng(0).normal(size=(BATCH, side, side, channels)).astype("float32")
-        for scope in SCOPES:
-            for training in (False, True):
-                lucidrains = LucidrainsLambdaLayer(
-                    channels, dim_k=16, heads=4, **({"r": scope} if scope else {"n": side})
-                )
-                timm = TimmLambdaLayer(channels, dim_head=16, num_heads=4, r=scope, feat_size=(side, side))
-                paper = LambdaLayer(scope_size=scope)
-                paper.plan = lambda *_, **__: Plan("lambda_first")  # all queries at once
-                seconds = interleaved_medians(
-                    {
-                        "lambda_keras": keras_step(LambdaLayer(scope_size=scope), images, training),
-                        "paper's order in TensorFlow": keras_step(paper, images, training),
-                        "lucidrains, torch": torch_step(lucidrains, images, training),
-                        "timm, torch": torch_step(timm, images, training),
-                    },
-                    rounds=15,
-                )
-                for name, value in seconds.items():
-                    row = {
-                        "side": side,
-                        "channels": channels,
-                        "scope_size": scope or "global",
-                        "mode": "training" if training else "inference",
-                        "implementation": name,
-                        "seconds": f"{value:.5f}",
-                        "ratio_to_ours": f"{value / seconds['lambda_keras']:.2f}",
-                    }
-                    rows.append(row)
-                    print(*row.values(), sep="\t", flush=True)
+    for grid, channels, batches in GRIDS:
+        if not full and grid[0] not in SHORT_SIDES:
+            continue
+        for batch in batches if full else batches[:2]:
+            for scope in SCOPES:
+                if scope is None and math.prod(grid) > LARGEST_GLOBAL:
+                    continue
+                for training in (False, True):
+                    seconds = measure(grid, channels, batch, scope, training, full)
+                    for name, value in seconds.items():
+                        row = {
+                            "grid": "×".join(map(str, grid)),
+                            "channels": channels,
+                            "batch": batch,
+                            "scope_size": scope or "global",
+                            "mode": "training" if training else "inference",
+                            "implementation": name,
+                            "seconds": f"{value:.5f}",
+                            "ratio_to_ours": f"{value / seconds['lambda_keras']:.2f}",
+                        }
+                        rows.append(row)
+                        print(*row.values(), sep="\t", flush=True)
+                    if full:
+                        torch.compiler.reset()
     write_csv("peers", rows)
 
 

@@ -12,12 +12,14 @@ import time
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 
-def interleaved_medians(functions, rounds=7):
+def interleaved_medians(functions, rounds=7, settle=False):
     """Median seconds of each function, measured by turns so that all meet the same machine.
 
     Args:
         functions: A dict of functions without arguments. Each is called once before, unmeasured.
         rounds: How often each is measured.
+        settle: Whether a turn begins with a call that is not measured. The threads of torch wait busily for some
+            milliseconds after their work, which would count as the time of the next function.
 
     Returns:
         A dict of seconds.
@@ -27,6 +29,8 @@ def interleaved_medians(functions, rounds=7):
         function()
     for _ in range(rounds):
         for name, function in functions.items():
+            if settle:
+                function()
             start = time.perf_counter()
             function()
             seconds[name].append(time.perf_counter() - start)

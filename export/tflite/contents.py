@@ -15,7 +15,8 @@ Range = tuple[float, float]
 def quantization_of(path: Path) -> str:
     """Finds out from a TFLite file how its numbers are written: one of `lambda_keras.export.tflite.quantization.KINDS`.
 
-    A file in which no tensor was large enough to be quantised is one of kind `none`.
+    A file in which no tensor was large enough to be quantised is one of kind `none`, and one of kind
+    `int8-float-lambdas` without lambda layers is as one of kind `int8-float-io`.
 
     Raises:
         UserError: It is no TFLite file, or it is damaged.
@@ -31,7 +32,10 @@ def quantization_of(path: Path) -> str:
     if graph.tensors[graph.inputs[0]].type == schema.TensorType.INT8:
         return quantization.INT8
     if _operators(model, schema.BuiltinOperator.QUANTIZE):
-        return quantization.INT8_FLOAT_IO
+        products = _operators(model, schema.BuiltinOperator.BATCH_MATMUL)
+        types = {graph.tensors[product.outputs[0]].type for product in products}
+        in_float = schema.TensorType.FLOAT32 in types
+        return quantization.INT8_FLOAT_LAMBDAS if in_float else quantization.INT8_FLOAT_IO
     if schema.TensorType.FLOAT16 in types:
         return quantization.FLOAT16
     return quantization.DYNAMIC if schema.TensorType.INT8 in types else quantization.NONE

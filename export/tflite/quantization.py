@@ -7,8 +7,23 @@ FLOAT16 = "float16"
 DYNAMIC = "dynamic"
 INT8 = "int8"
 INT8_FLOAT_IO = "int8-float-io"
-# Those that compute in int8 throughout, with ranges that calibration images set.
-CALIBRATED = (INT8, INT8_FLOAT_IO)
+INT8_FLOAT_LAMBDAS = "int8-float-lambdas"
+# Those that compute in int8, with ranges that calibration images set.
+CALIBRATED = (INT8, INT8_FLOAT_IO, INT8_FLOAT_LAMBDAS)
+# What `int8-float-lambdas` leaves in float32: the products of two activations, which XNNPACK does not take in int8, and
+# what else is between the projections of a lambda layer and its output. Other layers have these for vectors only.
+FLOAT_OPERATIONS = (
+    "BATCH_MATMUL",
+    "DIV",
+    "EXP",
+    "MAXIMUM",
+    "REDUCE_MAX",
+    "RESHAPE",
+    "STRIDED_SLICE",
+    "SUB",
+    "SUM",
+    "TRANSPOSE",
+)
 
 
 @dataclass(frozen=True)
@@ -48,6 +63,7 @@ BOUNDS = {
         Bounds(DYNAMIC, 0.25),
         Bounds(INT8, 1.0),
         Bounds(INT8_FLOAT_IO, 1.0),
+        Bounds(INT8_FLOAT_LAMBDAS, 1.0),
     )
 }
 KINDS = tuple(BOUNDS)

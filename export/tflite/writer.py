@@ -15,7 +15,14 @@ from lambda_keras.export.tflite.calibration import Calibration
 from lambda_keras.export.tflite.clipping import measure_clipping, refuse_clipping
 from lambda_keras.export.tflite.constant_folding import save_folded
 from lambda_keras.export.tflite.metadata import add_metadata
-from lambda_keras.export.tflite.quantization import CALIBRATED, FLOAT16, INT8, NONE
+from lambda_keras.export.tflite.quantization import (
+    CALIBRATED,
+    FLOAT16,
+    FLOAT_OPERATIONS,
+    INT8,
+    INT8_FLOAT_LAMBDAS,
+    NONE,
+)
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
 from lambda_keras.keras_internals import sublayers
 from lambda_keras.wildcards import without_wildcards
@@ -42,8 +49,9 @@ def export_tflite(
         path: The file to write; its name ends in .tflite. An older one is replaced once the new one is whole.
         quantization: One of `lambda_keras.export.tflite.quantization.KINDS`. `none` is float32; `float16` halves the
             weights, `dynamic` has them in int8, and both take and return float32; `int8` computes in int8 from its
-            input to its output, `int8-float-io` does so between a float32 input and a float32 output.
-        calibration: The images that set the ranges of `int8` and `int8-float-io`.
+            input to its output, `int8-float-io` does so between a float32 input and a float32 output, and
+            `int8-float-lambdas` leaves in float32 what is between the projections of lambda layers and their outputs.
+        calibration: The images that set the ranges of the kinds of int8.
         batch_size: How many images a batch must have; any number by default.
         record: The model's record, for the file's metadata; without one it has none.
 
@@ -74,7 +82,8 @@ def export_tflite(
             with standard_error_to(scratch / "folding.log"):
                 save_folded(served, scratch / "saved_model")
         converter = _converter(scratch / "saved_model", quantization, calibration, batch_size)
-        content = _convert(converter, log=scratch / "converter.log")
+        convert = _convert_by_operation if quantization == INT8_FLOAT_LAMBDAS else type(converter).convert
+        content = _convert(converter, convert, log=scratch / "converter.log")
         if calibration:
             _check_clipping(content, model, calibration)
         if record:
@@ -91,7 +100,7 @@ def _check(model, path, quantization, calibration, batch_size):
     if quantization in CALIBRATED and calibration is None:
         raise UserError(f"--quantize {quantization} needs --calibration: images that show which values occur")
     if quantization not in CALIBRATED and calibration is not None:
-        raise UserError(f"--calibration is for --quantize {' and '.join(CALIBRATED)}, got {quantization}")
+        raise UserError(f"--calibration is for --quantize {', '.join(CALIBRATED)}, got {quantization}")
     if batch_size is not None and not 1 <= batch_size <= LARGEST_BATCH:
         raise UserError(f"--batch must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
     reduced = sorted({layer.compute_dtype for layer in sublayers(model)} - {"float32"})
@@ -125,16 +134,27 @@ def _converter(saved_model, quantization, calibration, batch_size):
         converter.target_spec.supported_types = [tf.float16]
     if quantization in CALIBRATED:
         converter.representative_dataset = lambda: ({"images": batch} for batch in calibration.batches(batch_size or 1))
-        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        floats = [tf.lite.OpsSet.TFLITE_BUILTINS] if quantization == INT8_FLOAT_LAMBDAS else []
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8, *floats]
     if quantization == INT8:
         converter.inference_input_type = converter.inference_output_type = tf.int8
     return converter
 
 
-def _convert(converter, log: Path) -> bytes:
+def _convert_by_operation(converter):
+    """Converts to int8, but for `FLOAT_OPERATIONS`. TensorFlow's debugger of quantisation can leave some out."""
+    debugger = tf.lite.experimental.QuantizationDebugger(
+        converter=converter,
+        debug_dataset=converter.representative_dataset,
+        debug_options=tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(FLOAT_OPERATIONS)),
+    )
+    return debugger.get_nondebug_quantized_model()
+
+
+def _convert(converter, convert, log: Path) -> bytes:
     try:
         with standard_error_to(log):
-            return converter.convert()
+            return convert(converter)
     except ConverterError as error:
         refused = re.findall(r"^(?:Custom|Flex|TF Select) ops: (.+)$", str(error), re.MULTILINE)
         if not refused:

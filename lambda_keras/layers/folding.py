@@ -34,22 +34,5 @@ def fold(layer: keras.Layer, batch_norm: typing.Any = None) -> tuple[np.ndarray,
     return kernel * scale.reshape(channels), bias
 
 
-def fold_in_graph(layer: keras.layers.Dense, batch_norm: typing.Any = None) -> tuple[typing.Any, typing.Any]:
-    """The same of a dense layer without bias, as tensors that follow its variables, in their dtype.
-
-    Args:
-        layer: A built dense layer without bias.
-        batch_norm: A built `keras.layers.BatchNormalization` with scale and offset; `None` for none.
-
-    Returns:
-        Two tensors: a kernel `[channels, units]` and a bias `[units]`.
-    """
-    kernel = ops.convert_to_tensor(layer.kernel)
-    if batch_norm is None:
-        return kernel, ops.zeros((layer.units,), kernel.dtype)
-    scale = batch_norm.gamma * ops.rsqrt(batch_norm.moving_variance + batch_norm.epsilon)
-    return kernel * scale, batch_norm.beta - batch_norm.moving_mean * scale
-
-
 def _array(variable):
     return ops.convert_to_numpy(variable).astype("float64")

@@ -83,9 +83,11 @@ class FusedLambdaLayer(LambdaLayer):
         return config
 
     def _build_projections(self, query_channels, context_channels):
-        width = sum(self._widths())
-        self.kernel = self.add_weight(name="kernel", shape=(query_channels, width))
-        self.bias = self.add_weight(name="bias", shape=(width,), initializer="zeros")
+        self._widths = [self.num_heads * self.key_dim, self.intra_depth * self.value_dim]
+        if self.use_content:
+            self._widths.insert(1, self.intra_depth * self.key_dim)
+        self.kernel = self.add_weight(name="kernel", shape=(query_channels, sum(self._widths)))
+        self.bias = self.add_weight(name="bias", shape=(sum(self._widths),), initializer="zeros")
 
     def _build_positions(self, inputs_shape, context_shape):
         if self.embeddings_plan is None:
@@ -132,7 +134,12 @@ class FusedLambdaLayer(LambdaLayer):
         super().load_own_variables(store)
 
     def _project(self, inputs, context, training):
-        return self._project_at_once(ops.reshape(inputs, (-1, inputs.shape[-1])), self.kernel, self.bias)
+        flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
+        projected = ops.matmul(flat, self.kernel) + self.bias
+        # Slices rather than a split: TFLite's XNNPACK takes the former only.
+        stops = np.cumsum(self._widths).tolist()
+        parts = [projected[:, stop - width : stop] for stop, width in zip(stops, self._widths, strict=True)]
+        return parts if self.use_content else (parts[0], None, parts[1])
 
     def _add_positions(self, operands, grids):
         if self.embeddings_plan is None:

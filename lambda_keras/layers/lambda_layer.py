@@ -1,6 +1,5 @@
 """LambdaLayer: projections, normalisation and call. The mathematics of contraction is in `contraction`."""
 
-import itertools
 import math
 import typing
 
@@ -21,7 +20,6 @@ from lambda_keras.layers.batch_normalization import BatchNormalization
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, Depths, Plan, plan
-from lambda_keras.layers.folding import fold_in_graph
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer
 from lambda_keras.layers.interaction import Interaction, Shape
@@ -258,8 +256,6 @@ class LambdaLayer(Interaction):
         """Queries, keys (`None` without content) and values, `[batch * positions, width]`."""
         # Two axes make each projection one plain matrix product, in exported graphs too.
         flat_inputs = ops.reshape(inputs, (-1, inputs.shape[-1]))
-        if context is inputs and not training and self._can_project_at_once():
-            return self._project_at_once(flat_inputs, *self._folded_projections())
         flat_context = ops.reshape(context, (-1, context.shape[-1]))
         queries = self.query_projection(flat_inputs)
         keys = self.key_projection(flat_context) if self.use_content else None
@@ -268,38 +264,6 @@ class LambdaLayer(Interaction):
             queries = self.query_batch_norm(queries, training=training)
             values = self.value_batch_norm(values, training=training)
         return queries, keys, values
-
-    def _can_project_at_once(self):
-        """Whether kernels are all there is to multiply with, in one precision: not quantised, mixed or with LoRA."""
-        return self.compute_dtype in ("float32", "float64") and all(
-            layer.quantization_mode is None and not layer.lora_enabled for layer, _ in self._projections()
-        )
-
-    def _projections(self):
-        """The projections with what normalises their outputs, in the order of queries, keys and values."""
-        of_queries = (self.query_projection, self.query_batch_norm if self.use_batch_norm else None)
-        of_keys = ((self.key_projection, None),) if self.use_content else ()
-        of_values = (self.value_projection, self.value_batch_norm if self.use_batch_norm else None)
-        return (of_queries, *of_keys, of_values)
-
-    def _folded_projections(self):
-        """Kernel and bias of all projections, with the batch normalisation of inference folded in."""
-        kernels, biases = zip(*(fold_in_graph(*pair) for pair in self._projections()), strict=True)
-        return ops.concatenate(kernels, axis=-1), ops.concatenate(biases)
-
-    def _widths(self):
-        """Columns of queries, keys and values in one product."""
-        of_keys = (self.intra_depth * self.key_dim,) if self.use_content else ()
-        return (self.num_heads * self.key_dim, *of_keys, self.intra_depth * self.value_dim)
-
-    def _project_at_once(self, flat_inputs, kernel, bias):
-        """What `_project` returns, by one product."""
-        projected = ops.matmul(flat_inputs, kernel) + bias
-        # Slices rather than a split: TFLite's XNNPACK takes the former only.
-        widths = self._widths()
-        stops = itertools.accumulate(widths)
-        parts = [projected[:, stop - width : stop] for stop, width in zip(stops, widths, strict=True)]
-        return parts if self.use_content else (parts[0], None, parts[1])
 
     def _add_positions(self, operands, grids):
         """The operands, with what `contract` makes the position part of."""

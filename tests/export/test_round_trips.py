@@ -47,7 +47,7 @@ MODELS = [
 
 
 # Of a probability, by kind: what rounding makes of networks with random weights.
-LARGEST_DIFFERENCES = {"none": 1e-5, "float16": 1e-2, "dynamic": 5e-2, "int8-float-io": 0.1}
+LARGEST_DIFFERENCES = {"none": 1e-5, "float16": 1e-2, "dynamic": 5e-2, "int8-float-lambdas": 0.1}
 
 
 @pytest.fixture(scope="module", params=MODELS)

@@ -4,7 +4,7 @@ from lambda_keras.export.tflite.quantization import BOUNDS, CALIBRATED, KINDS
 
 
 def test_the_kinds_are_those_of_the_command():
-    assert KINDS == ("none", "float16", "dynamic", "int8", "int8-float-io")
+    assert KINDS == ("none", "float16", "dynamic", "int8", "int8-float-io", "int8-float-lambdas")
     assert set(CALIBRATED) < set(KINDS)
 
 

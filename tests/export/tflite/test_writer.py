@@ -55,6 +55,8 @@ def test_no_lambda_layer_becomes_a_convolution_in_3d(scope_size, batch_size, ope
         ("dynamic", "float32", 1.0),
         ("int8", "int8", 0.6),
         ("int8-float-io", "float32", 0.6),
+        # E is in float32 there, much of so small a model.
+        ("int8-float-lambdas", "float32", 1.0),
     ],
 )
 def test_each_kind_has_its_inputs_and_its_size(quantized, kind, dtype, share):
@@ -91,7 +93,9 @@ def test_a_batch_can_be_fixed(plain_model, tmp_path):
 
 
 def test_images_for_a_kind_that_takes_none_are_refused(digits_model, digits_calibration, tmp_path):
-    with pytest.raises(UserError, match="--calibration is for --quantize int8 and int8-float-io, got float16"):
+    with pytest.raises(
+        UserError, match="--calibration is for --quantize int8, int8-float-io, int8-float-lambdas, got float16"
+    ):
         export_tflite(digits_model, tmp_path / "model.tflite", "float16", digits_calibration)
 
 
@@ -117,7 +121,7 @@ def test_of_a_loop_only_what_the_converter_makes_right_is_written(loops, digits_
     np.testing.assert_allclose(result["probabilities"], model(images), atol=1e-5)
 
 
-@pytest.mark.parametrize(("kind", "tolerance"), [("none", 1e-5), ("dynamic", 0.01), ("int8-float-io", 0.03)])
+@pytest.mark.parametrize(("kind", "tolerance"), [("none", 1e-5), ("dynamic", 0.01), ("int8-float-lambdas", 0.03)])
 def test_a_large_map_takes_every_kind_and_any_batch(kind, tolerance, operations, tmp_path):
     """The layer of lambda_resnet50ts at 256 pixels: 32 by 32 positions, in the order that makes chunks of queries."""
     layer = lk.layers.LambdaLayer(64, scope_size=9, implementation="query_first")

@@ -22,7 +22,7 @@ QUICK = [
     "data.image_size=16",
     "training.batch_size=16",
     "training.warmup_epochs=0",
-    "model.overrides.blocks=[1,0,0,1]",
+    "model.overrides.blocks=[0,0,0,1]",
     "model.overrides.lambda_blocks=[[],[],[],[1]]",
 ]
 
