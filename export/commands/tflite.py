@@ -23,8 +23,8 @@ def add_parser(commands) -> None:
         choices=KINDS,
         default=NONE,
         help="none: float32; float16 or dynamic (int8): the weights alone; int8: all, images and probabilities too; "
-        "int8-float-io: all but these; int8-float-lambdas: all but these and the insides of lambda layers, which is the "
-        "fastest of them on a CPU (default: %(default)s)",
+        "int8-float-io: all but these; int8-float-lambdas: all but these and the insides of lambda layers, which is "
+        "fastest on a CPU (default: %(default)s)",
     )
     parser.add_argument(
         "--calibration",
