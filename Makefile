@@ -8,6 +8,8 @@
 #   make test-colab          the same with the versions that Google Colab has
 #   make lint                ruff and mypy alone
 #   make tables              measure the models again and write the tables of README and docs
+#   make bench               measure what docs/performance.md has tables of, in the short form, and write them: 20 minutes
+#   make bench-full          all of benchmarks/ but the trainings, in the long form: hours
 #   make docs                write the documentation's site to site/; a warning fails it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -33,7 +35,7 @@ endif
 # A file's tests share what its fixtures make, so they run in one of the two processes; the heaviest files begin.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
-.PHONY: quickstart test test-fast test-oldest test-colab lint tables docs clean
+.PHONY: quickstart test test-fast test-oldest test-colab lint tables bench bench-full docs clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -56,7 +58,7 @@ $(BIN)/python:
 	touch $@
 
 .venv/.bench: $(BIN)/python $(REQUIREMENTS)
-	$(INSTALL) --editable ".[zoo,export,bench]"
+	$(INSTALL) --editable ".[zoo,export,runtimes,bench,backends]"
 	touch $@
 
 .venv/.docs: $(BIN)/python $(REQUIREMENTS)
@@ -102,6 +104,24 @@ test-colab: .venv-colab/.installed
 	touch $@
 
 tables: .venv/.bench
+	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.tables
+
+bench: .venv/.bench
+	$(BIN)/python -m benchmarks.peers
+	$(BIN)/python -m benchmarks.pairs
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.export
+	$(BIN)/python -m benchmarks.tables
+
+bench-full: .venv/.bench
+	$(BIN)/python -m benchmarks.contraction
+	$(BIN)/python -m benchmarks.peers --full
+	$(BIN)/python -m benchmarks.pairs
+	$(BIN)/python -m benchmarks.growth
+	$(BIN)/python -m benchmarks.fuse
+	$(BIN)/python -m benchmarks.export
+	$(BIN)/python -m benchmarks.training_loop
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.tables
 

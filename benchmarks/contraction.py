@@ -4,7 +4,7 @@
     python -m benchmarks.contraction --fit     prints costs for `contraction_plan`, from other shapes
 
 Figures are seconds of the position part of one layer (queries, values and table given), float32, in one `tf.function`
-without XLA. Regret is the time of the plan over that of the best candidate.
+without XLA, or what `KERAS_BACKEND` has in its place. Regret is the time of the plan over that of the best candidate.
 """
 
 import argparse
@@ -12,15 +12,17 @@ import math
 import random
 import time
 
+import keras
 import numpy as np
-import tensorflow as tf
 
+from benchmarks import backends
 from benchmarks.timing import RESULTS, interleaved_medians, write_csv
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import (
     CONVOLUTIONS,
     DENSE_ORDERS,
+    ON_ACCELERATORS,
     ON_CPU,
     ORDERS,
     Costs,
@@ -31,6 +33,7 @@ from lambda_keras.layers.contraction_plan import (
 )
 from lambda_keras.layers.grids import Grids
 
+DEVICE = ON_ACCELERATORS if backends.is_accelerated() else ON_CPU
 HEADS, KEY_DIM = 4, 16
 SIDES = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20, 23, 24, 28, 31, 32, 37, 40, 48, 56, 64)
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -69,7 +72,14 @@ def candidates(problem):
 
 def chosen_plan(problem, training):
     """What the layer would do."""
-    return plan(problem.grids, problem.depths, scope_size=problem.scope_size, batch=problem.batch, training=training)
+    return plan(
+        problem.grids,
+        problem.depths,
+        scope_size=problem.scope_size,
+        batch=problem.batch,
+        training=training,
+        device=DEVICE,
+    )
 
 
 def step(problem, training, candidate):
@@ -77,21 +87,13 @@ def step(problem, training, candidate):
     (n, m), value_dim = problem.grids.positions, problem.depths.value_dim
     sides = problem.scope_size or tuple(2 * side - 1 for side in problem.grids.queries)
     shapes = ((problem.batch, n, HEADS, KEY_DIM), (problem.batch, m, 1, value_dim), (*sides, KEY_DIM, 1))
-    tensors = [tf.random.normal(shape) for shape in shapes]
+    tensors = [keras.random.normal(shape) for shape in shapes]
 
-    @tf.function(autograph=False)
-    def forward(queries, values, table):
-        return contract(Operands(queries, values, table=table), problem.grids, candidate, training=False)
+    def contracted(queries, values, table):
+        return contract(Operands(queries, values, table=table), problem.grids, candidate, training=training)
 
-    @tf.function(autograph=False)
-    def forward_and_backward(queries, values, table):
-        with tf.GradientTape() as tape:
-            tape.watch((queries, values, table))
-            outputs = contract(Operands(queries, values, table=table), problem.grids, candidate, training=True)
-        return tape.gradient(outputs, (queries, values, table))
-
-    function = forward_and_backward if training else forward
-    return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(*tensors))]
+    function = backends.forward_and_backward(contracted) if training else backends.forward(contracted)
+    return lambda: backends.wait(function(*tensors))
 
 
 def measure(problem, training):
@@ -129,7 +131,7 @@ def fit(measured, training):
         units = [Costs(**{**dict.fromkeys(Costs._fields, 0.0), field: 1.0}) for field in Costs._fields]
         shares = np.array(
             [
-                [problem.seconds(candidate, unit, ON_CPU.caches, training) for unit in units]
+                [problem.seconds(candidate, unit, DEVICE.caches, training) for unit in units]
                 for problem, candidate, _ in rows
             ]
         )

@@ -17,6 +17,7 @@ import tensorflow as tf
 import torch
 from lambda_networks import LambdaLayer as LucidrainsLambdaLayer
 
+from benchmarks.grid import LARGEST_GLOBAL, cells
 from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
 from lambda_keras.layers.contraction_plan import Plan
@@ -24,22 +25,6 @@ from tests.golden.without_torchvision import import_timm
 
 TimmLambdaLayer = import_timm().layers.lambda_layer.LambdaLayer
 LAYERS = 4
-# grid, channels as in the stages c5 to c2 at some size of image, and batches
-GRIDS = (
-    ((7, 7), 512, (1, 8, 32)),
-    ((10, 10), 512, (1, 8)),
-    ((14, 14), 256, (1, 8, 32)),
-    ((19, 19), 256, (1, 8)),
-    ((28, 28), 128, (1, 8)),
-    ((32, 32), 128, (1, 8)),
-    ((64, 64), 64, (1,)),
-    ((64, 48), 64, (1,)),
-)
-# Those of the short form, in a ResNet at 224 pixels.
-SHORT_SIDES = (7, 14, 28)
-SCOPES = (7, 23, None)
-# Positions past which embeddings of all pairs, which the peers keep as a weight, take gigabytes.
-LARGEST_GLOBAL = 28 * 28
 
 
 def keras_step(layers, images, training):
@@ -131,30 +116,24 @@ def main():
     parser.add_argument("--full", action="store_true", help="every map and batch, and torch.compile of both peers")
     full = parser.parse_args().full
     rows = []
-    for grid, channels, batches in GRIDS:
-        if not full and grid[0] not in SHORT_SIDES:
-            continue
-        for batch in batches if full else batches[:2]:
-            for scope in SCOPES:
-                if scope is None and math.prod(grid) > LARGEST_GLOBAL:
-                    continue
-                for training in (False, True):
-                    seconds = measure(grid, channels, batch, scope, training, full)
-                    for name, value in seconds.items():
-                        row = {
-                            "grid": "×".join(map(str, grid)),
-                            "channels": channels,
-                            "batch": batch,
-                            "scope_size": scope or "global",
-                            "mode": "training" if training else "inference",
-                            "implementation": name,
-                            "seconds": f"{value:.5f}",
-                            "ratio_to_ours": f"{value / seconds['lambda_keras']:.2f}",
-                        }
-                        rows.append(row)
-                        print(*row.values(), sep="\t", flush=True)
-                    if full:
-                        torch.compiler.reset()
+    for grid, channels, batch, scope in cells(full):
+        for training in (False, True):
+            seconds = measure(grid, channels, batch, scope, training, full)
+            for name, value in seconds.items():
+                row = {
+                    "grid": "×".join(map(str, grid)),
+                    "channels": channels,
+                    "batch": batch,
+                    "scope_size": scope or "global",
+                    "mode": "training" if training else "inference",
+                    "implementation": name,
+                    "seconds": f"{value:.5f}",
+                    "ratio_to_ours": f"{value / seconds['lambda_keras']:.2f}",
+                }
+                rows.append(row)
+                print(*row.values(), sep="\t", flush=True)
+            if full:
+                torch.compiler.reset()
     write_csv("peers", rows)
 
 

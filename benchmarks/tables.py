@@ -105,11 +105,33 @@ def export_table():
     return "\n".join(lines)
 
 
+def pairs_table():
+    """A row for each pair of networks and mode."""
+    lines = ["| LambdaResNet | EfficientNet | mode | EfficientNet ÷ LambdaResNet |", "|---|---|---|--:|"]
+    for row in read(RESULTS / "pairs.csv"):
+        ours, other = f"`{row['model']}` at {row['image_size']}", f"{row['other']} at {row['other_image_size']}"
+        lines.append(f"| {ours} | {other} | {row['mode']} | **{row['ratio']}** |")
+    return "\n".join(lines)
+
+
+def growth_table():
+    """A row for each layer: time and memory at the largest map, and the exponents."""
+    rows = {row["layer"]: row for row in read(RESULTS / "growth.csv")}
+    lines = ["| layer | largest map | ms | MB | time grows as | memory grows as |", "|---|---|--:|--:|--:|--:|"]
+    for layer, row in rows.items():
+        time = f"{1e3 * float(row['seconds']):.1f} | {row['megabytes']}"
+        exponents = f"n^{row['exponent_of_time']} | n^{row['exponent_of_memory']}"
+        lines.append(f"| {layer} | {row['side']}×{row['side']} | {time} | {exponents} |")
+    return "\n".join(lines)
+
+
 TABLES = {
     "models": models_table,
     "chosen models": lambda: models_table(CHOSEN),
     "peers": peers_table,
     "export": export_table,
+    "pairs": pairs_table,
+    "growth": growth_table,
 }
 
 

@@ -47,7 +47,10 @@ NEEDS = {
     "web": "packages of npm; tests/export/web/test_page.py runs it",
 }
 # Arguments that make a training short; that of the classifier alone is tested in zoo/fine_tuning/test_run.py.
-SHORTER = {"train": ["training.epochs=1", "training.warmup_epochs=0"], "fine-tune": ["--epochs=1", "--head-epochs=0"]}
+SHORTER = {
+    "train": ["training.epochs=1", "training.warmup_epochs=0", "data.image_size=16"],
+    "fine-tune": ["--epochs=1", "--head-epochs=0", "data.image_size=16"],
+}
 
 
 def commands(page):
@@ -123,6 +126,7 @@ def test_they_run(name, files, digits_run, tmp_path, monkeypatch, capfd):
         if [program, *arguments] == DIGITS.split():
             shutil.copytree(digits_run, tmp_path, dirs_exist_ok=True)
             continue
-        shorter = [] if "--dry-run" in arguments else SHORTER.get(arguments[0], [])
+        # To build a network of 152 layers takes half a minute.
+        shorter = ["model.name=lambda_resnet50"] if "--dry-run" in arguments else SHORTER.get(arguments[0], [])
         status = MAINS[program]([*arguments, *shorter])
         assert status == 0, f"{shlex.join(arguments)}: {capfd.readouterr().err[-2000:]}"

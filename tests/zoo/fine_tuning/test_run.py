@@ -1,7 +1,9 @@
 import csv
+import html
 import json
 import os
 import pathlib
+import shlex
 import shutil
 import signal
 import subprocess
@@ -14,6 +16,7 @@ import tensorflow as tf
 import yaml
 
 import lambda_keras as lk
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import catalog, digits, image_table
@@ -32,7 +35,14 @@ from lambda_keras.zoo.training.trainer import Trainer
 from tests.conftest import ROOT
 
 CLASSES = 4
-OVERRIDES = ("data.image_size=16", "data.horizontal_flip=false", "training.steps_per_loop=1")
+# Behind the stem a block with a lambda layer: more would be traced, not proved.
+NETWORK = {"blocks": [0, 0, 0, 1], "lambda_blocks": [[], [], [], [1]]}
+OVERRIDES = (
+    *(f"model.overrides.{key}={json.dumps(value)}" for key, value in NETWORK.items()),
+    "data.image_size=16",
+    "data.horizontal_flip=false",
+    "training.steps_per_loop=1",
+)
 # Of the second phase, 6 an epoch.
 STEPS = 12
 SCRIPT = ROOT / "tests" / "zoo" / "training" / "train_and_die.py"
@@ -49,6 +59,20 @@ def pictures(tmp_path_factory):
             encoded = tf.io.encode_png(image).numpy()
             (folder / f"digit {label}" / f"{number}.png").write_bytes(encoded)
     (folder / "digit 0" / "broken.png").write_bytes(b"no image")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def model():
+    return lk.create_model("lambda_resnet_tiny", input_shape=(16, 16, 1), classes=10, **NETWORK)
+
+
+@pytest.fixture(scope="module")
+def shared(model, tmp_path_factory):
+    """The weights to start from, in a folder of `save_pretrained`."""
+    folder = tmp_path_factory.mktemp("shared") / "digits"
+    preprocessor = Preprocessor(16, evaluation_crop=1.0, mean=(0.305,), std=(0.376,))
+    lk.save_pretrained(model, folder, preprocessor, class_names="0123456789")
     return folder
 
 
@@ -149,7 +173,8 @@ def test_the_report_says_start_and_command(run, shared, pictures):
     assert f"The training started from the weights {shared}, but for the classifier, which is random: theirs is" in text
     assert "stays random" in text
     command = f"lambda-zoo fine-tune --data {pictures} --model lambda_resnet_tiny --weights {shared} --head-epochs 1"
-    assert f"{command} --epochs 2 --seed 0 --out {run[0]} --class-weights {' '.join(OVERRIDES)}" in text
+    command += f" --epochs 2 --seed 0 --out {run[0]} --class-weights {shlex.join(OVERRIDES)}"
+    assert html.escape(command) in text
     assert "left out: 1 (damaged" in text
 
 
@@ -232,7 +257,7 @@ def test_a_budget_sets_the_epochs_once(pictures, shared, tmp_path, untrained, mo
     assert first.training.epochs == 1
     # Of 540 s, 4 epochs of 48 images take 384, one of the head 32, five validations of 8 images 27, the test split 16.
     assert whole["epochs"] == 4
-    assert f" --epochs 4 --seed 0 --out {tmp_path}/run --class-weights {' '.join(OVERRIDES)}" in asked.command(4)
+    assert f" --epochs 4 --seed 0 --out {tmp_path}/run --class-weights {shlex.join(OVERRIDES)}" in asked.command(4)
 
 
 def test_other_settings_leave_a_first_phase_that_has_begun_as_it_is(pictures, shared, tmp_path, untrained):

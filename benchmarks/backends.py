@@ -1,0 +1,92 @@
+"""Functions of tensors on whichever backend of Keras runs: compiled, with gradients, and waited for."""
+
+import keras
+
+BACKEND = keras.backend.backend()
+
+
+def is_accelerated():
+    """Whether a GPU or TPU runs what is measured."""
+    if BACKEND == "torch":
+        import torch
+
+        return torch.cuda.is_available()
+    return any(not device.startswith("cpu") for device in keras.distribution.list_devices())
+
+
+def device_name():
+    """What the backend calls its first device."""
+    if BACKEND == "torch":
+        import torch
+
+        return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+    if BACKEND == "jax":
+        import jax
+
+        return jax.devices()[0].device_kind
+    return next(iter(keras.distribution.list_devices()))
+
+
+def forward(function):
+    """The function compiled where the backend compiles: `tf.function` without XLA, `jax.jit`, torch eager."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        return tf.function(function, autograph=False)
+    if BACKEND == "jax":
+        import jax
+
+        return jax.jit(function)
+
+    def run(*tensors):
+        import torch
+
+        with torch.no_grad():
+            return function(*tensors)
+
+    return run
+
+
+def forward_and_backward(function):
+    """A function that returns the gradients of the sum of its outputs for each of its arguments."""
+    if BACKEND == "tensorflow":
+        import tensorflow as tf
+
+        def gradients(*tensors):
+            with tf.GradientTape() as tape:
+                tape.watch(tensors)
+                outputs = function(*tensors)
+            return tape.gradient(outputs, tensors)
+
+        return tf.function(gradients, autograph=False)
+    if BACKEND == "jax":
+        import jax
+
+        def total(tensors):
+            return function(*tensors).sum()
+
+        return jax.jit(lambda *tensors: jax.grad(total)(tensors))
+
+    def run(*tensors):
+        import torch
+
+        leaves = [tensor.detach().requires_grad_() for tensor in tensors]
+        return torch.autograd.grad(function(*leaves).sum(), leaves)
+
+    return run
+
+
+def wait(tensors):
+    """Returns when the device has computed the tensors."""
+    if BACKEND == "jax":
+        import jax
+
+        jax.block_until_ready(tensors)
+    elif BACKEND == "torch":
+        import torch
+
+        if torch.cuda.is_available():
+            torch.cuda.synchronize()
+    else:
+        for tensor in keras.tree.flatten(tensors):
+            tensor.numpy()

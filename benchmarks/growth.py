@@ -1,0 +1,114 @@
+"""How a layer's time and memory grow with the number of positions n, and the exponents of n that fit.
+
+    python -m benchmarks.growth
+
+writes results/growth.csv and growth.png: seconds of one inference of one image in a `tf.function` without XLA, float32,
+and by how much the peak memory of a process of its own is above that of one that builds the layer and runs nothing.
+"""
+
+import argparse
+import resource
+import subprocess
+import sys
+import time
+
+import numpy as np
+
+from benchmarks.timing import RESULTS, write_csv
+
+CHANNELS = 64
+LAYERS = {
+    "lambda, scope 7": (16, 32, 64, 128, 256),
+    "lambda, scope 23": (16, 32, 64, 128, 256),
+    "lambda, global scope": (16, 32, 64),
+    "global self-attention": (16, 32, 64),
+}
+
+
+def make_layer(name):
+    """One of `LAYERS`."""
+    from lambda_keras.layers import GlobalSelfAttention, LambdaLayer
+
+    if name == "global self-attention":
+        return GlobalSelfAttention()
+    return LambdaLayer(scope_size=None if "global" in name else int(name.split()[-1]))
+
+
+def run_alone(name, side):
+    """Prints seconds and bytes of a layer; in a process of its own."""
+    import tensorflow as tf
+
+    layer = make_layer(name)
+    images = tf.random.normal((1, side, side, CHANNELS))
+    layer.build(images.shape)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    function = tf.function(lambda x: layer(x, training=False))
+    function(images).numpy()
+    seconds = []
+    for _ in range(9):
+        start = time.perf_counter()
+        function(images).numpy()
+        seconds.append(time.perf_counter() - start)
+    print(np.median(seconds), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+
+
+def exponent(positions, values):
+    """The slope of the straight line through the logarithms."""
+    return np.polyfit(np.log(positions), np.log(values), 1)[0]
+
+
+def plot(measured):
+    """Time and memory over n, both logarithmic."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 4))
+    for name, points in measured.items():
+        positions, seconds, peaks = zip(*points, strict=True)
+        for axis, values in zip(axes, (seconds, [peak / 1e6 for peak in peaks]), strict=True):
+            axis.loglog(positions, values, marker="o", label=name)
+    for axis, label in zip(axes, ("seconds", "MB"), strict=True):
+        axis.set_xlabel("positions n")
+        axis.set_ylabel(label)
+    axes[0].legend()
+    figure.tight_layout()
+    figure.savefig(RESULTS / "growth.png", dpi=110)
+
+
+def main():
+    """Measures each size in a process, prints, writes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--alone", nargs=2, metavar=("LAYER", "SIDE"), help="measure one layer in this process")
+    alone = parser.parse_args().alone
+    if alone:
+        run_alone(alone[0], int(alone[1]))
+        return
+    measured, rows = {}, []
+    for name, sides in LAYERS.items():
+        for side in sides:
+            command = [sys.executable, "-m", "benchmarks.growth", "--alone", name, str(side)]
+            printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            seconds, peak = map(float, printed.split()[-2:])
+            measured.setdefault(name, []).append((side**2, seconds, peak))
+            print(name, side, f"{seconds:.5f} s", f"{peak / 1e6:.1f} MB", sep="\t", flush=True)
+        # Of small maps, what a call costs is most of the time.
+        positions, seconds, peaks = np.array(measured[name][1:]).T
+        rows += [
+            {
+                "layer": name,
+                "side": int(n**0.5),
+                "seconds": f"{of_one:.5f}",
+                "megabytes": f"{peak / 1e6:.1f}",
+                "exponent_of_time": f"{exponent(positions, seconds):.2f}",
+                "exponent_of_memory": f"{exponent(positions, peaks):.2f}",
+            }
+            for n, of_one, peak in measured[name]
+        ]
+    write_csv("growth", rows)
+    plot(measured)
+
+
+if __name__ == "__main__":
+    main()
