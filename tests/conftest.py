@@ -80,7 +80,7 @@ def pytest_collection_finish():
     # graphs that TensorFlow traces make garbage of hundreds of thousands of objects: collected after 700 new ones, it
     # takes a sixth of the time.
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(20_000, 10, 10)
 
 
 @pytest.fixture(scope="session", autouse=True)

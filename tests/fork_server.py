@@ -53,7 +53,7 @@ def serve(address):
     """Answers requests until stdin is closed; returns the request in the process that is forked for it."""
     # A collection of garbage in a process would copy all that it looks at.
     gc.freeze()
-    gc.set_threshold(100_000, 20, 100)
+    gc.set_threshold(20_000, 10, 10)
     # Nobody waits for the processes that answer.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:

@@ -47,9 +47,9 @@ def test_a_stopped_training_goes_on_to_the_same_end(recorded, expected):
     run = recorded / "stopped"
     assert zoo_cli.main(["train", "--recipe", str(run / "recipe.yaml"), "--out", str(run)]) == 0
     for row, was in zip(rows(run), rows(recorded / "finished"), strict=True):
-        for column in ("loss", "val_loss", "accuracy", "learning_rate"):
-            # Another CPU rounds otherwise, and 97 steps magnify it.
-            assert float(row[column]) == pytest.approx(float(was[column]), abs=5e-3), column
+        # Another CPU, or another order of contraction, rounds otherwise, and 97 steps magnify it.
+        for column, tolerance in {"loss": 0.02, "val_loss": 0.02, "accuracy": 0.02, "learning_rate": 1e-6}.items():
+            assert float(row[column]) == pytest.approx(float(was[column]), abs=tolerance), column
     # The first epoch was not trained again.
     assert rows(run)[0]["seconds"] == rows(recorded / "finished")[0]["seconds"]
     assert (run / "record.json").read_text() == (recorded / "finished" / "record.json").read_text()
