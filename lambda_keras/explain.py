@@ -13,6 +13,7 @@ import dataclasses
 import inspect
 import math
 import typing
+import weakref
 from collections.abc import Sequence
 
 import keras
@@ -180,14 +181,14 @@ def interaction_maps(
     Raises:
         ValueError: The model, the layer or a query does not fit; the message says what is allowed.
     """
-    graph, call = _find_call(model, layer)
+    call, before = _call_and_before(model, layer)
     found = call.operation
     if isinstance(found, FusedLambdaLayer) and found.embeddings_plan is not None:
         raise ValueError(
             f"{found.name} holds its embeddings in the order of its fused product. Explain the model before `fuse`: it "
             "returns the same numbers."
         )
-    arguments = _arguments(graph, call, image)
+    arguments = _arguments(call, before, image)
     inputs, mask = arguments["inputs"], arguments["mask"]
     context = inputs if arguments["context"] is None else arguments["context"]
     grids = Grids.of_shapes(inputs.shape, context.shape)
@@ -257,11 +258,24 @@ def _find_call(model, layer):
     return graph, calls[0]
 
 
-def _arguments(graph, call, image):
+# Of each model that is alive the layer that was explained last, for the next image: to trace the graph takes longer
+# than to run it.
+_explained: weakref.WeakKeyDictionary[keras.Model, typing.Any] = weakref.WeakKeyDictionary()
+
+
+def _call_and_before(model, layer):
+    """The node that calls a lambda layer in a model, and the model of what comes before it."""
+    if model not in _explained or _explained[model][0] != layer:
+        graph, call = _find_call(model, layer)
+        before = keras.Model(graph.inputs, call.input_tensors)
+        # For few runs compiling takes longer than it saves.
+        before.jit_compile = False
+        _explained[model] = layer, call, before
+    return _explained[model][1:]
+
+
+def _arguments(call, before, image):
     """The arguments of a layer's call in a model, by their names, for one image."""
-    before = keras.Model(graph.inputs, call.input_tensors)
-    # For a single run compiling takes longer than it saves.
-    before.jit_compile = False
     # Keras returns one array without a list.
     outputs = keras.tree.flatten(before.predict_on_batch(ops.convert_to_tensor(image)[None]))
     tensors = [ops.convert_to_tensor(output) for output in outputs]

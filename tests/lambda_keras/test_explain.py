@@ -1,6 +1,8 @@
 """Interaction maps against the NumPy transcription of the layer: weights times values are its output, exactly."""
 
+import gc
 import itertools
+import weakref
 
 import keras
 import numpy as np
@@ -86,6 +88,22 @@ def test_the_network_runs_as_a_graph(layers_run_eagerly):
     layers_run_eagerly.clear()
     explain.interaction_map(model, image, "c5_block1_lambda", (0, 0))
     assert layers_run_eagerly == [False]
+
+
+def test_changed_weights_are_seen_and_no_model_is_kept_alive():
+    (image,) = random_inputs(1, 3, 4, 8)
+    layer, first = make_layer(image[None], scope_size=3), keras.layers.Dense(8, use_bias=False, dtype="float64")
+    inputs = keras.Input(image.shape, dtype="float64")
+    model = keras.Model(inputs, layer(first(inputs)))
+    for factor in (1, 2):
+        first.kernel.assign(factor * np.eye(8))
+        (expected,) = reference.lambda_layer(layer, factor * image[None])
+        found = explain.interaction_map(model, image, layer, (1, 2))
+        check(found, reference_values(layer, factor * image), expected[1, 2])
+    alive = weakref.ref(model)
+    del model
+    gc.collect()
+    assert alive() is None
 
 
 def test_a_model_without_lambda_layers_is_said_to_have_none():
