@@ -102,6 +102,8 @@ def main():
     for grid, channels, batch, scope in cells(full, LARGEST_GLOBAL):
         for training in (False, True):
             seconds = measure(grid, channels, batch, scope, training, peers)
+            if "auto" not in seconds:
+                continue
             for order, value in seconds.items():
                 row = {
                     "grid": "×".join(map(str, grid)),
