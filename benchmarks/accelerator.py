@@ -16,14 +16,13 @@ import importlib.util
 import keras
 
 from benchmarks import backends
-from benchmarks.grid import cells
+from benchmarks.grid import cells, rows_of_cell
 from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.layers import LambdaLayer
 from lambda_keras.layers.contraction_plan import CONVOLUTIONS, DENSE_ORDERS
 
 # An accelerator has the memory for the embeddings of all pairs of larger maps.
 LARGEST_GLOBAL = 64 * 64
-PEERS = ("timm", "lambda_networks")
 
 
 def our_step(grid, channels, batch, scope, order, training):
@@ -42,34 +41,20 @@ def our_step(grid, channels, batch, scope, order, training):
     return lambda: backends.wait(function(images, *weights))
 
 
+def installed_peers():
+    """The peers whose packages are there."""
+    from benchmarks import torch_layers
+
+    return [peer for peer, package in torch_layers.PACKAGES.items() if importlib.util.find_spec(package)]
+
+
 def peer_step(peer, grid, channels, batch, scope, training):
     """The same for a torch layer, eager."""
-    import torch
+    from benchmarks import torch_layers
 
-    if peer == "timm":
-        from tests.golden.without_torchvision import import_timm
-
-        layer = import_timm().layers.lambda_layer.LambdaLayer(
-            channels, feat_size=grid, dim_head=16, num_heads=4, r=scope
-        )
-    else:
-        from lambda_networks import LambdaLayer as Layer
-
-        layer = Layer(channels, dim_k=16, heads=4, **({"r": scope} if scope else {"n": grid[0]}))
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    layer = layer.to(device).train(training)
-    images = torch.randn(batch, channels, *grid, device=device, requires_grad=training)
-
-    def run():
-        if training:
-            layer.zero_grad()
-            layer(images).sum().backward()
-        else:
-            with torch.inference_mode():
-                layer(images)
-        backends.wait(())
-
-    return run
+    device = "cuda" if backends.is_accelerated() else "cpu"
+    layer = torch_layers.make(peer, grid, channels, scope)
+    return torch_layers.step([layer], (batch, *grid, channels), training, device=device)
 
 
 def measure(grid, channels, batch, scope, training, peers):
@@ -96,7 +81,7 @@ def main():
     full = parser.parse_args().full
     name = backends.device_name()
     print(f"{backends.BACKEND} on {name}{'' if backends.is_accelerated() else ': no accelerator was found'}")
-    peers = [peer for peer in PEERS if backends.BACKEND == "torch" and importlib.util.find_spec(peer)]
+    peers = installed_peers() if backends.BACKEND == "torch" else []
     print(f"beside {', '.join(peers) or 'no peers: they need KERAS_BACKEND=torch, timm and lambda-networks'}")
     rows = []
     for grid, channels, batch, scope in cells(full, LARGEST_GLOBAL):
@@ -104,20 +89,8 @@ def main():
             seconds = measure(grid, channels, batch, scope, training, peers)
             if "auto" not in seconds:
                 continue
-            for order, value in seconds.items():
-                row = {
-                    "grid": "×".join(map(str, grid)),
-                    "channels": channels,
-                    "batch": batch,
-                    "scope_size": scope or "global",
-                    "mode": "training" if training else "inference",
-                    "implementation": order,
-                    "seconds": f"{value:.6f}",
-                    "ratio_to_ours": f"{value / seconds['auto']:.2f}",
-                    "accelerator": name,
-                }
-                rows.append(row)
-                print(*row.values(), sep="\t", flush=True)
+            rows += rows_of_cell(grid, channels, batch, scope, training, seconds, ours="auto")
+    rows = [{**row, "accelerator": name} for row in rows]
     write_csv(f"accelerator_{backends.BACKEND}", rows)
 
 

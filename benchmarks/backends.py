@@ -2,16 +2,14 @@
 
 import keras
 
+from lambda_keras.layers.lambda_layer import runs_on_cpu
+
 BACKEND = keras.backend.backend()
 
 
 def is_accelerated():
     """Whether a GPU or TPU runs what is measured."""
-    if BACKEND == "torch":
-        import torch
-
-        return torch.cuda.is_available()
-    return any(not device.startswith("cpu") for device in keras.distribution.list_devices())
+    return not runs_on_cpu()
 
 
 def device_name():

@@ -79,6 +79,7 @@ def chosen_plan(problem, training):
         batch=problem.batch,
         training=training,
         device=DEVICE,
+        xla_on_cpu=DEVICE is ON_CPU and backends.BACKEND == "jax",
     )
 
 

@@ -27,3 +27,23 @@ def cells(full, largest_global=LARGEST_GLOBAL):
             for scope in SCOPES:
                 if scope is not None or height * width <= largest_global:
                     yield (height, width), channels, batch, scope
+
+
+def rows_of_cell(grid, channels, batch, scope, training, seconds, ours):
+    """Rows of a CSV file, which are printed too: one for each implementation of `seconds`, compared with `ours`."""
+    rows = [
+        {
+            "grid": "×".join(map(str, grid)),
+            "channels": channels,
+            "batch": batch,
+            "scope_size": scope or "global",
+            "mode": "training" if training else "inference",
+            "implementation": name,
+            "seconds": f"{value:.6f}",
+            "ratio_to_ours": f"{value / seconds[ours]:.2f}",
+        }
+        for name, value in seconds.items()
+    ]
+    for row in rows:
+        print(*row.values(), sep="\t", flush=True)
+    return rows

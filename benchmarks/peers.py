@@ -15,15 +15,13 @@ import math
 import numpy as np
 import tensorflow as tf
 import torch
-from lambda_networks import LambdaLayer as LucidrainsLambdaLayer
 
-from benchmarks.grid import LARGEST_GLOBAL, cells
+from benchmarks import torch_layers
+from benchmarks.grid import LARGEST_GLOBAL, cells, rows_of_cell
 from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
 from lambda_keras.layers.contraction_plan import Plan
-from tests.golden.without_torchvision import import_timm
 
-TimmLambdaLayer = import_timm().layers.lambda_layer.LambdaLayer
 LAYERS = 4
 
 
@@ -54,23 +52,6 @@ def keras_step(layers, images, training):
     return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(images))]
 
 
-def torch_step(layers, images, training, compiled=False):
-    """The same for torch layers."""
-    images = torch.tensor(images.transpose(0, 3, 1, 2).copy(), requires_grad=training)
-    module = torch.nn.Sequential(*layers).train(training)
-    model = torch.compile(module) if compiled else module
-
-    def run():
-        if training:
-            module.zero_grad()
-            model(images).sum().backward()
-        else:
-            with torch.inference_mode():
-                model(images)
-
-    return run
-
-
 def fused(layer, shape):
     """What `lk.fuse` makes of a layer."""
     layer.build(shape)
@@ -84,13 +65,9 @@ def measure(grid, channels, batch, scope, training, compiled):
     """Median seconds of one layer of each implementation."""
     images = np.random.default_rng(0).normal(size=(batch, *grid, channels)).astype("float32")
 
-    def lucidrains():
-        where = {"r": scope} if scope else {"n": grid[0]}
-        return [LucidrainsLambdaLayer(channels, dim_k=16, heads=4, **where) for _ in range(LAYERS)]
-
-    def timm():
-        where = {"r": scope, "feat_size": grid}
-        return [TimmLambdaLayer(channels, dim_head=16, num_heads=4, **where) for _ in range(LAYERS)]
+    def torch_step(peer, compiled=False):
+        layers = [torch_layers.make(peer, grid, channels, scope) for _ in range(LAYERS)]
+        return torch_layers.step(layers, images.shape, training, compiled)
 
     layers = [LambdaLayer(scope_size=scope) for _ in range(LAYERS)]
     paper = [LambdaLayer(scope_size=scope) for _ in range(LAYERS)]
@@ -102,11 +79,9 @@ def measure(grid, channels, batch, scope, training, compiled):
         steps["lambda_keras, fused"] = keras_step(twins, images, training)
     if math.prod(grid) <= LARGEST_GLOBAL:
         steps["paper's order in TensorFlow"] = keras_step(paper, images, training)
-    steps["lucidrains, torch"] = torch_step(lucidrains(), images, training)
-    steps["timm, torch"] = torch_step(timm(), images, training)
+    steps |= {f"{peer}, torch": torch_step(peer) for peer in torch_layers.PACKAGES}
     if compiled:
-        steps["lucidrains, torch.compile"] = torch_step(lucidrains(), images, training, compiled=True)
-        steps["timm, torch.compile"] = torch_step(timm(), images, training, compiled=True)
+        steps |= {f"{peer}, torch.compile": torch_step(peer, compiled=True) for peer in torch_layers.PACKAGES}
     return {name: value / LAYERS for name, value in interleaved_medians(steps, rounds=11, settle=True).items()}
 
 
@@ -119,19 +94,7 @@ def main():
     for grid, channels, batch, scope in cells(full):
         for training in (False, True):
             seconds = measure(grid, channels, batch, scope, training, full)
-            for name, value in seconds.items():
-                row = {
-                    "grid": "×".join(map(str, grid)),
-                    "channels": channels,
-                    "batch": batch,
-                    "scope_size": scope or "global",
-                    "mode": "training" if training else "inference",
-                    "implementation": name,
-                    "seconds": f"{value:.5f}",
-                    "ratio_to_ours": f"{value / seconds['lambda_keras']:.2f}",
-                }
-                rows.append(row)
-                print(*row.values(), sep="\t", flush=True)
+            rows += rows_of_cell(grid, channels, batch, scope, training, seconds, ours="lambda_keras")
             if full:
                 torch.compiler.reset()
     write_csv("peers", rows)

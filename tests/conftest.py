@@ -1,7 +1,6 @@
 """What all tests share: their order, a quiet TensorFlow, a seed, ImageNet's class names, and processes of their own."""
 
 import functools
-import gc
 import hashlib
 import json
 import os
@@ -21,6 +20,7 @@ import numpy as np
 import pytest
 
 from tests.compilation import compile_at_once
+from tests.garbage import collect_seldom
 
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parent
@@ -76,11 +76,7 @@ def pytest_collection_modifyitems(items):
 
 
 def pytest_collection_finish():
-    # What the imports have made stays; to look through it at each collection of garbage takes a third of a second. The
-    # graphs that TensorFlow traces make garbage of hundreds of thousands of objects: collected after 700 new ones, it
-    # takes a sixth of the time.
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    collect_seldom()
 
 
 @pytest.fixture(scope="session", autouse=True)

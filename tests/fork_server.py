@@ -10,7 +10,6 @@ folder, output and end. `tests/forked_python.py` stands for the interpreter and 
 import array
 import atexit
 import contextlib
-import gc
 import json
 import os
 import random
@@ -51,9 +50,9 @@ def import_everything():
 
 def serve(address):
     """Answers requests until stdin is closed; returns the request in the process that is forked for it."""
-    # A collection of garbage in a process would copy all that it looks at.
-    gc.freeze()
-    gc.set_threshold(20_000, 10, 10)
+    from tests.garbage import collect_seldom
+
+    collect_seldom()
     # Nobody waits for the processes that answer.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     with socket.socket(socket.AF_UNIX) as listening:

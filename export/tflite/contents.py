@@ -33,8 +33,7 @@ def quantization_of(path: Path) -> str:
         return quantization.INT8
     if _operators(model, schema.BuiltinOperator.QUANTIZE):
         products = _operators(model, schema.BuiltinOperator.BATCH_MATMUL)
-        types = {graph.tensors[product.outputs[0]].type for product in products}
-        in_float = schema.TensorType.FLOAT32 in types
+        in_float = any(graph.tensors[product.outputs[0]].type == schema.TensorType.FLOAT32 for product in products)
         return quantization.INT8_FLOAT_LAMBDAS if in_float else quantization.INT8_FLOAT_IO
     if schema.TensorType.FLOAT16 in types:
         return quantization.FLOAT16

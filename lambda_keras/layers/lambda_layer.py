@@ -26,7 +26,8 @@ from lambda_keras.layers.interaction import Interaction, Shape
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
 
-def _runs_on_cpu() -> bool:
+def runs_on_cpu() -> bool:
+    """Whether the backend has no other device than the CPU."""
     if keras.backend.backend() == "torch":
         # Keras lists no devices for torch.
         import torch
@@ -303,7 +304,7 @@ class LambdaLayer(Interaction):
             training: Whether gradients are taken.
             stores_embeddings: Whether the embeddings E are stored, as `lambda_keras.fuse` does.
         """
-        on_cpu = _runs_on_cpu()
+        on_cpu = runs_on_cpu()
         return plan(
             Grids.of_shapes(inputs_shape, context_shape),
             Depths(self.num_heads, self.key_dim, self.value_dim, self.intra_depth),

@@ -90,13 +90,18 @@ def colour_run(colour_record, tmp_path_factory):
     return folder
 
 
-@pytest.fixture(scope="session")
-def shared(model, tmp_path_factory):
-    """The same model as `save_pretrained` writes it. Tests do not write to it."""
+def share(model, tmp_path_factory):
+    """A folder with a model of digits as `save_pretrained` writes it. Tests do not write to it."""
     folder = tmp_path_factory.mktemp("shared") / "digits"
-    preprocessor = Preprocessor(32, evaluation_crop=1.0, mean=(0.305,), std=(0.376,))
+    preprocessor = Preprocessor(model.input_shape[1], evaluation_crop=1.0, mean=(0.305,), std=(0.376,))
     lk.save_pretrained(model, folder, preprocessor, class_names="0123456789")
     return folder
+
+
+@pytest.fixture(scope="session")
+def shared(model, tmp_path_factory):
+    """The folder of the same model."""
+    return share(model, tmp_path_factory)
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ import tensorflow as tf
 import yaml
 
 import lambda_keras as lk
-from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import catalog, digits, image_table
@@ -33,6 +32,7 @@ from lambda_keras.zoo.training import assemble, outputs
 from lambda_keras.zoo.training.epochs import Epochs
 from lambda_keras.zoo.training.trainer import Trainer
 from tests.conftest import ROOT
+from tests.zoo.conftest import share
 
 CLASSES = 4
 # Behind the stem a block with a lambda layer: more would be traced, not proved.
@@ -70,10 +70,7 @@ def model():
 @pytest.fixture(scope="module")
 def shared(model, tmp_path_factory):
     """The weights to start from, in a folder of `save_pretrained`."""
-    folder = tmp_path_factory.mktemp("shared") / "digits"
-    preprocessor = Preprocessor(16, evaluation_crop=1.0, mean=(0.305,), std=(0.376,))
-    lk.save_pretrained(model, folder, preprocessor, class_names="0123456789")
-    return folder
+    return share(model, tmp_path_factory)
 
 
 def settings(pictures, shared, out, **changes):
