@@ -5,7 +5,7 @@
 #   make test ROOM=export    the tests of one room: lambda_keras, zoo or export
 #   make test-fast           what is not slow and needs no process, browser or server of its own: 7 minutes on 2 cores
 #   make test-oldest         the library's tests and the notebooks with the oldest versions that setup.cfg takes
-#   make test-colab          the same with the versions that Google Colab has
+#   make test-colab          the same with the versions that Google Colab has; needs python3.13
 #   make lint                ruff and mypy alone
 #   make tables              measure the models again and write the tables of README and docs
 #   make bench               measure what docs/performance.md has tables of, in the short form, and write them: 20 minutes

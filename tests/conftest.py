@@ -24,6 +24,7 @@ from tests.garbage import collect_seldom
 
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parent
+LITTLE_ROOM = 5_000  # bytes
 # The files that take longest, the longest first. Two processes work through the files in this order (see the Makefile),
 # and end together if the last files are short. `make test-fast` leaves these out.
 HEAVY = (
@@ -116,11 +117,20 @@ def layers_run_eagerly(monkeypatch):
 
 @pytest.fixture
 def little_room():
-    """Files of this process end at 5 kB, as on a disk that is full."""
+    """Files of this process end at 5 kB, as on a disk that is full, until the test ends."""
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, most))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (LITTLE_ROOM, most))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call():
+    """Ends `little_room` before pytest reports the test, perhaps to a file."""
+    try:
+        return (yield)
+    finally:
+        size, most = resource.getrlimit(resource.RLIMIT_FSIZE)
+        if size == LITTLE_ROOM:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 @pytest.fixture

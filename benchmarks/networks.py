@@ -1,0 +1,76 @@
+"""Networks with random weights, and the step or the inference of one that is timed."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import lambda_keras as lk
+from benchmarks.timing import interleaved_medians
+
+
+def build(name, image_size, **fields):
+    """A model that returns logits, of this package (`fields` change its configuration) or of `keras.applications`."""
+    shape = (image_size, image_size, 3)
+    if name in vars(keras.applications):
+        return vars(keras.applications)[name](weights=None, input_shape=shape, classifier_activation=None)
+    return lk.create_model(name, input_shape=shape, classifier_activation=None, **fields)
+
+
+def images_for(model, batch):
+    """A batch of normal numbers."""
+    return tf.constant(np.random.default_rng(0).normal(size=(batch, *model.input_shape[1:])), "float32")
+
+
+def training_step(model, batch):
+    """A function without arguments that trains one step, by stochastic gradient descent with momentum."""
+    images, labels = images_for(model, batch), tf.range(batch)
+    optimizer = keras.optimizers.SGD(1e-3, momentum=0.9)
+    optimizer.build(model.trainable_variables)
+    weights = [variable.value for variable in model.trainable_variables]
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            logits = model(images, training=True)
+            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+        optimizer.apply(tape.gradient(loss, weights), model.trainable_variables)
+        return loss
+
+    return lambda: step().numpy()
+
+
+def inference(model, batch):
+    """A function without arguments that classifies a batch."""
+    images = images_for(model, batch)
+    function = tf.function(lambda: model(images, training=False))
+    return lambda: function().numpy()
+
+
+def compare(variants, image_size, batch, base):
+    """Rows of networks that were timed by turns, for inference and for training: `{label: (name, fields)}`.
+
+    Args:
+        variants: The networks, each by its name and the fields of its configuration that differ.
+        image_size: Side of the images in pixels.
+        batch: Images of a call.
+        base: The label to whose time the ratios are.
+    """
+    models = {label: build(name, image_size, **fields) for label, (name, fields) in variants.items()}
+    seconds = {
+        mode: interleaved_medians({label: step(model, batch) for label, model in models.items()})
+        for mode, step in (("inference", inference), ("training", training_step))
+    }
+    return [
+        {
+            "network": label,
+            "image_size": image_size,
+            "batch": batch,
+            "parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
+            "multiply_adds": lk.count_multiply_adds(model),
+            **{f"{mode}_seconds": f"{of_mode[label]:.4f}" for mode, of_mode in seconds.items()},
+            **{f"{mode}_ratio": f"{of_mode[label] / of_mode[base]:.2f}" for mode, of_mode in seconds.items()},
+        }
+        for label, model in models.items()
+    ]
