@@ -5,6 +5,9 @@ import typing
 import keras
 from keras import ops
 
+# Numbers up to which the kernel takes longer to start than a few plain operations take as a whole.
+FEW_NUMBERS = 2**16
+
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
 class BatchNormalization(keras.layers.BatchNormalization):
@@ -36,7 +39,15 @@ class BatchNormalization(keras.layers.BatchNormalization):
         )
         if not fused:
             return super().call(inputs, training=training, mask=mask)
-        return self._fused_call(inputs, bool(training) and self.trainable)
+        updates = bool(training) and self.trainable
+        if not updates and rank == 2 and (inputs.shape[0] or 1) * inputs.shape[1] <= FEW_NUMBERS:
+            return self._composed_call(inputs)
+        return self._fused_call(inputs, updates)
+
+    def _composed_call(self, inputs):
+        scale = _float32(self.gamma) * ops.rsqrt(_float32(self.moving_variance) + self.epsilon)
+        outputs = _float32(inputs) * scale + (_float32(self.beta) - _float32(self.moving_mean) * scale)
+        return ops.cast(outputs, self.compute_dtype)
 
     def _fused_call(self, inputs, training):
         import tensorflow as tf
@@ -66,6 +77,6 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return ops.cast(outputs, self.compute_dtype)
 
 
-def _float32(variable):
-    """A variable as the kernel takes it: of a policy such as bfloat16, its variables are too."""
-    return ops.cast(variable, "float32")
+def _float32(tensor):
+    """A tensor as the kernel takes it: of a policy such as bfloat16, variables are of half precision too."""
+    return ops.cast(tensor, "float32")

@@ -21,6 +21,11 @@ from keras import ops
 from lambda_keras.layers.chunks import Operands, contract_in_chunks, expand
 from lambda_keras.layers.contraction_plan import CONVOLUTIONS, Plan
 from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.relative_position import expand_pairs
+
+# Pairs of a query and a context position up to which inference gathers the embedding of each: there the number of
+# operations decides.
+FEW_PAIRS = 2**16
 
 
 def normalize_keys(keys: typing.Any, normalization: str, mask: typing.Any = None) -> typing.Any:
@@ -229,6 +234,10 @@ def _contract_dense(operands, grids, plan, normalization, training):
         return contract_in_chunks(contract_rows, operands, grids, plan, training)
     embeddings = operands.embeddings
     if operands.table is not None:
+        if training is False and math.prod(grids.positions) <= FEW_PAIRS:
+            operands = operands._replace(table=None, embeddings=expand_pairs(operands.table, grids))
+            # Queries of a single column are in the order that these embeddings have, row by row.
+            return _contract_rows(operands, plan, normalization, row=1)
         embeddings = expand(operands.table, grids, plan, gathers=training is False)
     if embeddings is not None:
         operands = operands._replace(table=None, embeddings=ops.squeeze(embeddings, 0))

@@ -127,6 +127,33 @@ def expand_rows(
     return ops.reshape(embeddings, (row * query_rows, context_rows * context_row * intra_depth, key_dim))
 
 
+def expand_pairs(table: typing.Any, grids: Grids) -> typing.Any:
+    """The embeddings E of all pairs of positions in one gather: few operations, but an index of n·m numbers.
+
+    Args:
+        table: Relative embeddings R, `[*scope, key_dim, intra_depth]`.
+        grids: The `Grids` of queries and context, of known sides.
+
+    Returns:
+        `[n, m * intra_depth, key_dim]`, queries and context row by row.
+    """
+    *scope, key_dim, intra_depth = table.shape
+    places = [np.indices(grid).reshape(len(grid), -1) for grid in (grids.queries, grids.context)]
+    offsets = [
+        of_context[None, :] - of_query[:, None] + side // 2
+        for side, of_query, of_context in zip(scope, *places, strict=True)
+    ]
+    reached = np.all([(offset >= 0) & (offset < side) for offset, side in zip(offsets, scope, strict=True)], axis=0)
+    # What the scope does not reach has the embedding zero, which stands behind the table.
+    beyond = math.prod(scope)
+    index = np.where(reached, np.ravel_multi_index(offsets, scope, mode="clip"), beyond)
+    flat = ops.reshape(ops.swapaxes(table, -1, -2), (beyond, intra_depth * key_dim))
+    if not reached.all():
+        flat = ops.pad(flat, [(0, 1), (0, 0)])
+    embeddings = ops.take(flat, index.astype("int32").reshape(-1), axis=0)
+    return ops.reshape(embeddings, (index.shape[0], index.shape[1] * intra_depth, key_dim))
+
+
 def _offsets(query_side, context_side):
     """`[query_side, context_side]`: the index in a fitted table of the offset of each pair of positions."""
     return np.arange(context_side)[None, :] - np.arange(query_side)[:, None] + query_side - 1

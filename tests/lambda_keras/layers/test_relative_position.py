@@ -8,7 +8,13 @@ from hypothesis import strategies as st
 
 from lambda_keras.layers import RelativePositionEmbedding
 from lambda_keras.layers.grids import Grids
-from lambda_keras.layers.relative_position import check_scope_size, expand_columns, expand_rows, fit_table
+from lambda_keras.layers.relative_position import (
+    check_scope_size,
+    expand_columns,
+    expand_pairs,
+    expand_rows,
+    fit_table,
+)
 from tests.lambda_keras.layers.reference import embeddings_of_pairs
 
 sides = st.integers(1, 5)
@@ -28,6 +34,9 @@ def test_embeddings_are_looked_up_by_offset(grids, scope):
     expected = embeddings_of_pairs(layer.get_weights()[0], query_grid, context_grid)
     # To the bit: no arithmetic touches an embedding.
     np.testing.assert_array_equal(embeddings, expected)
+    pairs = keras.ops.convert_to_numpy(expand_pairs(layer.table, Grids(query_grid, context_grid)))
+    n, m, k, u = expected.shape
+    np.testing.assert_array_equal(pairs.reshape(n, m, u, k), np.swapaxes(expected, -1, -2))
 
 
 @pytest.mark.parametrize("gathers", [False, True])
