@@ -106,11 +106,15 @@ def export_table():
 
 
 def pairs_table():
-    """A row for each pair of networks and mode."""
-    lines = ["| LambdaResNet | EfficientNet | mode | EfficientNet ÷ LambdaResNet |", "|---|---|---|--:|"]
+    """A row for each pair of networks, mode and precision."""
+    lines = [
+        "| LambdaResNet | EfficientNet | mode | precision | EfficientNet ÷ LambdaResNet | faster EfficientNet ÷ it |",
+        "|---|---|---|---|--:|--:|",
+    ]
     for row in read(RESULTS / "pairs.csv"):
         ours, other = f"`{row['model']}` at {row['image_size']}", f"{row['other']} at {row['other_image_size']}"
-        lines.append(f"| {ours} | {other} | {row['mode']} | **{row['ratio']}** |")
+        ratios = f"**{row['ratio']}** | {row['ratio_of_fastest_other']}"
+        lines.append(f"| {ours} | {other} | {row['mode']} | {row['policy']} | {ratios} |")
     return "\n".join(lines)
 
 
@@ -125,6 +129,56 @@ def growth_table():
     return "\n".join(lines)
 
 
+def variants_table(name, label):
+    """A row for each variant of a network that `benchmarks.networks.compare` timed."""
+    lines = [
+        f"| {label} | parameters (M) | multiply-adds (G) | inference | training |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for row in read(RESULTS / f"{name}.csv"):
+        parameters, multiply_adds = int(row["parameters"]) / 1e6, int(row["multiply_adds"]) / 1e9
+        ratios = f"{row['inference_ratio']} | {row['training_ratio']}"
+        lines.append(f"| {row['network']} | {parameters:.2f} | {multiply_adds:.2f} | {ratios} |")
+    return "\n".join(lines)
+
+
+def interactions_table():
+    """A row for each layer: memory by formula, in the paper and measured; throughput in the paper and measured."""
+    rows = read(RESULTS / "interactions.csv")
+    paper = {row["layer"]: row["paper_images_per_second"] for row in rows}
+    lines = [
+        "| layer | maps at batch 128, by formula (GiB) | in the paper | throughput in the paper, as a ratio "
+        f"| peak of a step at batch {rows[0]['batch']}, measured (MB) | throughput, measured, as a ratio |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in rows:
+        of_paper = row["paper_images_per_second"]
+        ratio = f"{int(of_paper) / int(paper['lambda']):.2f}" if of_paper else "–"
+        theirs = f"{row['formula_gibibytes_of_128'] or '–'} | {row['paper_gibibytes_of_128'] or '–'} | {ratio}"
+        lines.append(f"| {row['layer']} | {theirs} | {row['peak_megabytes']} | {row['throughput_ratio_to_lambda']} |")
+    return "\n".join(lines)
+
+
+def startup_table():
+    """A row for each thing that takes time before the first image."""
+    rows = [f"| {row['what']} | {row['seconds']} |" for row in read(RESULTS / "startup.csv")]
+    return "\n".join(["| what | seconds |", "|---|--:|", *rows])
+
+
+def roofline_table():
+    """A column for each network: what it reaches of the peak, and the shares of its operations."""
+    rows = read(RESULTS / "roofline.csv")
+    shares = [column for column in rows[0] if column.startswith("share")]
+    lines = [
+        f"| of a training step | {' | '.join(row['network'] for row in rows)} |",
+        "|---|" + "--:|" * len(rows),
+    ]
+    lines.append(f"| multiply-adds a second (G) | {' | '.join(row['gigamultiply_adds_per_second'] for row in rows)} |")
+    for column in shares:
+        lines.append(f"| {column.replace('_', ' ')} | {' | '.join(f'{float(row[column]):.1%}' for row in rows)} |")
+    return "\n".join(lines)
+
+
 TABLES = {
     "models": models_table,
     "chosen models": lambda: models_table(CHOSEN),
@@ -132,6 +186,11 @@ TABLES = {
     "export": export_table,
     "pairs": pairs_table,
     "growth": growth_table,
+    "hybrids": lambda: variants_table("hybrids", "stages"),
+    "scopes": lambda: variants_table("scopes", "scope"),
+    "interactions": interactions_table,
+    "startup": startup_table,
+    "roofline": roofline_table,
 }
 
 
