@@ -24,7 +24,6 @@ from lambda_keras.zoo.extras import missing_extra
 BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 # Of a number that an option takes.
 MOST_DIGITS = 9
-
 Step = TypeVar("Step")
 _quiet = False
 
