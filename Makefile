@@ -53,8 +53,13 @@ $(BIN)/python:
 	$(INSTALL) --editable ".[zoo,export,runtimes,notebook,docs,test,backends]"
 	touch $@ .venv/.test
 
+# mypy knows no `package_dir`: it finds `lambda_keras.zoo` and `lambda_keras.export` by these links. Of the packages that
+# are imported it reads NumPy and pydantic alone.
 .venv/.lint: $(BIN)/python $(REQUIREMENTS)
-	$(INSTALL) ruff mypy
+	$(INSTALL) ruff mypy numpy pydantic
+	mkdir -p .venv/rooms/lambda_keras
+	ln -sfn ../../../zoo .venv/rooms/lambda_keras/zoo
+	ln -sfn ../../../export .venv/rooms/lambda_keras/export
 	touch $@
 
 .venv/.bench: $(BIN)/python $(REQUIREMENTS)

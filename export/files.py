@@ -101,4 +101,4 @@ def write_array(path: Path, shape: tuple[int, ...], dtype: str, parts: Iterable[
         descr = np.lib.format.dtype_to_descr(np.dtype(dtype))
         np.lib.format.write_array_header_1_0(file, {"descr": descr, "fortran_order": False, "shape": tuple(shape)})
         for part in parts:
-            file.write(np.ascontiguousarray(part, dtype))
+            file.write(np.ascontiguousarray(part, dtype).data)

@@ -1,10 +1,12 @@
 """The command `lambda-zoo`; each of its commands is a file in `commands/`."""
 
+from collections.abc import Sequence
+
 from lambda_keras.zoo.command_line import Parser, add_program_options, run, set_verbosity
 from lambda_keras.zoo.commands import COMMANDS
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> int:
     """Runs one command of `lambda-zoo`.
 
     Args:

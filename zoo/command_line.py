@@ -10,6 +10,8 @@ import os
 import signal
 import sys
 import warnings
+from collections.abc import Callable, Iterable, Sequence
+from typing import NoReturn, TextIO, TypeVar
 
 from lambda_keras.text import escaped
 from lambda_keras.version import __version__
@@ -22,18 +24,19 @@ from lambda_keras.zoo.extras import missing_extra
 BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 # Of a number that an option takes.
 MOST_DIGITS = 9
+Step = TypeVar("Step")
 _quiet = False
 
 
 class Parser(argparse.ArgumentParser):
     """An argument parser whose errors are a `UserError`, so that they end as all others do."""
 
-    def error(self, message):
+    def error(self, message: str) -> NoReturn:
         """Raises what `argparse` would print together with the usage."""
         raise UserError(f"{message} (see {self.prog} --help)")
 
 
-def add_program_options(parser):
+def add_program_options(parser: argparse.ArgumentParser) -> None:
     """Adds what a program takes before a command: `--version` and `--print-completion`.
 
     Args:
@@ -67,7 +70,7 @@ def _complete_files(parser, files):
             action.complete = files
 
 
-def add_common_options(parser):
+def add_common_options(parser: argparse.ArgumentParser) -> None:
     """Adds `-q` and `-v`, whose values `set_verbosity` takes.
 
     Args:
@@ -80,7 +83,7 @@ def add_common_options(parser):
     )
 
 
-def add_most_pixels(parser, default=MOST_PIXELS, remark="as in Pillow"):
+def add_most_pixels(parser: argparse.ArgumentParser, default: int = MOST_PIXELS, remark: str = "as in Pillow") -> None:
     """Adds `--most-pixels`, the limit beyond which an image file is not decoded.
 
     Args:
@@ -105,7 +108,7 @@ def positive(text: str) -> int:
     return int(text)
 
 
-def set_verbosity(arguments):
+def set_verbosity(arguments: argparse.Namespace) -> None:
     """Makes the process as talkative as the options of `add_common_options` say; before TensorFlow is imported.
 
     Args:
@@ -133,12 +136,12 @@ def set_verbosity(arguments):
         logging.getLogger("absl").setLevel(logging.ERROR)
 
 
-def is_quiet():
+def is_quiet() -> bool:
     """Whether a command prints its result alone."""
     return _quiet
 
 
-def say(text="", file=None):
+def say(text: object = "", file: TextIO | None = None) -> None:
     """Prints text in which something is that others wrote, such as names of files and classes.
 
     Args:
@@ -148,18 +151,18 @@ def say(text="", file=None):
     print(escaped(str(text), keep="\n\t"), file=file, flush=True)
 
 
-def say_json(value):
+def say_json(value: object) -> None:
     """Prints a value as JSON in which all but control characters stand as they are."""
     print(escaped(json.dumps(value, indent=2, ensure_ascii=False), keep="\n", form="\\u{:04x}"), flush=True)
 
 
-def narrate(text=""):
+def narrate(text: object = "") -> None:
     """Says what a command does, which is not its result; nothing with `--quiet`."""
     if not _quiet:
         say(text)
 
 
-def progress_bar(steps, **options):
+def progress_bar(steps: Iterable[Step], **options: object) -> Iterable[Step]:
     """Wraps an iterable so that a terminal shows how far it is; nothing with `--quiet` or in a file.
 
     Args:
@@ -171,7 +174,7 @@ def progress_bar(steps, **options):
     return tqdm(steps, leave=False, disable=_quiet or None, **options)
 
 
-def run(program, command):
+def run(program: str, command: Callable[[], int | None]) -> int:
     """Runs a command; what is not a bug becomes one line on stderr.
 
     Args:
@@ -263,7 +266,7 @@ def _warnings_of_weights_as_text():
         yield
 
 
-def print_table(header, rows, right=()):
+def print_table(header: Sequence[str], rows: Iterable[Sequence[str]], right: Sequence[int] = ()) -> None:
     """Prints rows of strings in columns below their header.
 
     Args:

@@ -1,6 +1,9 @@
 """The errors that end a command in one line."""
 
 import contextlib
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
 # Of a value in a message.
 LONGEST_VALUE = 200
@@ -29,7 +32,7 @@ class StoppedError(TryAgainError):
         step: The steps that are done; `None` for all.
     """
 
-    def __init__(self, step=None):
+    def __init__(self, step: int | None = None):
         done = "the last step" if step is None else f"step {step}"
         super().__init__(f"stopped by a signal after {done}; the same command resumes it")
         self.step = step
@@ -50,7 +53,7 @@ def reason(error: OSError) -> str:
 
 
 @contextlib.contextmanager
-def writing(path, remedy=""):
+def writing(path: str | Path, remedy: str = "") -> Iterator[None]:
     """Makes a `UserError` of what the operating system says where a file cannot be written.
 
     Args:
@@ -69,18 +72,18 @@ def writing(path, remedy=""):
         raise UserError(f"cannot write {path}: {reason(error)}{remedy}") from error
 
 
-def writing_to(folder):
+def writing_to(folder: str | Path) -> AbstractContextManager[None]:
     """The same of the folder that `--out` names."""
     return writing(f"to {folder}", "; give another folder with --out")
 
 
-def writing_run(folder):
+def writing_run(folder: str | Path) -> AbstractContextManager[None]:
     """The same of the folder of a training, which goes on where it was once there is room."""
     return writing(f"to {folder}", "; make room there and run the same command again")
 
 
 @contextlib.contextmanager
-def errors_of_weights():
+def errors_of_weights() -> Iterator[None]:
     """Makes a `UserError` of what `lambda_keras` raises where weights are missing, damaged or do not fit.
 
     Example:
@@ -96,7 +99,7 @@ def errors_of_weights():
         raise UserError(error) from error
 
 
-def shown(value):
+def shown(value: object) -> str:
     """A value as Python writes it, cut where it is long: a message is one line.
 
     Example:

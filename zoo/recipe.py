@@ -203,7 +203,7 @@ class Training(_Section):
         return self
 
     @property
-    def peak_learning_rate(self):
+    def peak_learning_rate(self) -> float:
         """The learning rate at the end of the warm-up, scaled to the batch size."""
         return self.learning_rate * self.batch_size / (self.learning_rate_batch_size or self.batch_size)
 

@@ -5,7 +5,10 @@ import importlib.resources
 import itertools
 import math
 import re
+from collections.abc import Iterable
+from importlib.resources.abc import Traversable
 from pathlib import Path
+from typing import Any
 
 import pydantic
 import yaml
@@ -22,7 +25,7 @@ _NOT_A_VALUE = (ValueError, TypeError, OverflowError)
 _MOST_VALUES = 10_000
 
 
-def packaged():
+def packaged() -> dict[str, Traversable]:
     """Returns the recipes that come with the package, `{name: file}`, sorted by name and numbers in it by value.
 
     Example:
@@ -37,7 +40,7 @@ def _words_and_numbers(name):
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def find(source):
+def find(source: str | Path) -> Traversable:
     """Returns the file of a recipe.
 
     Args:
@@ -60,7 +63,7 @@ def find(source):
     return known[source]
 
 
-def load(source, overrides=()):
+def load(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
     """Reads and checks a recipe.
 
     Args:
@@ -83,7 +86,9 @@ def load(source, overrides=()):
     return of_values(values, overrides, file.name, lines)
 
 
-def of_values(values, overrides, name, lines=None):
+def of_values(
+    values: dict[str, Any], overrides: Iterable[str], name: str, lines: dict[tuple[str, ...], int] | None = None
+) -> Recipe:
     """Makes a recipe of a dictionary.
 
     Args:
@@ -102,7 +107,7 @@ def of_values(values, overrides, name, lines=None):
     return _validate(Recipe, (), values, name, lines or {}, from_command_line)
 
 
-def data_of_values(values, overrides, name):
+def data_of_values(values: dict[str, Any], overrides: Iterable[str], name: str) -> Data:
     """Makes the section `data` alone of a dictionary, where what a recipe says besides is not known yet.
 
     Args:
@@ -122,14 +127,14 @@ def data_of_values(values, overrides, name):
     return _validate(Data, ("data",), sections["data"], name, {}, from_command_line)
 
 
-def value_of_override(key, overrides, default):
+def value_of_override(key: str, overrides: Iterable[str], default: Any) -> Any:
     """Returns the value that the last override of a key has; `default` where there is none.
 
     Example:
         >>> value_of_override("data.image_size", ["data.image_size=64"], 32)
         64
     """
-    values = {}
+    values: dict[str, Any] = {}
     for override in overrides:
         if override.partition("=")[0] == key:
             _override(values, override)
@@ -150,7 +155,7 @@ def _validate(schema, section, values, name, lines, from_command_line):
         raise UserError("; ".join(problems)) from error
 
 
-def expected_accuracy(name):
+def expected_accuracy(name: str) -> str:
     """Returns what the first comment line of a packaged recipe says to expect, such as `98.7 %`."""
     first = _text(packaged()[name]).partition("\n")[0]
     match = re.match(r"# Expected test accuracy: (.+?)\.?$", first)
@@ -159,7 +164,7 @@ def expected_accuracy(name):
     return match[1]
 
 
-def dump(recipe):
+def dump(recipe: Recipe) -> str:
     """Returns a recipe as YAML text with every key written out, which `load` reads back."""
     comment = "# A resolved recipe: every key is written out. `lambda-zoo train --recipe <this file>` trains it.\n"
     return comment + yaml.safe_dump(recipe.model_dump(), sort_keys=False)
@@ -174,7 +179,7 @@ def _text(file):
 
 def _parse(text, file_name):
     """Returns a YAML mapping as a dictionary, and `{(key, …): line}` of all its keys."""
-    lines = {}
+    lines: dict[tuple[str, ...], int] = {}
     try:
         loader = yaml.SafeLoader(text)
         root = loader.get_single_node()

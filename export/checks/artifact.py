@@ -92,7 +92,7 @@ def find_artifacts(paths: Sequence[Path]) -> list[Artifact]:
         UserError: As for `find_artifact`, or two of the paths are the same artifact.
     """
     artifacts = [find_artifact(path) for path in paths]
-    seen = {}
+    seen: dict[Path, Path] = {}
     for path, artifact in zip(paths, artifacts, strict=True):
         other = seen.setdefault(artifact.path.resolve(), path)
         if other is not path:

@@ -61,7 +61,7 @@ def benchmark(
             take images of `image_size`, or takes any size and there is none; or a batch does not fit into memory.
     """
     with temporary_folder() as folder, start(artifacts) as strangers:
-        runners = [original, *strangers] if original else strangers
+        runners: list[Runner] = [original, *strangers] if original else [*strangers]
         for runner in runners:
             if runner.shape[0] not in (None, *batch_sizes):
                 raise UserError(

@@ -16,9 +16,12 @@ the file and is answered by `{"seconds": …}`, which is the time that the runti
 """
 
 import sys
+from collections.abc import Callable
+from typing import Any
 
 for name in ("lambda_keras", "keras", "tf_keras"):
-    sys.modules[name] = None  # from here on `import name` raises ImportError
+    # From here on `import name` raises ImportError, of which typeshed does not know.
+    sys.modules[name] = None  # type: ignore[assignment]
 
 import json  # noqa: E402
 import os  # noqa: E402
@@ -26,11 +29,13 @@ import time  # noqa: E402
 
 import numpy as np  # noqa: E402
 
+Serve = Callable[[np.ndarray], np.ndarray]
 # Each loader returns a function of images to probabilities, the shape of images that the artifact takes, None for what
 # may be any number, and the seconds of loading without importing the runtime.
+Loaded = tuple[Serve, list[int | None], float]
 
 
-def load_saved_model(path):
+def load_saved_model(path: str) -> Loaded:
     """A SavedModel in TensorFlow."""
     import tensorflow as tf
 
@@ -41,9 +46,9 @@ def load_saved_model(path):
     return lambda images: serving(images=tf.constant(images))["probabilities"].numpy(), shape.as_list(), seconds
 
 
-def load_openvino(path):
+def load_openvino(path: str) -> Loaded:
     """A SavedModel in OpenVINO. Of its signatures OpenVINO reads `serving_default` alone, so strings do not matter."""
-    sys.modules["tensorflow"] = None
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # as above
     import openvino
 
     start = time.perf_counter()
@@ -54,7 +59,7 @@ def load_openvino(path):
     return lambda images: model({"images": images})["probabilities"], shape, seconds
 
 
-def load_onnxruntime(path):
+def load_onnxruntime(path: str) -> Loaded:
     """A SavedModel in ONNX Runtime, by way of tf2onnx; the conversion does not count as loading."""
     import onnxruntime
     import tensorflow as tf
@@ -74,9 +79,9 @@ def load_onnxruntime(path):
     return lambda images: session.run(None, {"images": images})[0], images.shape.as_list(), seconds
 
 
-def load_tflite(path):
+def load_tflite(path: str) -> Loaded:
     """A TFLite file in LiteRT."""
-    sys.modules["tensorflow"] = None
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # as above
     from ai_edge_litert.interpreter import Interpreter
 
     start = time.perf_counter()
@@ -90,7 +95,7 @@ def load_tflite(path):
     return serve, [None if n < 0 else int(n) for n in image["shape_signature"]], seconds
 
 
-def quantized(values, details):
+def quantized(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     """Float values as the tensor of these details holds them; a float tensor holds them as they are."""
     if details["dtype"] != np.int8:
         return values
@@ -98,7 +103,7 @@ def quantized(values, details):
     return np.clip(np.round(values / scale) + zero_point, -128, 127).astype("int8")
 
 
-def dequantized(values, details):
+def dequantized(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     """What the values of the tensor of these details mean, as float."""
     if details["dtype"] != np.int8:
         return values
@@ -106,7 +111,7 @@ def dequantized(values, details):
     return np.float32(scale) * (values.astype("float32") - zero_point)
 
 
-def run(serve, batch_size, images):
+def run(serve: Serve, batch_size: int | None, images: np.ndarray) -> tuple[np.ndarray, float]:
     """Probabilities of images and the seconds they took; a batch of fixed size is filled with zeros."""
     missing = batch_size - len(images) if batch_size else 0
     batch = np.pad(images.astype("float32"), [(0, missing), (0, 0), (0, 0), (0, 0)])
@@ -124,7 +129,7 @@ LOADERS = {
 }
 
 
-def main(kind, probabilities_path):
+def main(kind: str, probabilities_path: str) -> None:
     """Answers request after request."""
     # What a runtime prints goes to stderr, so that stdout has nothing but answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")

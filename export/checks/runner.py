@@ -114,15 +114,18 @@ class Stranger:
         return np.load(self._folder / PROBABILITIES, allow_pickle=False), seconds
 
     def _ask(self, artifact, request):
-        errors = self._folder / ERRORS
+        process, errors = self._process, self._folder / ERRORS
+        # Both are pipes.
+        assert process.stdin is not None
+        assert process.stdout is not None
         # What is said before is not about this artifact.
         said = errors.stat().st_size
         # A process that has ended takes no request; that it gives no answer says so.
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(json.dumps(request).encode() + b"\n")
-        line = self._process.stdout.readline()
+            process.stdin.write(json.dumps(request).encode() + b"\n")
+        line = process.stdout.readline()
         if not line:
-            status = self._process.wait()
+            status = process.wait()
             messages = errors.read_bytes()[said:].decode(errors="replace").strip().splitlines() or ["no message"]
             raise UserError(f"{artifact} does not run (exit status {status}): {messages[-1]}")
         return json.loads(line)
@@ -186,7 +189,7 @@ def _stranger(kind: str) -> Iterator[Stranger]:
                 process.kill()
 
 
-def median_seconds(calls: list[Callable[[], float]]) -> tuple[list[float], int]:
+def median_seconds(calls: Sequence[Callable[[], float]]) -> tuple[list[float], int]:
     """Lets calls take turns, one after the other, round after round.
 
     Args:
@@ -199,14 +202,14 @@ def median_seconds(calls: list[Callable[[], float]]) -> tuple[list[float], int]:
     """
     for call in calls:
         call()
-    rounds = []
+    rounds: list[list[float]] = []
     begin = time.perf_counter()
     while len(rounds) < LEAST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.perf_counter() - begin < MOST_SECONDS):
         rounds.append([call() for call in calls])
     return [statistics.median(seconds) for seconds in zip(*rounds, strict=True)], len(rounds)
 
 
-def check_images(runner: Runner, shape: tuple[int, ...]) -> None:
+def check_images(runner: Runner, shape: Sequence[int]) -> None:
     """Checks that images [height, width, channels] are what a model or an artifact takes.
 
     Raises:

@@ -95,11 +95,11 @@ def verify(
         starts = range(0, len(data.images), BATCH_SIZE)
         parts = (data.normalised(begin, begin + BATCH_SIZE) for begin in starts)
         write_array(normalised, data.images.shape, "float32", parts)
-        images = {original: normalised}
-        for runner in runners:
+        images: dict[Runner, Path] = {original: normalised}
+        for exported in runners:
             # After its runtime has found the file sound.
-            check_artifact(runner.artifact, record)
-            images[runner] = raw if runner.artifact.takes_pixels() else normalised
+            check_artifact(exported.artifact, record)
+            images[exported] = raw if exported.artifact.takes_pixels() else normalised
         for runner in images:
             check_images(runner, data.images.shape[1:])
         load_seconds = [runner.load_seconds + _time_of_a_batch(runner, path) for runner, path in images.items()]

@@ -8,7 +8,7 @@ from lambda_keras.zoo.command_line import add_common_options, positive, say
 from lambda_keras.zoo.errors import UserError
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("benchmark", help="measure artifacts by batch size, with a plot")
     add_model(parser, required=False)

@@ -8,7 +8,7 @@ from lambda_keras.zoo.command_line import add_common_options, add_most_pixels, s
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("saved-model", help="write a SavedModel, for servers")
     add_model(parser)

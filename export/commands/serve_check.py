@@ -6,7 +6,7 @@ from pathlib import Path
 from lambda_keras.zoo.command_line import add_common_options, say
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("serve-check", help="print how to serve a folder of SavedModels, and try it")
     parser.add_argument("folder", type=Path, metavar="DIR", help="what --out of saved-model was")

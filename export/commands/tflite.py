@@ -12,7 +12,7 @@ from lambda_keras.zoo.errors import UserError
 CALIBRATION_IMAGES = 200
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("tflite", help="write a TFLite file, for devices")
     add_model(parser)

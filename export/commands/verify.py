@@ -7,7 +7,7 @@ from lambda_keras.export.commands.options import add_artifacts, add_data_dir, ad
 from lambda_keras.zoo.command_line import add_common_options, positive
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("verify", help="compare artifacts with the model, in fresh processes")
     add_model(parser)

@@ -6,7 +6,7 @@ from pathlib import Path
 from lambda_keras.zoo.command_line import add_common_options, say
 
 
-def add_parser(commands) -> None:
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("web", help="write a page that classifies pictures in a browser")
     parser.add_argument("model", type=Path, metavar="FILE.tflite", help="as `tflite --batch 1` writes it")

@@ -34,13 +34,18 @@ def load_dataset(option: str, name: str | Path, record: Record, data_dir: Path |
     return dataset
 
 
-def check_has_record(option: str, source: str | Path, record: Record | None) -> None:
-    """Raises a `UserError` where images that are not prepared yet are given for a model without a record."""
+def need_record(option: str, source: str | Path, record: Record | None) -> Record:
+    """Returns the record, without which images that are not prepared yet cannot be given to a model.
+
+    Raises:
+        UserError: There is none.
+    """
     if record is None:
         raise UserError(
             f"{option} {source} needs a record.json beside the model: without it nobody knows how the model wants "
             f"images; write it with `lambda-zoo write-record`, or give {option} the test.npz of its training"
         )
+    return record
 
 
 def refuse_data_dir(option: str, source: str | Path, data_dir: Path | None) -> None:

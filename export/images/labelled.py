@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
-from lambda_keras.export.images.datasets import check_has_record, load_dataset, refuse_data_dir
+from lambda_keras.export.images.datasets import load_dataset, need_record, refuse_data_dir
 from lambda_keras.export.images.normalisation import check_normalisation
 from lambda_keras.text import first_line
 from lambda_keras.zoo.command_line import say
@@ -69,10 +69,11 @@ def load_test_images(
         data = load_labelled_images(path, model)
         check_normalisation(path, data.mean, data.std, record, "give the test.npz of this model")
         return data
-    check_has_record("--data", source, record)
+    record = need_record("--data", source, record)
     images, labels = _read_test_part(source, record, data_dir)
     preprocessor = record.preprocessor
-    data = LabelledImages(images, labels, np.float32(preprocessor.mean), np.float32(preprocessor.std))
+    mean, std = np.array(preprocessor.mean, "float32"), np.array(preprocessor.std, "float32")
+    data = LabelledImages(images, labels, mean, std)
     _check(data, path, model)
     return data
 

@@ -10,7 +10,11 @@ from lambda_keras.zoo.models.record import Record
 
 
 def check_normalisation(
-    name: object, mean: Sequence[float], std: Sequence[float], record: Record | None, remedy: str
+    name: object,
+    mean: Sequence[float] | np.ndarray,
+    std: Sequence[float] | np.ndarray,
+    record: Record | None,
+    remedy: str,
 ) -> None:
     """Checks that images are normalised as a model's record says.
 

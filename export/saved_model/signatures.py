@@ -82,7 +82,7 @@ class ServerModel(tf.Module):
         if record:
             check_labels(record.class_names)
             signatures[CLASSIFY_UINT8] = self._classify_images(tf.uint8)
-            signatures[CLASSIFY_BYTES] = self._classify_bytes()
+            signatures[CLASSIFY_BYTES] = self._classify_bytes(record)
         self.functions = signatures
 
     def save(self, folder: Path) -> None:
@@ -118,13 +118,13 @@ class ServerModel(tf.Module):
 
         return features
 
-    def _classify_bytes(self):
-        names = self._record.class_names
+    def _classify_bytes(self, record):
+        names = record.class_names
 
         # Names of binary strings end in `_bytes`: a convention of TensorFlow Serving's REST interface.
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def classify(image_bytes):
-            images, rows = decode_valid(image_bytes, self._record.preprocessor, self._most_pixels)
+            images, rows = decode_valid(image_bytes, record.preprocessor, self._most_pixels)
             probabilities = tf.nn.softmax(self._run(images)[LOGITS])
             scores, labels = tf.math.top_k(probabilities, k=min(MOST_CLASSES, len(names)))
             batch = tf.size(image_bytes, tf.int64)

@@ -68,7 +68,7 @@ def read_warmup(folder: Path) -> Iterator[predict_pb2.PredictRequest]:
             yield prediction_log_pb2.PredictionLog.FromString(entry.numpy()).predict_log.request
 
 
-def predict_request(signature: str, name: str, value) -> predict_pb2.PredictRequest:
+def predict_request(signature: str, name: str, value: np.ndarray | list[bytes]) -> predict_pb2.PredictRequest:
     """Makes a request of a signature from its input's name and value."""
     request = predict_pb2.PredictRequest()
     request.model_spec.signature_name = signature

@@ -30,7 +30,7 @@ def curl_command(service: Service) -> str:
 
     A service that takes arrays is sent zeros, which Python writes when the command runs.
     """
-    if not service.takes_files:
+    if service.image_shape is not None:
         height, width, channels = service.image_shape
         value = f"$(python3 -c 'print([[[0.0] * {channels}] * {width}] * {height})')"
     elif service.image:
@@ -43,7 +43,7 @@ def curl_command(service: Service) -> str:
 def grpc_client(service: Service) -> str:
     """The program that asks over gRPC; its arguments are image files, or .npy files where arrays are taken."""
     files, batch = "images of any size", '[open(file, "rb").read() for file in files]'
-    if not service.takes_files:
+    if service.image_shape is not None:
         shape = ", ".join(map(str, service.image_shape))
         files, batch = f".npy, normalised float32 [{shape}]", "np.stack([np.load(file) for file in files])"
     return _fill("client.py.txt", service, files=files, batch=batch)

@@ -11,10 +11,13 @@ body of a request over REST in rows ("instances"), gets an `.answer`, the body t
 import base64
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 for name in ("lambda_keras", "keras", "tf_keras"):
-    sys.modules[name] = None  # from here on `import name` raises ImportError
+    # From here on `import name` raises ImportError, of which typeshed does not know.
+    sys.modules[name] = None  # type: ignore[assignment]
 
 import tensorflow as tf  # noqa: E402
 from tensorflow_serving.apis import predict_pb2  # noqa: E402
@@ -22,7 +25,7 @@ from tensorflow_serving.apis import predict_pb2  # noqa: E402
 SERVING_DEFAULT = "serving_default"
 
 
-def predict(signatures, content):
+def predict(signatures: Mapping[str, tf.types.experimental.ConcreteFunction], content: bytes) -> bytes:
     """The PredictResponse to a PredictRequest, both as bytes."""
     request = predict_pb2.PredictRequest.FromString(content)
     inputs = {name: tf.constant(tf.make_ndarray(tensor)) for name, tensor in request.inputs.items()}
@@ -33,7 +36,7 @@ def predict(signatures, content):
     return response.SerializeToString()
 
 
-def predict_rows(signatures, body):
+def predict_rows(signatures: Mapping[str, tf.types.experimental.ConcreteFunction], body: str) -> str:
     """The answer to a request over REST (https://www.tensorflow.org/tfx/serving/api_rest), both as JSON.
 
     Each instance is an object of inputs by name, each prediction one of outputs. A string that is no text is
@@ -51,12 +54,12 @@ def predict_rows(signatures, body):
     return json.dumps({"predictions": rows})
 
 
-def from_json(value):
+def from_json(value: Any) -> Any:
     """A value of a tensor, nested lists as they are."""
     return base64.b64decode(value["b64"], validate=True) if isinstance(value, dict) else value
 
 
-def to_json(name, value):
+def to_json(name: str, value: Any) -> Any:
     """A value of the output of this name, strings as REST has them."""
     if isinstance(value, list):
         return [to_json(name, element) for element in value]
@@ -65,7 +68,7 @@ def to_json(name, value):
     return value
 
 
-def main(saved_model, folder):
+def main(saved_model: str, folder: str) -> None:
     """Answers what is in the folder."""
     signatures = tf.saved_model.load(saved_model).signatures
     for file in Path(folder).glob("*.request"):

@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
-from lambda_keras.export.images.datasets import check_has_record, load_dataset, refuse_data_dir
+from lambda_keras.export.images.datasets import load_dataset, need_record, refuse_data_dir
 from lambda_keras.export.images.labelled import load_labelled_images
 from lambda_keras.export.images.normalisation import check_normalisation
 from lambda_keras.zoo.data.image_folder import ENDINGS
@@ -86,12 +86,13 @@ def load_calibration(
     if not is_dataset:
         refuse_data_dir("--calibration", source, data_dir)
     if is_dataset or path.is_dir():
-        check_has_record("--calibration", source, record)
+        record = need_record("--calibration", source, record)
         if is_dataset:
             images = _read_dataset(source, count, record, data_dir, most_pixels)
         else:
             images = _read_folder(path, count, record, most_pixels)
-        mean, std = np.float32(record.preprocessor.mean), np.float32(record.preprocessor.std)
+        preprocessor = record.preprocessor
+        mean, std = np.array(preprocessor.mean, "float32"), np.array(preprocessor.std, "float32")
     else:
         data = load_labelled_images(path, model)
         images, mean, std = data.images[_taken(len(data.images), count)], data.mean, data.std

@@ -3,6 +3,7 @@
 import os
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 from ai_edge_litert.interpreter import Interpreter
 
@@ -37,9 +38,10 @@ def operations_outside_xnnpack(path: Path) -> Counter:
     return Counter(operation["op_name"] for operation in originals if operation["index"] not in delegated)
 
 
-def _computing(delegate, producers) -> set[int]:
+def _computing(delegate: dict[str, Any], producers: dict[int, dict[str, Any]]) -> set[int]:
     """The indices of the operations in whose place a delegate stands: from its outputs back to its inputs."""
-    indices, boundary = set(), set(map(int, delegate["inputs"]))
+    indices: set[int] = set()
+    boundary = set(map(int, delegate["inputs"]))
     tensors = list(map(int, delegate["outputs"]))
     while tensors:
         tensor = tensors.pop()

@@ -151,7 +151,7 @@ def _convert_by_operation(converter):
     return debugger.get_nondebug_quantized_model()
 
 
-def _convert(converter, convert, log: Path) -> bytes:
+def _convert(converter, convert, log):
     try:
         with standard_error_to(log):
             return convert(converter)

@@ -26,10 +26,12 @@ class Blocks:
         config: A configuration with `activation`, `batch_norm_momentum` and `batch_norm_epsilon`.
     """
 
-    def __init__(self, config):
+    def __init__(self, config: typing.Any) -> None:
         self.config = config
 
-    def convolution(self, x, filters, kernel_size, strides=1, *, name):
+    def convolution(
+        self, x: keras.KerasTensor, filters: int, kernel_size: int, strides: int = 1, *, name: str
+    ) -> keras.KerasTensor:
         """Convolution without bias; padding is the same on all sides, whatever the stride."""
         x = self._pad(x, kernel_size, strides, name)
         return keras.layers.Conv2D(
@@ -43,7 +45,9 @@ class Blocks:
             name=name,
         )(x)
 
-    def depthwise_convolution(self, x, kernel_size, strides=1, *, name):
+    def depthwise_convolution(
+        self, x: keras.KerasTensor, kernel_size: int, strides: int = 1, *, name: str
+    ) -> keras.KerasTensor:
         """Depthwise convolution without bias, padded as `convolution`."""
         x = self._pad(x, kernel_size, strides, name)
         return keras.layers.DepthwiseConv2D(
@@ -56,7 +60,9 @@ class Blocks:
             name=name,
         )(x)
 
-    def normalize(self, x, *, name, gamma="ones", activate=True):
+    def normalize(
+        self, x: keras.KerasTensor, *, name: str, gamma: str = "ones", activate: bool = True
+    ) -> keras.KerasTensor:
         """Batch normalisation, and the activation unless `activate` is false."""
         x = BatchNormalization(
             momentum=self.config.batch_norm_momentum,
@@ -66,7 +72,7 @@ class Blocks:
         )(x)
         return self.activate(x, name=name) if activate else x
 
-    def activate(self, x, *, name):
+    def activate(self, x: keras.KerasTensor, *, name: str) -> keras.KerasTensor:
         """The configuration's activation."""
         return keras.layers.Activation(self.config.activation, name=f"{name}_{self.config.activation}")(x)
 

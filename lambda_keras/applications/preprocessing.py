@@ -16,8 +16,8 @@ from lambda_keras.weights.reference import Folder, Hub, Tag
 
 def preprocess_input(
     x: typing.Any,
-    mean: Sequence[float] | float | None = None,
-    std: Sequence[float] | float | None = None,
+    mean: Sequence[float] | np.ndarray | float | None = None,
+    std: Sequence[float] | np.ndarray | float | None = None,
     model: str | os.PathLike | None = None,
 ) -> typing.Any:
     """Normalises images: `(x / 255 - mean) / std` for each channel.

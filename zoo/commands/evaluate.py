@@ -1,10 +1,12 @@
 """`lambda-zoo evaluate`: a saved model and images with labels in; figures, a table of classes and a picture out."""
 
+import argparse
+
 from lambda_keras.zoo.command_line import add_common_options, add_most_pixels
 from lambda_keras.zoo.commands.model_option import add_model
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("evaluate", help="measure a saved model on a dataset")
     add_model(parser)

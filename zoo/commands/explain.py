@@ -6,7 +6,7 @@ from lambda_keras.zoo.command_line import add_common_options, add_most_pixels
 from lambda_keras.zoo.commands.model_option import add_model
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("explain", help="draw what a lambda layer sees in images")
     add_model(parser)

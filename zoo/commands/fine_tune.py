@@ -1,11 +1,12 @@
 """`lambda-zoo fine-tune`: pictures in class folders in; a model, and a report on how well it does, out."""
 
+import argparse
 import dataclasses
 
 from lambda_keras.zoo.command_line import add_common_options
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser(
         "fine-tune", help="train a model with known weights on your own pictures, with a report"

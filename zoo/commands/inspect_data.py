@@ -1,9 +1,11 @@
 """`lambda-zoo inspect-data`: what a recipe's data are, and how its training images look."""
 
+import argparse
+
 from lambda_keras.zoo.command_line import add_common_options
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("inspect-data", help="say what a recipe's data are, draw training images")
     parser.add_argument("--recipe", required=True, help="as for train")

@@ -1,7 +1,9 @@
 """The arguments by which commands are given a model."""
 
+import argparse
 
-def add_model(parser):
+
+def add_model(parser: argparse.ArgumentParser) -> None:
     """Adds `MODEL` and `--weights`, which `lambda_keras.zoo.models.model_source.find` takes."""
     parser.add_argument(
         "model",

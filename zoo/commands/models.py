@@ -1,7 +1,9 @@
 """`lambda-zoo models`: the models that `lambda_keras.create_model` makes, and their weights, as a table."""
 
+import argparse
 
-def add_parser(commands):
+
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("models", help="list the models and the weights that there are of them")
     parser.add_argument("pattern", nargs="?", default="*", help="such as 'lambda_*' (default: all)")

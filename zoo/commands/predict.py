@@ -1,10 +1,12 @@
 """`lambda-zoo predict`: a saved model and image files in, the most probable classes out."""
 
+import argparse
+
 from lambda_keras.zoo.command_line import add_common_options, add_most_pixels, say_json
 from lambda_keras.zoo.commands.model_option import add_model
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("predict", help="name what is on images")
     add_model(parser)

@@ -1,9 +1,11 @@
 """`lambda-zoo recipes`: the recipes that come with the package, as a table."""
 
+import argparse
+
 from lambda_keras.zoo.command_line import print_table
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("recipes", help="list the recipes")
     parser.set_defaults(run=_run)

@@ -1,11 +1,12 @@
 """`lambda-zoo train`: a recipe in, a run folder out."""
 
+import argparse
 from pathlib import Path
 
 from lambda_keras.zoo.command_line import add_common_options, is_quiet, say
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("train", help="train a recipe's model and evaluate it on the test split")
     parser.add_argument("--recipe", required=True, help="name from `lambda-zoo recipes`, or path of a .yaml file")

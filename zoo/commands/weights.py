@@ -1,11 +1,12 @@
 """`lambda-zoo weights …`: its actions, each with a module of its own in `lambda_keras.zoo.weights`."""
 
+import argparse
 from pathlib import Path
 
 from lambda_keras.zoo.command_line import add_common_options
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     weights = commands.add_parser("weights", help="fetch, check, show and convert weights")
     actions = weights.add_subparsers(required=True, metavar="action")

@@ -1,9 +1,11 @@
 """`lambda-zoo write-images`: a dataset as a folder of PNG files for each class."""
 
+import argparse
+
 from lambda_keras.zoo.command_line import add_common_options
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("write-images", help="write a dataset as a folder of PNG files for each class")
     parser.add_argument("--dataset", required=True, metavar="NAME", help="digits, fashion_mnist, …")

@@ -1,9 +1,11 @@
 """`lambda-zoo write-record`: says of a lone `.keras` file how it wants its images."""
 
+import argparse
+
 from lambda_keras.zoo.command_line import add_common_options
 
 
-def add_parser(commands):
+def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("write-record", help="say how a .keras file of yours wants its images")
     parser.add_argument("file", metavar="FILE", help=".keras file, which gets a record.json beside it")

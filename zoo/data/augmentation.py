@@ -7,9 +7,11 @@ from lambda_keras.zoo.data.decoding import decode_and_resize
 from lambda_keras.zoo.data.rand_augment import rand_augment
 from lambda_keras.zoo.data.random_erasing import random_erasing
 from lambda_keras.zoo.data.resizing import resize, whole
+from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.recipe import Data
 
 
-def seeds(seed, position):
+def seeds(seed: int, position: tf.Tensor) -> tf.Tensor:
     """Returns the seeds of an image, int64 `[4, 2]`: for its crop, flip, RandAugment and random erasing.
 
     Args:
@@ -19,7 +21,7 @@ def seeds(seed, position):
     return tf.random.split(tf.stack([seed, position]), 4)
 
 
-def read(image, seeds, channels, data):
+def read(image: tf.Tensor, seeds: tf.Tensor, channels: int, data: Data) -> tf.Tensor:
     """Brings the part of an image that is trained on to the size of the model.
 
     Args:
@@ -46,7 +48,7 @@ def read(image, seeds, channels, data):
     return resize(image, plan(tf.shape(image)[:2]))
 
 
-def vary(image, seeds, dataset, data):
+def vary(image: tf.Tensor, seeds: tf.Tensor, dataset: Dataset, data: Data) -> tf.Tensor:
     """Varies an image.
 
     Args:

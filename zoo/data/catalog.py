@@ -1,6 +1,7 @@
 """Datasets by name: a row of the table for each source of images. A new source is a row, and a module that loads it."""
 
 import dataclasses
+import typing
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.data.known_sizes import add_known_splits
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError
+
+if typing.TYPE_CHECKING:
+    from lambda_keras.zoo.recipe import Data
 
 FASHION_MNIST_CLASSES = (
     "T-shirt/top",
@@ -94,12 +98,12 @@ SOURCES = {
 _OWN_NAMES = tuple(name for name, source in SOURCES.items() if source.load)
 
 
-def source_of(name):
+def source_of(name: str) -> Source:
     """Returns the `Source` of a name, which has the defaults for all names that the table does not have."""
     return SOURCES.get(name.partition(":")[0], Source())
 
 
-def of_published(dataset):
+def of_published(dataset: str) -> tuple[str | None, str | None]:
     """Returns the name and the split expression for tests of what the catalog of weights calls `dataset`.
 
     Example:
@@ -112,7 +116,7 @@ def of_published(dataset):
     return next(named, (None, None))
 
 
-def load(data, data_dir=None):
+def load(data: "Data", data_dir: str | Path | None = None) -> Dataset:
     """Loads the dataset of a recipe.
 
     Args:
@@ -138,7 +142,7 @@ def load(data, data_dir=None):
     return normalised(_load(data, data_dir), data)
 
 
-def normalised(dataset, data):
+def normalised(dataset: Dataset, data: "Data") -> Dataset:
     """Makes a dataset that is loaded already the one that a recipe asks for, which differs in normalisation alone.
 
     Args:
@@ -159,7 +163,7 @@ def normalised(dataset, data):
             f"RandAugment needs images of 1 or 3 channels, {data.name!r} has {dataset.channels}; set "
             "data.randaugment_layers to 0"
         )
-    if data.mean is None:
+    if data.mean is None or data.std is None:
         return dataset
     if len(data.mean) != dataset.channels:
         raise UserError(
@@ -169,7 +173,7 @@ def normalised(dataset, data):
     return dataclasses.replace(dataset, mean=data.mean, std=data.std)
 
 
-def without_download(data, data_dir=None):
+def without_download(data: "Data", data_dir: str | Path | None = None) -> tuple[Dataset, bool]:
     """Returns what is known of a recipe's dataset without a download.
 
     Args:
@@ -213,7 +217,7 @@ def _load(data, data_dir):
 def _dataset(name, class_names, channels, splits):
     source = source_of(name)
     others = (IMAGENET_MEAN, IMAGENET_STD) if channels == 3 else ((0.5,) * channels, (0.25,) * channels)
-    mean, std = (source.mean, source.std) if source.mean else others
+    mean, std = (source.mean, source.std) if source.mean and source.std else others
     for class_name in class_names:
         check_name(class_name, name)
     return Dataset(name, class_names, channels, mean, std, *splits)

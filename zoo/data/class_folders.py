@@ -13,7 +13,7 @@ from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.errors import UserError, writing_to
 
 
-def write_images(name, out, data_dir=None):
+def write_images(name: str, out: str | Path, data_dir: str | Path | None = None) -> None:
     """Writes the images of a dataset, of all its parts together, to `out/<class>/<number>.png`.
 
     Args:

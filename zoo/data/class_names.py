@@ -2,12 +2,14 @@
 
 import unicodedata
 from collections import defaultdict
+from collections.abc import Iterable
+from pathlib import Path
 
 from lambda_keras.text import escaped, is_line
 from lambda_keras.zoo.errors import UserError
 
 
-def check_name(name, where):
+def check_name(name: str, where: str | Path) -> None:
     """Refuses a name that is not one line: files have a class on each line, and a terminal prints it.
 
     Args:
@@ -23,7 +25,7 @@ def check_name(name, where):
         )
 
 
-def numbered(classes):
+def numbered(classes: int) -> tuple[str, ...]:
     """The names of classes that have none: their numbers.
 
     Args:
@@ -36,7 +38,7 @@ def numbered(classes):
     return tuple(map(str, range(classes)))
 
 
-def alike(names):
+def alike(names: Iterable[str]) -> list[str]:
     """Remarks on names that differ by case, blanks or the spelling of a character alone, so are probably one class.
 
     Args:

@@ -1,5 +1,7 @@
 """The colours of a decoded image: from those in a file to the channels that a model takes, as Pillow converts them."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 # Colours are converted so many pixels at a time: all at once would take several times the memory of the image.
@@ -8,7 +10,7 @@ _BLOCK = 2**20
 
 # Traced once in a process, not in each pipeline.
 @tf.function(autograph=False)
-def with_channels(image, channels):
+def with_channels(image: tf.Tensor, channels: int) -> tf.Tensor:
     """Converts the colours of an image as Pillow does.
 
     Args:
@@ -23,7 +25,7 @@ def with_channels(image, channels):
     )
 
 
-def by_blocks(image, function, dtype):
+def by_blocks(image: tf.Tensor, function: Callable[[tf.Tensor], tf.Tensor], dtype: tf.DType) -> tf.Tensor:
     """Applies a function to an image, to some rows at a time.
 
     Args:
@@ -45,7 +47,7 @@ def by_blocks(image, function, dtype):
     return blocks.concat()
 
 
-def convert(image, channels):
+def convert(image: tf.Tensor, channels: int) -> tf.Tensor:
     """The same as `with_channels`, of an image so small that several times its memory is there."""
     return _where_they_differ(image, channels, lambda: _convert(image, channels))
 

@@ -7,7 +7,7 @@ ASPECT_RATIO = (3 / 4, 4 / 3)
 ATTEMPTS = 10
 
 
-def inception_crop(image, seed):
+def inception_crop(image: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Crops 8 to 100 % of an image's area, with an aspect ratio from 3/4 to 4/3.
 
     Of "Going Deeper with Convolutions", https://arxiv.org/abs/1409.4842. After ten draws that do not fit into the
@@ -24,7 +24,7 @@ def inception_crop(image, seed):
     return image[top : top + height, left : left + width]
 
 
-def pad_and_crop(image, padding, seed):
+def pad_and_crop(image: tf.Tensor, padding: int, seed: tf.Tensor) -> tf.Tensor:
     """Pads an image with black on each side, and crops a window of its original size.
 
     Args:
@@ -39,7 +39,7 @@ def pad_and_crop(image, padding, seed):
     return tf.image.stateless_random_crop(padded, image.shape, seed)
 
 
-def inception_window(shape, seed):
+def inception_window(shape: tf.Tensor, seed: tf.Tensor) -> tf.Tensor:
     """Draws the window of `inception_crop`.
 
     Args:

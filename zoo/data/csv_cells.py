@@ -1,12 +1,13 @@
 """Cells of CSV files that a spreadsheet shows as they are: it would run one that begins like a formula."""
 
 import re
+from collections.abc import Iterable
 
 # A spreadsheet takes an apostrophe before them for "this is text" and does not show it.
 _FORMULA = re.compile(r"'*[=+\-@\t\r]")
 
 
-def neutral(row):
+def neutral(row: Iterable[object]) -> list[object]:
     """Puts an apostrophe before the texts of a row that begin like a formula; numbers stay.
 
     Args:
@@ -22,7 +23,7 @@ def neutral(row):
     return [f"'{cell}" if isinstance(cell, str) and _FORMULA.match(cell) else cell for cell in row]
 
 
-def original(cell):
+def original(cell: str) -> str:
     """The text that `neutral` made a cell of.
 
     Args:

@@ -1,5 +1,7 @@
 """How every image file is decoded, in training, evaluation, prediction and a server alike: upright, as Pillow does."""
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 from lambda_keras.zoo.data.bmp import decode_bmp
@@ -9,7 +11,7 @@ from lambda_keras.zoo.data.image_header import JPEG, KINDS, MOST_PARTS, Header, 
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.lock import lock_if
 from lambda_keras.zoo.data.requirement import reason, require
-from lambda_keras.zoo.data.resizing import narrow, resize, shorten
+from lambda_keras.zoo.data.resizing import Resizing, narrow, resize, shorten
 
 _WEBP_WITH_FLAGS = int.from_bytes(b"VP8X", "little")
 # Images with more pixels are decoded one at a time and resized in blocks; most photographs have fewer.
@@ -21,7 +23,7 @@ _PNG_GREY, _PNG_COLOUR = 0, 2
 _PNG_TRANSPARENT, _PNG_PIXELS = (int.from_bytes(name, "big") for name in (b"tRNS", b"IDAT"))
 
 
-def decode(encoded, channels, most_pixels=MOST_PIXELS):
+def decode(encoded: tf.Tensor | bytes, channels: int, most_pixels: int = MOST_PIXELS) -> tf.Tensor:
     """Decodes a JPEG, PNG, BMP, GIF or WebP file (of an animation the first frame).
 
     It is turned as its EXIF data say. JPEG files are decoded with whole numbers of full accuracy, as Pillow does.
@@ -44,7 +46,7 @@ def decode(encoded, channels, most_pixels=MOST_PIXELS):
     return _decode(encoded, channels, most_pixels)
 
 
-def image_size(encoded, most_pixels=MOST_PIXELS):
+def image_size(encoded: tf.Tensor | bytes, most_pixels: int = MOST_PIXELS) -> tuple[int, int]:
     """Decodes a file to see whether it can be, one large one at a time, and keeps only its size.
 
     Args:
@@ -61,7 +63,7 @@ def image_size(encoded, most_pixels=MOST_PIXELS):
     return height, width
 
 
-def why(error):
+def why(error: tf.errors.InvalidArgumentError) -> str:
     """Says why `decode` refused a file, in words that follow the file's name and a comma or colon.
 
     Args:
@@ -70,7 +72,7 @@ def why(error):
     return reason(error) or f"damaged, or not a {KINDS} file"
 
 
-def check(encoded, header, most_pixels):
+def check(encoded: tf.Tensor, header: Header, most_pixels: int) -> tf.Tensor:
     """Refuses what is no image, and what is too large.
 
     Args:
@@ -117,7 +119,14 @@ def _size(encoded, most_pixels):
 
 # Nothing in it is to be rewritten, and in each pipeline the search for what is would take seconds.
 @tf.autograph.experimental.do_not_convert
-def decode_and_resize(encoded, channels, most_pixels, plan, draw_window=None, large=LARGE_PIXELS):
+def decode_and_resize(
+    encoded: tf.Tensor,
+    channels: int,
+    most_pixels: int,
+    plan: Callable[[tf.Tensor], Resizing],
+    draw_window: Callable[[tf.Tensor], tf.Tensor] | None = None,
+    large: int = LARGE_PIXELS,
+) -> tf.Tensor:
     """Decodes an image file inside a graph, and makes it smaller.
 
     Only one large image at a time is in memory, of all that the process decodes so.
@@ -196,7 +205,7 @@ def _window(encoded, header, channels, most_pixels, draw_window):
     return pixels[top : top + stored[2], left : left + stored[3]]
 
 
-def _stored_pixels(encoded, header: Header, most_pixels, jpeg_window=None):
+def _stored_pixels(encoded, header, most_pixels, jpeg_window=None):
     """uint8 `[height, width, 1 to 4]`: grey, grey and alpha, RGB, or RGB and alpha."""
 
     def jpeg():
@@ -262,7 +271,7 @@ def _decode_png(encoded, data):
     return tf.cond(place < tf.size(data, tf.int64), with_alpha, lambda: image)
 
 
-def upright(image, orientation):
+def upright(image: tf.Tensor, orientation: tf.Tensor) -> tf.Tensor:
     """Turns an image as EXIF says.
 
     Args:
@@ -278,7 +287,7 @@ def upright(image, orientation):
     return tf.cond(top_bottom, lambda: image[::-1], lambda: image)
 
 
-def mirrored(orientation):
+def mirrored(orientation: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Whether an image is mirrored left to right, and top to bottom, after its axes were exchanged from 5 on.
 
     Args:

@@ -3,6 +3,8 @@
 Source: https://archive.ics.uci.edu/dataset/80 (the test part of that collection).
 """
 
+import numpy as np
+
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.errors import UserError
 
@@ -11,7 +13,7 @@ TEST_FRACTION = 0.25
 SPLIT_SEED = 0
 
 
-def load(validation_fraction):
+def load(validation_fraction: float) -> Dataset:
     """Loads the digits in three parts, each with the same share of every class.
 
     Args:
@@ -20,9 +22,8 @@ def load(validation_fraction):
     Returns:
         A `lambda_keras.zoo.data.splits.Dataset` of images `[8, 8, 1]`. The test part is the same 450 images always.
     """
-    images, labels = load_arrays()
-    train, test = _split(images, labels, TEST_FRACTION)
-    train, validation = _split(*train, validation_fraction)
+    train, test = _split(load_arrays(), TEST_FRACTION)
+    train, validation = _split(train, validation_fraction)
     return Dataset(
         name="digits",
         class_names=tuple("0123456789"),
@@ -35,9 +36,8 @@ def load(validation_fraction):
     )
 
 
-def load_arrays():
+def load_arrays() -> tuple[np.ndarray, np.ndarray]:
     """Returns all 1797 images, uint8 `[n, 8, 8, 1]` with values 0..255, and their int64 labels `[n]`."""
-    import numpy as np
     from sklearn.datasets import load_digits
 
     images, labels = load_digits(return_X_y=True)
@@ -46,9 +46,10 @@ def load_arrays():
     return images, labels.astype("int64")
 
 
-def _split(images, labels, fraction):
+def _split(examples, fraction):
     from sklearn.model_selection import train_test_split
 
+    images, labels = examples
     try:
         kept, held_out, kept_labels, held_out_labels = train_test_split(
             images, labels, test_size=fraction, stratify=labels, random_state=SPLIT_SEED

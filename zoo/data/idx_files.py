@@ -12,12 +12,12 @@ from lambda_keras.zoo.errors import UserError
 _UNSIGNED_BYTE = 8
 
 
-def are_in(folder):
+def are_in(folder: str | Path | None) -> bool:
     """Says whether a folder has the training images of a dataset in idx files, compressed by gzip or not."""
     return folder is not None and _find(Path(folder), "train-images-idx3-ubyte") is not None
 
 
-def load(folder, validation_fraction, classes):
+def load(folder: str | Path, validation_fraction: float, classes: int) -> tuple[ArraySplit, ArraySplit, ArraySplit]:
     """Loads a dataset from its four files, `train-images-idx3-ubyte` and so on, with or without `.gz`.
 
     Args:

@@ -17,7 +17,7 @@ PARTS = ("train", "validation", "test")
 TEST_FRACTION = 0.2
 
 
-def load(data_dir, validation_fraction):
+def load(data_dir: str | Path | None, validation_fraction: float) -> tuple[tuple[str, ...], tuple[FileSplit, ...]]:
     """Lists the images of a folder.
 
     Args:
@@ -36,9 +36,8 @@ def load(data_dir, validation_fraction):
         raise UserError(f"data.name image_folder needs a folder of images, got --data-dir {data_dir}")
     data_dir = Path(data_dir)
     parts = parts_of(data_dir)
-    train, validation, test = (_classes(data_dir / part) if part in parts else None for part in PARTS)
-    if not parts:
-        train = _classes(data_dir)
+    train = _classes(data_dir / "train" if parts else data_dir)
+    validation, test = (_classes(data_dir / part) if part in parts else None for part in ("validation", "test"))
     class_names = tuple(train)
     if len(class_names) < 2:
         raise UserError(
@@ -56,7 +55,7 @@ def load(data_dir, validation_fraction):
     return class_names, tuple(_split(part, class_names) for part in (train, validation, test))
 
 
-def parts_of(data_dir):
+def parts_of(data_dir: Path) -> tuple[str, ...]:
     """The parts that have folders above those of the classes.
 
     Args:

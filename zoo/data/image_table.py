@@ -4,6 +4,7 @@ import codecs
 import csv
 import io
 import os
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class Row:
     split: str | None
 
 
-def load(table):
+def load(table: str | Path | None) -> tuple[tuple[str, ...], tuple[FileSplit, ...]]:
     """Loads the images of a table that says the split of each.
 
     Args:
@@ -58,7 +59,7 @@ def load(table):
     return names, tuple(FileSplit([row.path for row in part], [numbers[row.label] for row in part]) for part in parts)
 
 
-def class_names(rows):
+def class_names(rows: Iterable[Row]) -> tuple[str, ...]:
     """The names of the classes of some rows in the order of their labels: those of the training part, sorted.
 
     Args:
@@ -67,7 +68,7 @@ def class_names(rows):
     return tuple(sorted({row.label for row in rows if row.split == "train"}))
 
 
-def read(table):
+def read(table: str | Path | None) -> list[Row]:
     """Reads a table.
 
     Args:
@@ -91,7 +92,7 @@ def read(table):
         ) from error
 
 
-def write(rows, table):
+def write(rows: Iterable[Row], table: Path) -> None:
     """Writes a table that `load` reads.
 
     Args:

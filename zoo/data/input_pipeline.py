@@ -59,7 +59,8 @@ def training_batches(
         return augmentation.read(image, seeds, dataset.channels, data)
 
     def vary(inputs, label, valid):
-        return augmentation.vary(*inputs, dataset, data), label, valid
+        image, seeds = inputs
+        return augmentation.vary(image, seeds, dataset, data), label, valid
 
     stream = split.shuffled(seed, start, shard, num_shards).map(with_seeds, tf.data.AUTOTUNE)
     stream = _read(stream, read, dataset.channels, data).map(vary, tf.data.AUTOTUNE)

@@ -7,12 +7,13 @@ from lambda_keras.zoo import plots
 from lambda_keras.zoo.command_line import narrate, say
 from lambda_keras.zoo.data import catalog, class_names, input_pipeline
 from lambda_keras.zoo.errors import UserError, writing
+from lambda_keras.zoo.recipe import Recipe
 
 ROWS = 6
 COLUMNS = 8
 
 
-def inspect_data(recipe, out="data.png", data_dir=None):
+def inspect_data(recipe: Recipe, out: str | Path = "data.png", data_dir: str | Path | None = None) -> None:
     """Prints the sizes of a recipe's dataset, and draws its first training images as the model gets to see them.
 
     The images are those that a training with this recipe begins with, before mixup and CutMix, which mix batches.

@@ -1,9 +1,13 @@
 """Sizes of datasets that are prepared by hand or are large, to plan a training before they are there."""
 
 import itertools
+import typing
+
+if typing.TYPE_CHECKING:
+    import tensorflow_datasets as tfds
 
 
-def add_known_splits(builder, sizes):
+def add_known_splits(builder: "tfds.core.DatasetBuilder", sizes: dict[str, tuple[int, int]]) -> None:
     """Gives a builder its splits where it has none because its dataset is not prepared.
 
     Their files need not exist; only their counts are of use.

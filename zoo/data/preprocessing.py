@@ -2,12 +2,20 @@
 
 import tensorflow as tf
 
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data.decoding import LARGE_PIXELS, decode_and_resize
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.resizing import middle, resize
+from lambda_keras.zoo.recipe import Data
 
 
-def prepare(image, channels, size, most_pixels=MOST_PIXELS, large=LARGE_PIXELS):
+def prepare(
+    image: tf.Tensor | bytes,
+    channels: int,
+    size: Data | Preprocessor,
+    most_pixels: int = MOST_PIXELS,
+    large: int = LARGE_PIXELS,
+) -> tf.Tensor:
     """Decodes, resizes and crops an image as a model wants it in evaluation.
 
     Args:

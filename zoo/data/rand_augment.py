@@ -8,6 +8,8 @@ Paper: "RandAugment: Practical automated data augmentation with a reduced search
 https://arxiv.org/abs/1909.13719.
 """
 
+from collections.abc import Callable
+
 import tensorflow as tf
 
 # What official's RandAugment has by default: the level that magnitudes are shares of, and the sizes in pixels that
@@ -19,7 +21,7 @@ GREY = 128
 CHANNELS = (1, 3)
 
 
-def rand_augment(image, layers, magnitude, seed):
+def rand_augment(image: tf.Tensor, layers: int, magnitude: float, seed: tf.Tensor) -> tf.Tensor:
     """Applies operations drawn at random to an image, one after the other.
 
     Args:
@@ -39,7 +41,7 @@ def rand_augment(image, layers, magnitude, seed):
     return tf.ensure_shape(image[..., : shape[-1]], shape)
 
 
-def operations(magnitude):
+def operations(magnitude: float) -> dict[str, Callable[[tf.Tensor, tf.Tensor, tf.Tensor], tf.Tensor]]:
     """Returns the operations by name, functions of an image `[height, width, 3]`, a sign and a centre.
 
     Args:
@@ -78,7 +80,7 @@ def operations(magnitude):
     }
 
 
-def cutout(image, half_side, centre):
+def cutout(image: tf.Tensor, half_side: int, centre: tf.Tensor) -> tf.Tensor:
     """Makes a square of an image grey, or what of it is within the image.
 
     Official's function draws its centre itself, so this is ours.

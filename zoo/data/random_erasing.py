@@ -1,6 +1,7 @@
 """Random erasing, https://arxiv.org/abs/1708.04896: a rectangle of an image is replaced by noise."""
 
 import math
+from collections.abc import Sequence
 
 import tensorflow as tf
 
@@ -10,7 +11,9 @@ ASPECT_RATIO = (0.3, 1 / 0.3)
 ATTEMPTS = 10
 
 
-def random_erasing(image, probability, mean, std, seed):
+def random_erasing(
+    image: tf.Tensor, probability: float, mean: Sequence[float], std: Sequence[float], seed: tf.Tensor
+) -> tf.Tensor:
     """Fills a rectangle of 2 to 33 % of an image's area with noise, in a share of all images.
 
     After ten draws that do not fit into the image it stays as it is.

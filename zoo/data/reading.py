@@ -1,10 +1,13 @@
 """Reading a split in order, image by image as the model of a recipe takes them, into arrays."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
 
 from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data.splits import Dataset, Split
+from lambda_keras.zoo.recipe import Data
 
 
 class Batch(NamedTuple):
@@ -23,7 +26,7 @@ class Batch(NamedTuple):
     positions: np.ndarray
 
 
-def batches(split, dataset, data, *, batch_size, every=1):
+def batches(split: Split, dataset: Dataset, data: Data, *, batch_size: int, every: int = 1) -> Iterator[Batch]:
     """Yields all images of a split that can be read, or some at even distances, each once and in order.
 
     Args:

@@ -23,7 +23,7 @@ class Resizing(typing.NamedTuple):
     interpolation: str
 
 
-def whole(shape, size, interpolation):
+def whole(shape: tf.Tensor, size: tuple[int, int], interpolation: str) -> Resizing:
     """Makes an image as large as it is to be.
 
     Args:
@@ -35,7 +35,7 @@ def whole(shape, size, interpolation):
     return Resizing(size, scale, tf.zeros([2]), interpolation)
 
 
-def middle(shape, size, share, interpolation):
+def middle(shape: tf.Tensor, size: int, share: float, interpolation: str) -> Resizing:
     """Resizes an image so that `share` of the shorter side becomes `size`, and keeps the square in the middle.
 
     Rounds as timm does, so that weights from there see the images they were measured with. Only what is kept is
@@ -53,7 +53,7 @@ def middle(shape, size, share, interpolation):
     return Resizing((size, size), tf.cast(resized / shape, tf.float32), -tf.cast(corner, tf.float32), interpolation)
 
 
-def resize(image, resizing):
+def resize(image: tf.Tensor, resizing: Resizing) -> tf.Tensor:
     """Resizes an image.
 
     Args:
@@ -66,7 +66,7 @@ def resize(image, resizing):
     return _to_bytes(_transform(image, resizing, resizing.size, resizing.scale, resizing.translation))
 
 
-def narrow(rows, resizing):
+def narrow(rows: tf.Tensor, resizing: Resizing) -> tf.Tensor:
     """Resizes some rows of an image along their width alone.
 
     Args:
@@ -80,7 +80,7 @@ def narrow(rows, resizing):
     return _transform(rows, resizing, size, [1.0, resizing.scale[1]], [0.0, resizing.translation[1]])
 
 
-def shorten(narrowed, resizing):
+def shorten(narrowed: tf.Tensor, resizing: Resizing) -> tf.Tensor:
     """Resizes an image along its height, after `narrow`.
 
     Args:

@@ -2,7 +2,9 @@
 
 import abc
 import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
@@ -27,10 +29,10 @@ class Split(abc.ABC):
         count: Number of images.
     """
 
-    def __init__(self, count):
+    def __init__(self, count: int):
         self.count = count
 
-    def ordered(self, shard=0, num_shards=1):
+    def ordered(self, shard: int = 0, num_shards: int = 1) -> tf.data.Dataset:
         """Returns a finite `tf.data.Dataset` of `(image, label)`: each image once, always in the same order.
 
         Args:
@@ -39,7 +41,7 @@ class Split(abc.ABC):
         """
         return self._in_order().shard(num_shards, shard).map(self._read, tf.data.AUTOTUNE)
 
-    def shuffled(self, seed, start=0, shard=0, num_shards=1):
+    def shuffled(self, seed: int, start: int = 0, shard: int = 0, num_shards: int = 1) -> tf.data.Dataset:
         """Returns an endless `tf.data.Dataset` of `(position, image, label)`, in the order of positions.
 
         Args:
@@ -59,7 +61,7 @@ class Split(abc.ABC):
         stream = stream.shard(num_shards, (shard - start) % num_shards).map(read, tf.data.AUTOTUNE)
         return stream.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
 
-    def images_of_classes(self, classes):
+    def images_of_classes(self, classes: int) -> np.ndarray:
         """Counts the images of each class, without decoding one; record files are read once.
 
         Args:
@@ -107,7 +109,7 @@ class ArraySplit(_RandomAccessSplit):
         labels: Integers `[count]`.
     """
 
-    def __init__(self, images, labels):
+    def __init__(self, images: np.ndarray, labels: np.ndarray):
         super().__init__(len(images))
         with tf.device("CPU"):
             self._images = tf.constant(images)
@@ -125,7 +127,7 @@ class FileSplit(_RandomAccessSplit):
         labels: Integers `[count]`.
     """
 
-    def __init__(self, paths, labels):
+    def __init__(self, paths: Sequence[Path], labels: Sequence[int]):
         super().__init__(len(paths))
         with tf.device("CPU"):
             self._paths = tf.constant([os.fsencode(path) for path in paths])
@@ -147,7 +149,11 @@ class RecordSplit(Split):
         parse: A function of a serialised example that returns the encoded image and the int64 label.
     """
 
-    def __init__(self, files, parse):
+    def __init__(
+        self,
+        files: Iterable[tuple[str, int, int]],
+        parse: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+    ):
         paths, skips, takes = zip(*files, strict=True)
         super().__init__(sum(takes))
         self._parse = parse

@@ -1,16 +1,26 @@
 """Image classification datasets of TensorFlow Datasets, by name and split expression."""
 
 import difflib
+import typing
+from collections.abc import Sequence
+from pathlib import Path
 
 from lambda_keras.wildcards import WILDCARDS, has_wildcards
 from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 
+if typing.TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+    from lambda_keras.zoo.recipe import Data
+
 CHANNELS = (1, 3, 4)
 
 
-def find_builder(name, data_dir=None, other_names=()):
+def find_builder(
+    name: str, data_dir: str | Path | None = None, other_names: Sequence[str] = ()
+) -> "tfds.core.DatasetBuilder":
     """Returns the builder of a dataset, whether it is prepared or not.
 
     Args:
@@ -36,7 +46,9 @@ def find_builder(name, data_dir=None, other_names=()):
         raise UserError(f"no dataset {name!r} in TensorFlow Datasets: {str(error).splitlines()[0]}") from error
 
 
-def builder_of(name, data_dir=None, other_names=()):
+def builder_of(
+    name: str, data_dir: str | Path | None = None, other_names: Sequence[str] = ()
+) -> "tfds.core.DatasetBuilder":
     """Returns the builder of a dataset that is prepared, after a download where that is allowed.
 
     Args:
@@ -59,7 +71,7 @@ def builder_of(name, data_dir=None, other_names=()):
     return builder
 
 
-def splits_of(builder, data):
+def splits_of(builder: "tfds.core.DatasetBuilder", data: "Data") -> tuple[RecordSplit, RecordSplit, RecordSplit]:
     """Returns the three parts of a dataset.
 
     Args:
@@ -88,15 +100,15 @@ def splits_of(builder, data):
             raise UserError(
                 f"dataset {builder.name!r}: images of data.train are in data.{part} too; choose other parts"
             )
-    return tuple(RecordSplit(files, parse) for files in (train, validation, test))
+    return RecordSplit(train, parse), RecordSplit(validation, parse), RecordSplit(test, parse)
 
 
-def classes_of(builder):
+def classes_of(builder: "tfds.core.DatasetBuilder") -> tuple[str, ...]:
     """Returns the class names of a dataset as a tuple, in the order of the labels."""
     return tuple(builder.info.features[_keys(builder)[1]].names)
 
 
-def channels_of(builder):
+def channels_of(builder: "tfds.core.DatasetBuilder") -> int:
     """Returns the number of channels of a dataset's images."""
     return builder.info.features[_keys(builder)[0]].shape[-1]
 
@@ -164,7 +176,7 @@ def _files(builder, expression):
 
 
 def _overlap(files, other_files):
-    others = {}
+    others: dict[str, list[tuple[int, int]]] = {}
     for path, skip, take in other_files:
         others.setdefault(path, []).append((skip, skip + take))
     return any(

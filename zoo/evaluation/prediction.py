@@ -2,6 +2,9 @@
 
 import re
 import sys
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -17,7 +20,13 @@ from lambda_keras.zoo.models.model_source import find
 BATCH_SIZE = 32
 
 
-def predict(source, images, top=5, weights=None, most_pixels=MOST_PIXELS):
+def predict(
+    source: str | Path,
+    images: Sequence[str | Path],
+    top: int = 5,
+    weights: str | None = None,
+    most_pixels: int = MOST_PIXELS,
+) -> list[dict[str, Any]]:
     """Names the most probable classes of images. All files are read before the first is classified.
 
     Args:
@@ -52,7 +61,7 @@ def predict(source, images, top=5, weights=None, most_pixels=MOST_PIXELS):
     ]
 
 
-def print_predictions(predictions):
+def print_predictions(predictions: Iterable[dict[str, Any]]) -> None:
     """Prints what `predict` returns as a table; an image's name stands before its most probable class."""
     rows = [
         (
@@ -66,7 +75,7 @@ def print_predictions(predictions):
     print_table(("image", "class", "probability"), rows, right=(2,))
 
 
-def named_classes(class_names):
+def named_classes(class_names: Sequence[str]) -> list[dict[str, str]]:
     """What identifies a class in a prediction: its name, or a WordNet id and the name that ImageNet has for it.
 
     Args:
@@ -86,7 +95,7 @@ def named_classes(class_names):
     return [{"class": name, "name": words[name]} if name in words else {"class": name} for name in class_names]
 
 
-def title(named_class):
+def title(named_class: Mapping[str, Any]) -> str:
     """The class of a prediction in one string.
 
     Args:

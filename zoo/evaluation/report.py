@@ -1,5 +1,6 @@
 """The figures of an evaluation, computed from probabilities and labels alone."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -52,7 +53,9 @@ class EvaluationReport:
     classes: list[ClassFigures]
 
 
-def evaluate_probabilities(probabilities, labels, class_names):
+def evaluate_probabilities(
+    probabilities: np.ndarray, labels: np.ndarray, class_names: Sequence[str]
+) -> EvaluationReport:
     """Computes all figures.
 
     Args:
@@ -92,7 +95,7 @@ def evaluate_probabilities(probabilities, labels, class_names):
     )
 
 
-def calibration_error(probabilities, labels, bins=CALIBRATION_BINS):
+def calibration_error(probabilities: np.ndarray, labels: np.ndarray, bins: int = CALIBRATION_BINS) -> float:
     """Expected calibration error: how far confidence is from accuracy.
 
     Images are put into bins of equal width by the probability of the predicted class, their confidence. The error is
@@ -120,7 +123,7 @@ def calibration_error(probabilities, labels, bins=CALIBRATION_BINS):
     return float(np.abs(differences).sum() / len(labels))
 
 
-def wilson_interval(count, total, confidence=0.95):
+def wilson_interval(count: int, total: int, confidence: float = 0.95) -> tuple[float, float]:
     """Wilson's confidence interval of a share, which is right for few images and for shares near 0 and 1, too.
 
     Source: https://doi.org/10.1080/01621459.1927.10502953.

@@ -13,7 +13,7 @@ from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
 from lambda_keras.zoo.data import catalog, csv_cells, reading
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, writing_to
-from lambda_keras.zoo.evaluation.report import evaluate_probabilities
+from lambda_keras.zoo.evaluation.report import EvaluationReport, evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.model_source import find
 
@@ -26,17 +26,17 @@ WORST_CLASSES = 20
 
 
 def evaluate(
-    source,
-    data_dir=None,
-    dataset=None,
-    split="test",
-    image_size=None,
-    evaluation_crop=None,
-    batch_size=64,
-    out=None,
-    weights=None,
-    most_pixels=MOST_PIXELS,
-):
+    source: str | Path,
+    data_dir: str | Path | None = None,
+    dataset: str | None = None,
+    split: str = "test",
+    image_size: int | None = None,
+    evaluation_crop: float | None = None,
+    batch_size: int = 64,
+    out: str | Path | None = None,
+    weights: str | None = None,
+    most_pixels: int = MOST_PIXELS,
+) -> EvaluationReport:
     """Evaluates a saved model, prints the result and writes it to a folder.
 
     The folder gets `evaluation.json` (what was evaluated, and the figures), `per_class.csv` (the table of classes) and
@@ -73,8 +73,8 @@ def evaluate(
             f"it is not known on which images {classifier.name} was trained; give a dataset of the same classes with "
             "--dataset"
         )
-    changes = {"image_size": image_size, "evaluation_crop": evaluation_crop}
-    changes = {name: value for name, value in changes.items() if value is not None}
+    asked = {"image_size": image_size, "evaluation_crop": evaluation_crop}
+    changes = {name: value for name, value in asked.items() if value is not None}
     data = record.with_preprocessing(**changes).data(dataset, most_pixels)
     table = catalog.source_of(data.name).table_in_run
     if table and data_dir is None:

@@ -1,6 +1,7 @@
 """`lambda-zoo explain`: what a model with lambda layers looked at, as a picture."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +45,13 @@ class Explanation:
     grad_cam: np.ndarray
 
 
-def explain_image(classifier, image, layer=None, queries=None, class_name=None):
+def explain_image(
+    classifier: Classifier,
+    image: np.ndarray,
+    layer: str | None = None,
+    queries: Sequence[tuple[int, int]] | None = None,
+    class_name: str | None = None,
+) -> list[Explanation]:
     """Explains what a model saw in an image.
 
     Args:
@@ -84,15 +91,15 @@ def explain_image(classifier, image, layer=None, queries=None, class_name=None):
 
 
 def explain(
-    source,
-    images,
-    layer=None,
-    query=None,
-    class_name=None,
-    out="explanation.png",
-    weights=None,
-    most_pixels=MOST_PIXELS,
-):
+    source: str | Path,
+    images: Sequence[str | Path],
+    layer: str | None = None,
+    query: tuple[int, int] | None = None,
+    class_name: str | None = None,
+    out: str | Path = "explanation.png",
+    weights: str | None = None,
+    most_pixels: int = MOST_PIXELS,
+) -> None:
     """Writes a picture with a row for each query of each image, and prints what it shows.
 
     Args:

@@ -2,13 +2,15 @@
 
 import functools
 
+import keras
+import numpy as np
 import tensorflow as tf
 
 from lambda_keras.keras_internals import flat, nodes
 from lambda_keras.zoo.models.logits import LOGITS, with_logits
 
 
-def grad_cam(model, image, label):
+def grad_cam(model: keras.Model, image: np.ndarray, label: int) -> np.ndarray:
     """Computes the Grad-CAM of a class (Selvaraju et al., ICCV 2017, https://arxiv.org/abs/1610.02391).
 
     Each channel of the network's last map is weighted by the mean over positions of its gradient of the class's logit;

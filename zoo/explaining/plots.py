@@ -1,12 +1,20 @@
 """Pictures of what a model looked at: signed weights of lambda layers and Grad-CAM over the image."""
 
+import typing
+from collections.abc import Sequence
+
 import matplotlib
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.colors import Normalize
 from matplotlib.figure import Figure
+from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from lambda_keras.zoo.plots import TEXT_COLOUR, short
+
+if typing.TYPE_CHECKING:
+    from lambda_keras.zoo.explaining.explanation import Explanation
 
 SIGNED_COLOURS = "RdBu_r"
 POSITIVE_COLOURS = "Oranges"
@@ -16,7 +24,13 @@ COLUMNS = ("image and query", "content", "position", "content + position", "Grad
 DARKEST_GREY = 0.6
 
 
-def overlay(axes, image, weights, query=None, colours=SIGNED_COLOURS):
+def overlay(
+    axes: Axes,
+    image: np.ndarray,
+    weights: np.ndarray,
+    query: tuple[int, int] | None = None,
+    colours: str = SIGNED_COLOURS,
+) -> AxesImage:
     """Draws a map of weights over an image in grey: the larger a weight, the less is seen of the image below.
 
     Args:
@@ -51,7 +65,7 @@ def overlay(axes, image, weights, query=None, colours=SIGNED_COLOURS):
     return drawn
 
 
-def mark_query(axes, image, map_size, query):
+def mark_query(axes: Axes, image: np.ndarray, map_size: tuple[int, ...], query: tuple[int, int]) -> None:
     """Marks where in an image a query of a map stands.
 
     Args:
@@ -65,7 +79,7 @@ def mark_query(axes, image, map_size, query):
     axes.plot(x, y, "o", markersize=7, color=QUERY_COLOUR, markeredgecolor="black", markeredgewidth=1.2)
 
 
-def grid(explanations):
+def grid(explanations: Sequence["Explanation"]) -> Figure:
     """Draws a row for each query: image, content, position, both and Grad-CAM.
 
     The maps are means over the heads and the intra-depth. Each has a scale of its own beside it.

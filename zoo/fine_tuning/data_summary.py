@@ -2,11 +2,15 @@
 
 import csv
 from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import print_table
 from lambda_keras.zoo.data import class_names, csv_cells
 from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.fine_tuning.file_check import FileCheck
 
 # A table that is longer is not read: of more classes only the smallest are printed.
 LONGEST_TABLE = 50
@@ -15,7 +19,7 @@ EXAMPLES = 3
 HUGE_PIXELS = 50_000_000
 
 
-def images_of_classes(dataset):
+def images_of_classes(dataset: Dataset) -> list[tuple[str, int, int, int]]:
     """Counts the images of each class and part.
 
     Args:
@@ -28,7 +32,7 @@ def images_of_classes(dataset):
     return list(zip(dataset.class_names, *counts, strict=True))
 
 
-def print_classes(rows):
+def print_classes(rows: Sequence[tuple[str, int, int, int]]) -> None:
     """Prints the table of classes, the sums below; of many classes only those with the fewest training images.
 
     Args:
@@ -43,7 +47,7 @@ def print_classes(rows):
     print_table(("class", *PARTS), cells, right=(1, 2, 3))
 
 
-def remarks(check):
+def remarks(check: FileCheck) -> list[str]:
     """What is to be known of a folder, each in a line.
 
     Args:
@@ -68,7 +72,7 @@ def remarks(check):
     return lines
 
 
-def write_left_out(check, path):
+def write_left_out(check: FileCheck, path: Path) -> None:
     """Writes a CSV file of all that is left out, with the reasons."""
     with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)

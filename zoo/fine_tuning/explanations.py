@@ -5,12 +5,14 @@ import io
 from lambda_keras.explain import lambda_layers
 from lambda_keras.zoo.explaining import plots
 from lambda_keras.zoo.explaining.explanation import explain_image
+from lambda_keras.zoo.fine_tuning.predictions import Predictions
+from lambda_keras.zoo.models.classifier import Classifier
 
 # More rows make the report's file larger than its reader's patience.
 MISTAKES = 3
 
 
-def draw(classifier, predictions):
+def draw(classifier: Classifier, predictions: Predictions) -> list[tuple[str, bytes]]:
     """Explains the worst mistakes and recognised images, each by the query in the middle of the last lambda layer.
 
     Args:

@@ -14,7 +14,7 @@ from lambda_keras.zoo.data.decoding import image_size, why
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.fine_tuning.listing import LeftOut
+from lambda_keras.zoo.fine_tuning.listing import LeftOut, Listing
 
 # A file that is in several parts is kept in the first of these: a test on what was seen in training says nothing.
 BY_IMPORTANCE = ("test", "validation", "train", None)
@@ -47,12 +47,12 @@ class FileCheck:
         copies: How many of the images are the same file as an earlier one of their class and split.
     """
 
-    images: tuple
-    left_out: tuple
+    images: tuple[Image, ...]
+    left_out: tuple[LeftOut, ...]
     copies: int
 
 
-def check(listing, most_pixels=MOST_PIXELS):
+def check(listing: Listing, most_pixels: int = MOST_PIXELS) -> FileCheck:
     """Reads all images and leaves out what cannot be trained on.
 
     Left out are files that cannot be decoded, files that are in two classes (which of the two is right is not known),
@@ -89,8 +89,8 @@ def check(listing, most_pixels=MOST_PIXELS):
 
 def _read(listing, most_pixels):
     with ThreadPoolExecutor(os.cpu_count()) as executor:
-        results = executor.map(functools.partial(_read_file, most_pixels=most_pixels), listing.rows)
-        results = list(progress_bar(results, desc="reading", total=len(listing.rows), unit="image"))
+        reading = executor.map(functools.partial(_read_file, most_pixels=most_pixels), listing.rows)
+        results = list(progress_bar(reading, desc="reading", total=len(listing.rows), unit="image"))
     images = [result for result in results if isinstance(result, Image)]
     return images, [*listing.left_out, *(result for result in results if isinstance(result, LeftOut))]
 

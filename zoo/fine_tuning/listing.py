@@ -34,11 +34,11 @@ class Listing:
         left_out: A `LeftOut` for each file or folder that is none.
     """
 
-    rows: tuple
-    left_out: tuple
+    rows: tuple[Row, ...]
+    left_out: tuple[LeftOut, ...]
 
 
-def of_table(table):
+def of_table(table: str | Path) -> Listing:
     """Lists the images of a CSV file, see `lambda_keras.zoo.data.image_table.read`."""
     rows, left_out = [], []
     for row in image_table.read(table):
@@ -47,7 +47,7 @@ def of_table(table):
     return Listing(tuple(rows), tuple(left_out))
 
 
-def of_folder(folder):
+def of_folder(folder: str | Path) -> Listing:
     """Lists the images of class folders, with or without folders `train`, `validation` and `test` above them.
 
     Args:

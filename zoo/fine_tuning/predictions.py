@@ -2,12 +2,16 @@
 
 import csv
 import heapq
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.data import csv_cells, reading
+from lambda_keras.zoo.data.splits import Dataset, Split
+from lambda_keras.zoo.models.classifier import Classifier
 
 WORST = 24
 RECOGNISED = 3
@@ -26,20 +30,22 @@ class Predictions:
         pictures: `{index: uint8 [image_size, image_size, channels]}` of `worst` and `recognised`.
     """
 
-    names: list
+    names: list[str]
     labels: np.ndarray
     probabilities: np.ndarray
-    worst: list
-    recognised: list
-    pictures: dict
+    worst: list[int]
+    recognised: list[int]
+    pictures: dict[int, np.ndarray]
 
     @property
-    def predicted(self):
+    def predicted(self) -> np.ndarray:
         """The most probable class of each image, int64 `[n]`."""
         return self.probabilities.argmax(axis=-1)
 
 
-def predict(classifier, split, dataset, names, batch_size=32):
+def predict(
+    classifier: Classifier, split: Split, dataset: Dataset, names: Sequence[str], batch_size: int = 32
+) -> Predictions:
     """Classifies all images of a split.
 
     Args:
@@ -53,8 +59,12 @@ def predict(classifier, split, dataset, names, batch_size=32):
         A `Predictions`.
     """
     data = classifier.record.data()
-    kept_names, labels, probabilities, pictures = [], [], [], {}
-    worst, recognised = [], {}
+    kept_names: list[str] = []
+    labels: list[int] = []
+    probabilities: list[np.ndarray] = []
+    pictures: dict[int, np.ndarray] = {}
+    worst: list[tuple[float, int]] = []
+    recognised: dict[int, int] = {}
     for batch in reading.batches(split, dataset, data, batch_size=batch_size):
         images = batch.images[batch.valid]
         batch_probabilities = classifier.probabilities(batch.images, batch.valid)
@@ -82,7 +92,7 @@ def predict(classifier, split, dataset, names, batch_size=32):
     )
 
 
-def write(predictions, class_names, path):
+def write(predictions: Predictions, class_names: Sequence[str], path: Path) -> None:
     """Writes a CSV file: image, label, predicted class, its probability, and that of the label.
 
     Args:

@@ -46,24 +46,24 @@ class Content:
 
     model: str
     parameters: int
-    class_names: tuple
-    classes: list
-    remarks: list
+    class_names: tuple[str, ...]
+    classes: list[tuple[str, int, int, int]]
+    remarks: list[str]
     start: str
     start_table: str
-    plan: list
+    plan: list[str]
     rows: list
     head_epochs: int
     kept_epoch: int
     evaluation: EvaluationReport
     predictions: Predictions
-    explanations: list
+    explanations: list[tuple[str, bytes]]
     command: str
     recipe: str
     versions: str
 
 
-def render(content):
+def render(content: Content) -> str:
     """Returns the report as HTML; every text of the user's is escaped.
 
     Args:

@@ -1,6 +1,8 @@
 """What a finished fine-tuning leaves beside the files of a training: labels, predictions and the report."""
 
 import platform
+from collections.abc import Callable
+from pathlib import Path
 
 import keras
 import tensorflow as tf
@@ -9,8 +11,12 @@ import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.evaluation.report import evaluate_probabilities
+from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.evaluation.report import EvaluationReport, evaluate_probabilities
 from lambda_keras.zoo.fine_tuning import explanations, predictions, report, schedule
+from lambda_keras.zoo.fine_tuning.schedule import Plan
+from lambda_keras.zoo.fine_tuning.source import Source
+from lambda_keras.zoo.fine_tuning.start import Start
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.model_source import find
 from lambda_keras.zoo.training.metrics_log import MetricsLog
@@ -20,7 +26,16 @@ PREDICTIONS = "predictions.csv"
 REPORT = "report.html"
 
 
-def write(out, dataset, source, start, plan, classes, command, check):
+def write(
+    out: Path,
+    dataset: Dataset,
+    source: Source,
+    start: Start,
+    plan: Plan,
+    classes: list[tuple[str, int, int, int]],
+    command: str,
+    check: Callable[[], None],
+) -> EvaluationReport:
     """Classifies the test split once more and writes the files.
 
     Args:

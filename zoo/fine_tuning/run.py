@@ -9,6 +9,7 @@ from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
 from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.errors import UserError, writing_run, writing_to
+from lambda_keras.zoo.evaluation.report import EvaluationReport
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
 from lambda_keras.zoo.fine_tuning.start import find_start
@@ -63,7 +64,7 @@ class Settings:
     epochs: int | None = None
     budget: float | None = None
     seed: int = 0
-    overrides: tuple = ()
+    overrides: tuple[str, ...] = ()
     overwrite: bool = False
 
     def __post_init__(self):
@@ -80,7 +81,7 @@ class Settings:
         if self.head_epochs is not None and self.head_epochs < 0:
             raise UserError(f"--head-epochs must be at least 0, got {self.head_epochs}")
 
-    def command(self, epochs):
+    def command(self, epochs: int) -> str:
         """The command that trains so many epochs in the second phase, as the budget allowed this time."""
         words = ["lambda-zoo", "fine-tune"]
         values = vars(self) | ({"epochs": epochs} if self.budget else {})
@@ -91,7 +92,7 @@ class Settings:
         return shlex.join([*words, *self.overrides])
 
 
-def fine_tune(settings):
+def fine_tune(settings: Settings) -> EvaluationReport:
     """Fine-tunes a model on a user's images, and reports what became of it.
 
     First the classifier alone is trained, then all layers, see `lambda_keras.zoo.fine_tuning.schedule`; each is a

@@ -3,12 +3,19 @@
 Their values are starting points, chosen by experience with other networks; of our own only those for digits were tried.
 """
 
+import typing
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.recipe import Recipe
+from lambda_keras.zoo.fine_tuning.start import Start
+from lambda_keras.zoo.recipe import Data, Recipe
+
+if typing.TYPE_CHECKING:
+    from lambda_keras.zoo.fine_tuning.run import Settings
 
 HEAD = "head"
 # Training images up to which a setting holds: epochs, strength of RandAugment, alpha of mixup.
@@ -41,11 +48,11 @@ class Plan:
     whole: Recipe
 
     @property
-    def first(self):
+    def first(self) -> Recipe:
         """The recipe that begins with the start's weights."""
         return self.head or self.whole
 
-    def describe(self, images):
+    def describe(self, images: int) -> list[str]:
         """Says in lines what will be done with so many training images."""
         lines = []
         if self.head:
@@ -71,7 +78,7 @@ class Plan:
         return lines
 
 
-def data_without_number(settings, preprocessor):
+def data_without_number(settings: "Settings", preprocessor: Preprocessor) -> Data:
     """The images of a dataset by name, as far as their number decides on nothing.
 
     Args:
@@ -99,7 +106,14 @@ def _crop(settings, data):
     return {"crop": "pad", "crop_padding": max(1, size // 16)}
 
 
-def whole_recipe(settings, start, data, images, epochs=None, fresh_classifier=False):
+def whole_recipe(
+    settings: "Settings",
+    start: Start,
+    data: dict[str, typing.Any],
+    images: int,
+    epochs: int | None = None,
+    fresh_classifier: bool = False,
+) -> Recipe:
     """The recipe in which all layers are trained, for a start without another phase before it.
 
     Args:
@@ -151,7 +165,7 @@ def whole_recipe(settings, start, data, images, epochs=None, fresh_classifier=Fa
     return recipe_file.of_values(values, settings.overrides, "fine-tune")
 
 
-def phases(whole, start, epochs_of_head, out):
+def phases(whole: Recipe, start: Start, epochs_of_head: int | None, out: str | Path) -> Plan:
     """Puts a phase for the classifier alone before a recipe, where the start has layers worth keeping.
 
     Args:
@@ -183,7 +197,7 @@ def phases(whole, start, epochs_of_head, out):
     return Plan(head, whole.model_copy(update={"model": model}))
 
 
-def head_epochs(epochs, start, asked=None):
+def head_epochs(epochs: int, start: Start, asked: int | None = None) -> int:
     """Epochs of the first phase.
 
     Args:
@@ -202,7 +216,9 @@ def _batch_size(images):
     return min(images, next((size for size in (64, 32, 16) if images >= 20 * size), 8))
 
 
-def epochs_within(seconds, counts, images_per_second, most, head):
+def epochs_within(
+    seconds: float, counts: tuple[int, int, int], images_per_second: float, most: int, head: Callable[[int], int]
+) -> int:
     """The epochs of the second phase that a time allows.
 
     An image in training takes `1 / images_per_second`; in validation and in the first phase a third of that, because

@@ -4,14 +4,18 @@ import abc
 import dataclasses
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import catalog, image_table
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.data.limits import MOST_PIXELS
+from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import data_summary, file_check, listing, splitting
+from lambda_keras.zoo.recipe import Data
 
 LEFT_OUT = "left_out.csv"
 
@@ -26,13 +30,13 @@ class Source(abc.ABC):
         remarks: What the user should know of them, a list of strings.
     """
 
-    data: dict
+    data: dict[str, Any]
     train_images: int
-    class_names: tuple
-    remarks: list
+    class_names: tuple[str, ...]
+    remarks: list[str]
 
     @abc.abstractmethod
-    def prepare(self, out, overwrite):
+    def prepare(self, out: Path, overwrite: bool) -> None:
         """Writes what there is to know of the images to the folder of the fine-tuning, which exists.
 
         Args:
@@ -44,7 +48,7 @@ class Source(abc.ABC):
         """
 
     @abc.abstractmethod
-    def load(self, data, out):
+    def load(self, data: Data, out: Path) -> Dataset:
         """Returns the `lambda_keras.zoo.data.splits.Dataset`.
 
         Args:
@@ -56,7 +60,7 @@ class Source(abc.ABC):
         """
 
     @abc.abstractmethod
-    def test_names(self, count):
+    def test_names(self, count: int) -> list[str]:
         """What to call each of so many test images, in order."""
 
 
@@ -73,7 +77,7 @@ class Files(Source):
         UserError: Fewer than two classes have images, or there are too few for three parts.
     """
 
-    def __init__(self, path, preprocessor, seed, most_pixels=MOST_PIXELS):
+    def __init__(self, path: str | Path, preprocessor: Preprocessor, seed: int, most_pixels: int = MOST_PIXELS):
         path = Path(path).absolute()
         listed = listing.of_folder(path) if path.is_dir() else listing.of_table(path)
         self._check = file_check.check(listed, most_pixels)
@@ -98,7 +102,7 @@ class Files(Source):
                 "--weights none keeps it"
             )
 
-    def prepare(self, out, overwrite):
+    def prepare(self, out: Path, overwrite: bool) -> None:
         """Writes the tables of images and of what is left out; see `Source.prepare`."""
         table = out / image_table.FILE_IN_RUN
         if table.exists() and not overwrite and image_table.read(table) != self._rows:
@@ -109,11 +113,11 @@ class Files(Source):
         image_table.write(self._rows, table)
         data_summary.write_left_out(self._check, out / LEFT_OUT)
 
-    def load(self, data, out):
+    def load(self, data: Data, out: Path) -> Dataset:
         """The images of the table; see `Source.load`."""
         return catalog.load(data, out / image_table.FILE_IN_RUN)
 
-    def test_names(self, count):
+    def test_names(self, count: int) -> list[str]:
         """Their paths."""
         return [str(row.path) for row in self._rows if row.split == "test"]
 
@@ -128,7 +132,7 @@ class CatalogDataset(Source):
         is_pretrained: Whether the start wants its images normalised in its own way; otherwise the dataset decides.
     """
 
-    def __init__(self, data, data_dir, preprocessor, is_pretrained):
+    def __init__(self, data: Data, data_dir: str | Path | None, preprocessor: Preprocessor, is_pretrained: bool):
         self._dataset = dataset = catalog.load(data, data_dir)
         self.data = {"name": data.name, **_preprocessing(preprocessor)}
         if is_pretrained:
@@ -139,14 +143,14 @@ class CatalogDataset(Source):
         self.class_names = tuple(dataset.class_names)
         self.remarks = [f"{data.name} has its own parts; its images are not checked"]
 
-    def prepare(self, out, overwrite):
+    def prepare(self, out: Path, overwrite: bool) -> None:
         """There is nothing to write; see `Source.prepare`."""
 
-    def load(self, data, out):
+    def load(self, data: Data, out: Path) -> Dataset:
         """It is loaded already; see `Source.load`."""
         return catalog.normalised(self._dataset, data)
 
-    def test_names(self, count):
+    def test_names(self, count: int) -> list[str]:
         """Their numbers."""
         return [str(number) for number in range(count)]
 

@@ -4,13 +4,15 @@ import time
 
 import tensorflow as tf
 
+from lambda_keras.zoo.data.splits import Dataset
+from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training import assemble
 
 WARM_UP_STEPS = 2
 STEPS = 5
 
 
-def measure(recipe, dataset):
+def measure(recipe: Recipe, dataset: Dataset) -> tuple[float, float]:
     """Measures a training.
 
     Args:

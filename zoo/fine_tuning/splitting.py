@@ -3,12 +3,15 @@
 import dataclasses
 import hashlib
 from collections import defaultdict
+from collections.abc import Sequence
+
+from lambda_keras.zoo.fine_tuning.file_check import Image
 
 # Shares of each class, in the order in which few images are given away: of two, one is for training and one for test.
 HELD_OUT = {"test": 0.15, "validation": 0.15}
 
 
-def split(images, seed):
+def split(images: Sequence[Image], seed: int) -> tuple[Image, ...]:
     """Gives every image a split.
 
     A part that no image is in yet is taken from the training images: 15 % of each class, at least one image, but never

@@ -1,5 +1,6 @@
 """The weights that a fine-tuning starts from, and the images that these want."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lambda_keras as lk
@@ -30,11 +31,11 @@ class Start:
     source: model_source.ModelSource | None = None
 
     @property
-    def is_pretrained(self):
+    def is_pretrained(self) -> bool:
         """Whether all layers but the classifier know something; after a warm start the lambda layers do not."""
         return self.weights is not None
 
-    def classifies(self, class_names):
+    def classifies(self, class_names: Sequence[str]) -> bool:
         """Whether the classifier of the weights is known to be of these classes in this order.
 
         Args:
@@ -51,7 +52,7 @@ class Start:
             return False
         return tuple(self.source.preprocessing()[1] or ()) == tuple(class_names)
 
-    def describe(self, fresh_classifier=False):
+    def describe(self, fresh_classifier: bool = False) -> str:
         """Says in words which start it is.
 
         Args:

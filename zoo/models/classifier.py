@@ -41,7 +41,7 @@ class Classifier:
         check_record(self.record, self.model, self.name, image_size)
         self._classify = tf.function(self._classify_images)
 
-    def probabilities(self, images, valid=slice(None)):
+    def probabilities(self, images: np.ndarray | tf.Tensor, valid: np.ndarray | slice = slice(None)) -> np.ndarray:
         """Classifies a batch of images.
 
         Args:

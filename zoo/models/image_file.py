@@ -2,8 +2,10 @@
 
 from pathlib import Path
 
+import numpy as np
 import tensorflow as tf
 
+from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import preprocessing
 from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, why
 from lambda_keras.zoo.data.limits import MOST_PIXELS
@@ -13,7 +15,7 @@ from lambda_keras.zoo.errors import UserError
 _prepare = tf.function(preprocessing.prepare, autograph=False, reduce_retracing=True)
 
 
-def read_image(path, preprocessor, most_pixels=MOST_PIXELS):
+def read_image(path: str | Path, preprocessor: Preprocessor, most_pixels: int = MOST_PIXELS) -> np.ndarray:
     """Reads an image file as a model wants it in evaluation.
 
     Args:
@@ -34,7 +36,9 @@ def read_image(path, preprocessor, most_pixels=MOST_PIXELS):
     return prepare_image(encoded, preprocessor, path, most_pixels)
 
 
-def prepare_image(encoded, preprocessor, name, most_pixels=MOST_PIXELS):
+def prepare_image(
+    encoded: bytes | np.ndarray, preprocessor: Preprocessor, name: str | Path, most_pixels: int = MOST_PIXELS
+) -> np.ndarray:
     """Decodes, crops and resizes an image as a model wants it in evaluation.
 
     Args:

@@ -11,7 +11,7 @@ from lambda_keras.weights.transfer import adapt
 from lambda_keras.zoo.errors import UserError
 
 
-def with_image_size(model, image_size, name):
+def with_image_size(model: keras.Model, image_size: int, name: str) -> keras.Model:
     """Makes a model of the same layers and weights for images of another size.
 
     Position tables of a global scope are resized, and a `WeightsWarning` says so; all other weights stay as they are.

@@ -1,5 +1,8 @@
 """The logits of a classifier that ends in softmax: not log-probabilities, which lack their constant."""
 
+from collections.abc import Callable
+from typing import Any
+
 import keras
 
 from lambda_keras.keras_internals import flat, node_of
@@ -7,7 +10,7 @@ from lambda_keras.keras_internals import flat, node_of
 LOGITS = "logits"
 
 
-def with_logits(model, tensors):
+def with_logits(model: keras.Model, tensors: dict[str, keras.KerasTensor]) -> Callable[[Any], dict[str, Any]]:
     """Makes a function of a classifier that returns its logits, and tensors on the way to them.
 
     Args:
@@ -39,7 +42,7 @@ def with_logits(model, tensors):
     return run
 
 
-def logits_node(model):
+def logits_node(model: keras.Model) -> Any:
     """The node that makes the logits: the last one, or the one before where that is a softmax alone.
 
     Args:

@@ -20,7 +20,7 @@ def write_record(
     image_size: int | None = None,
     class_names: str | Path | None = None,
     overwrite: bool = False,
-    **resizing,
+    **resizing: float | str,
 ) -> Record:
     """Writes the `record.json` of a model that another program trained.
 

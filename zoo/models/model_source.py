@@ -79,7 +79,7 @@ class ModelSource(abc.ABC):
 class KerasFile(ModelSource):
     """A `.keras` file, or a run folder with one; the record is the `record.json` beside it."""
 
-    def __init__(self, path):
+    def __init__(self, path: Path):
         self._file = path / run_folder.MODEL if path.is_dir() else path
         self.name, self.folder = str(self._file), self._file.parent
         if not self._file.exists():
@@ -104,7 +104,7 @@ class KerasFile(ModelSource):
 class SharedModel(ModelSource):
     """What `lambda_keras.save_pretrained` wrote, to a folder or for a repository of the Hub."""
 
-    def __init__(self, place):
+    def __init__(self, place: Hub | Folder):
         self._place, self.name = place, str(place)
         self.folder = _run_folder(self.name) if isinstance(place, Hub) else place.path
 
@@ -118,7 +118,7 @@ class SharedModel(ModelSource):
         preprocessor, class_names = self.preprocessing()
         if class_names is None:
             class_names = numbered(self._model.output_shape[-1])
-        return Record(self.name, preprocessor, class_names)
+        return Record(self.name, preprocessor, tuple(class_names))
 
     def load(self, image_size: int | None = None) -> keras.Model:
         """The model; see `ModelSource.load`."""
@@ -146,7 +146,14 @@ class RegisteredModel(ModelSource):
             classes; `None` for a lone file, whose images are taken to be as the architecture's.
     """
 
-    def __init__(self, architecture, weights, row, name, origin=None):
+    def __init__(
+        self,
+        architecture: str,
+        weights: Tag | Hub | Folder | File | Checkpoint,
+        row: WeightsRecord | None,
+        name: str,
+        origin: ModelSource | None = None,
+    ):
         self._architecture, self._weights, self._row, self._origin = architecture, weights, row, origin
         # Another revision of a repository has other weights than the row.
         self.published = row if isinstance(weights, Tag) else None
@@ -177,7 +184,7 @@ class RegisteredModel(ModelSource):
         class_names = class_names or numbered(lk.applications.get_config(self._architecture).classes)
         dataset, test = of_published(self._row.dataset) if self._row else (None, None)
         trained_on = TrainedOn(dataset, test=test) if dataset else None
-        return Record(self._architecture, preprocessor, class_names, trained_on)
+        return Record(self._architecture, preprocessor, tuple(class_names), trained_on)
 
     def _is_of_imagenet(self):
         """Whether the classes are ImageNet's: by the row, or else because the architecture has as many by default."""

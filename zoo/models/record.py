@@ -2,8 +2,9 @@
 
 import dataclasses
 import itertools
+from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
@@ -11,8 +12,9 @@ from lambda_keras.atomic import replacing
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.limits import MOST_PIXELS
+from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError, shown
-from lambda_keras.zoo.recipe import Data
+from lambda_keras.zoo.recipe import Data, Recipe
 
 
 @dataclasses.dataclass(frozen=True)
@@ -83,7 +85,7 @@ class Record:
         self.data()
 
     @classmethod
-    def of(cls, recipe, dataset):
+    def of(cls, recipe: Recipe, dataset: Dataset) -> Self:
         """Makes the record of a model that is trained with this recipe.
 
         Args:
@@ -99,11 +101,11 @@ class Record:
         )
 
     @property
-    def dataset(self):
+    def dataset(self) -> str | None:
         """The name of the dataset that the model was trained on; `None` where that is not known."""
-        return self.trained_on and self.trained_on.dataset
+        return self.trained_on.dataset if self.trained_on else None
 
-    def with_preprocessing(self, **changes):
+    def with_preprocessing(self, **changes: float | str) -> Self:
         """Makes the record of a model that is given images of another kind.
 
         Args:
@@ -119,7 +121,7 @@ class Record:
         values = {**dataclasses.asdict(self.preprocessor), **changes}
         return dataclasses.replace(self, preprocessor=_preprocessor(self.model, values))
 
-    def data(self, dataset=None, most_pixels=MOST_PIXELS):
+    def data(self, dataset: str | None = None, most_pixels: int = MOST_PIXELS) -> Data:
         """Returns the `Data` of a recipe with which the catalog and the input pipeline give the images of evaluation.
 
         Args:
@@ -137,7 +139,7 @@ class Record:
             values["channels"] = self.preprocessor.channels
         return _data(self.model, dataclasses.asdict(self.preprocessor), most_pixels=most_pixels, **values)
 
-    def first_other_class(self, class_names):
+    def first_other_class(self, class_names: Sequence[str]) -> OtherClass | None:
         """Compares the classes of other labels with the model's.
 
         Args:
@@ -150,13 +152,13 @@ class Record:
         differing = (OtherClass(label, *pair) for label, pair in pairs if pair[0] != pair[1])
         return next(differing, None)
 
-    def write(self, path):
+    def write(self, path: Path) -> None:
         """Writes the record as JSON; an older file is replaced once the new one is whole."""
         with replacing(path) as partial:
             partial.write_text(_File.of(self).model_dump_json(indent=2) + "\n", encoding="utf-8")
 
     @classmethod
-    def read(cls, path):
+    def read(cls, path: str | Path) -> "Record":
         """Reads a record.
 
         Args:

@@ -1,28 +1,24 @@
 """`lambda-zoo train --dry-run`: what a training is, what it takes and how long it is, without an image read."""
 
 import dataclasses
+from pathlib import Path
 
 import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.loading import check_backend
+from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training import assemble, averages, memory
 from lambda_keras.zoo.training.trainer import images_per_pass
 
 GIGA = 1e9
 
 
-@dataclasses.dataclass(frozen=True)
-class _Part:
-    """A part of a dataset of which only the size matters."""
-
-    count: int
-
-
-def dry_run(recipe, data_dir=None, replicas=1):
+def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 1) -> str:
     """Returns the size, the steps and the memory of a training, before it is started and before its data are there.
 
     The model is built and its training step traced; no image is read, nothing is downloaded or written.
@@ -50,10 +46,13 @@ def dry_run(recipe, data_dir=None, replicas=1):
     remark = "" if is_here else f" ({recipe.data.name} is not prepared here)"
     is_known = dataset.train is not None
     if not is_known:
-        # One step an epoch, which only the schedule gets to see.
-        dataset = dataclasses.replace(dataset, train=_Part(training.batch_size))
+        # One step an epoch, which only the schedule gets to see; there is no such file.
+        one_batch = RecordSplit([("unknown", 0, training.batch_size)], parse=tf.identity)
+        dataset = dataclasses.replace(dataset, train=one_batch)
     steps_per_epoch = assemble.steps_per_epoch(recipe, dataset)
-    trainer = assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
+    # The weights of the classes are counted from images, and take no memory.
+    unweighted = recipe.model_copy(update={"training": training.model_copy(update={"class_weights": False})})
+    trainer = assemble.build_trainer(unweighted, dataset, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
     for layer in averages.batch_norms(trainer.model):
         # As with that many replicas: without the fused kernel it keeps more for the gradient.
         layer.synchronized = training.synchronized_batch_norm and replicas > 1

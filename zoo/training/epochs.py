@@ -65,7 +65,7 @@ class Epochs:
         if not workers_agree(trainer.strategy, self._step):
             raise UserError(f"the workers restored different checkpoints; --out ({folder}) must be a folder of all")
         # Only now is it known which epochs are done.
-        self.monitoring = Monitoring(assembly, folder, verbose)
+        self.monitoring: Monitoring = Monitoring(assembly, folder, verbose)
 
     def train(self) -> None:
         """Trains the epochs that are left, or until early stopping; leaves a checkpoint of the last step done.

@@ -84,4 +84,5 @@ class Evaluator(orbit.AbstractEvaluator):
         # An untrained model may overflow on the black rows that fill the last batch.
         losses = tf.where(batch["valid"], losses, 0.0)
         counts = (losses, tf.cast(correct, tf.float32) * valid, valid)
-        return tf.stack(Sums(*(tf.reduce_sum(count) for count in counts), stopping=stopping))
+        loss, right, images = (tf.reduce_sum(count) for count in counts)
+        return tf.stack(Sums(loss, right, images, stopping=stopping))

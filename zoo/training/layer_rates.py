@@ -27,7 +27,7 @@ def shares_of_rate(model: keras.Model, stage_decay: float) -> list[float]:
     """
     sides = {layer.name: layer.output.shape[1] for layer in model.layers if len(layer.output.shape) == 4}
     smallest = min(sides.values())
-    shares = {}
+    shares: dict[str, float] = {}
     for layer in model.layers:
         side = sides.get(layer.name)
         # The sides of odd maps are not halved exactly.
@@ -50,6 +50,8 @@ def with_shares(
     """
 
     class WithShares(optimizer_class):
+        weight_decay: float | None
+
         def _share(self, variable):
             return shares[self._get_variable_index(variable)]
 

@@ -84,7 +84,7 @@ def activations(model: keras.Model, images: int) -> int:
         model: A functional `keras.Model` whose input has a known size, batch aside.
         images: Images in the batch.
     """
-    made = set()
+    made: set[str] = set()
 
     @tf.function
     def gradient(batch):

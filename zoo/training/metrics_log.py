@@ -83,4 +83,4 @@ def _numbers(row):
     if set(row) != set(COLUMNS) or None in row.values():
         raise ValueError(f"got {list(row.values())}")
     numbers = {name: float(value) if value else None for name, value in row.items()}
-    return {**numbers, "epoch": int(numbers["epoch"])}
+    return {**numbers, "epoch": int(float(row["epoch"]))}

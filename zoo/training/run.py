@@ -66,7 +66,9 @@ def train(
         run_folder.check(out, recipe, overwrite)
         dataset = catalog.load(recipe.data, data_dir)
         with StopFlag() as stop:
-            return train_phase(recipe, out, dataset, stop, strategy, overwrite=overwrite, verbose=verbose)
+            accuracy = train_phase(recipe, out, dataset, stop, strategy, overwrite=overwrite, verbose=verbose)
+    assert accuracy is not None, "a training that is whole looks at the test split"
+    return accuracy
 
 
 def train_phase(

@@ -3,6 +3,7 @@
 import dataclasses
 import io
 import zipfile
+from pathlib import Path
 
 import numpy as np
 
@@ -27,14 +28,14 @@ class Contents:
     """
 
     format: str
-    tensors: dict
+    tensors: dict[str, np.ndarray]
 
-    def not_finite(self):
+    def not_finite(self) -> list[str]:
         """Names of the tensors in which a value is infinite or not a number."""
         return not_finite(self.tensors.items())
 
 
-def read(path):
+def read(path: str | Path) -> Contents:
     """Reads a file of weights.
 
     Args:
@@ -83,7 +84,7 @@ def _read_keras(path):
 def _read_h5(file):
     import h5py
 
-    tensors = {}
+    tensors: dict[str, np.ndarray] = {}
 
     def collect(name, member):
         # Links out of their place are not visited.

@@ -20,7 +20,16 @@ MOST_CHANNELS = 1024
 EXPECTED = "OUT must end in .safetensors, .weights.h5 or .keras, or be a folder, whose name has no ending"
 
 
-def convert(model, source, out, classes=None, image_size=None, channels=3, to_timm=False, overwrite=False):
+def convert(
+    model: str,
+    source: str,
+    out: str | Path,
+    classes: int | None = None,
+    image_size: int | None = None,
+    channels: int = 3,
+    to_timm: bool = False,
+    overwrite: bool = False,
+) -> None:
     """Loads weights, all of them exactly, and writes them as the name to write says.
 
     Args:

@@ -7,7 +7,7 @@ from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.weights import rows
 
 
-def fetch_and_print(name):
+def fetch_and_print(name: str) -> None:
     """Downloads weights unless they are in the cache, checks them, and prints where and what they are.
 
     Args:

@@ -6,7 +6,7 @@ from lambda_keras.zoo.command_line import print_table
 from lambda_keras.zoo.errors import UserError
 
 
-def print_models(pattern="*", pretrained=False):
+def print_models(pattern: str = "*", pretrained: bool = False) -> None:
     """Prints a table with a row for each model.
 
     Args:
@@ -24,7 +24,7 @@ def print_models(pattern="*", pretrained=False):
     print_table(("model", "image size", "weights"), rows, right=(1,))
 
 
-def weights_state(model):
+def weights_state(model: str) -> str:
     """Says in words which weights of a registered model there are.
 
     Example:

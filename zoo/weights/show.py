@@ -1,6 +1,7 @@
 """`lambda-zoo weights show`: all that is known of published weights, or all that is in a file."""
 
 import dataclasses
+from pathlib import Path
 
 from lambda_keras.weights import pretrained
 from lambda_keras.weights.reference import Folder, Hub, Tag
@@ -10,7 +11,7 @@ from lambda_keras.zoo.models import model_source
 from lambda_keras.zoo.weights import contents, rows
 
 
-def show(source):
+def show(source: str | Path) -> None:
     """Prints a row of the catalog, or what is in a file or in a folder.
 
     Args:

@@ -1,6 +1,8 @@
 """`lambda-zoo weights verify`: weights that are here against their hashes."""
 
 import hashlib
+from collections.abc import Iterable
+from pathlib import Path
 
 from lambda_keras.weights import WeightsError, catalog, fetch, pretrained
 from lambda_keras.weights.reference import Checkpoint, Folder, Hub, Tag
@@ -10,7 +12,7 @@ from lambda_keras.zoo.models import model_source
 from lambda_keras.zoo.weights import contents, rows
 
 
-def verify(sources):
+def verify(sources: Iterable[str | Path]) -> int:
     """Checks weights and prints a line for each: the source, `good` or `BAD`, and why.
 
     * A name of the catalog: the file in the cache against the row's hash. A bad one is removed.
@@ -68,8 +70,9 @@ def _check(source):
     sha256 = fetch.sha256_of(path)
     with open(path, "rb") as file:
         md5 = hashlib.file_digest(file, "md5").hexdigest()
-    row = next((row for row in catalog.records() if sha256 == row.sha256 or md5 == row.md5), None)
-    return f"all values are finite, sha256 {sha256} is {f'that of {row.name}' if row else 'of no row of the catalog'}"
+    known = next((row for row in catalog.records() if sha256 == row.sha256 or md5 == row.md5), None)
+    whose = f"that of {known.name}" if known else "of no row of the catalog"
+    return f"all values are finite, sha256 {sha256} is {whose}"
 
 
 def _check_finite(path):

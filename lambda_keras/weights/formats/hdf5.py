@@ -1,7 +1,14 @@
 """HDF5 files as plain data: only what lies in the file itself is read."""
 
+import typing
 
-def member(group, name):
+import numpy as np
+
+if typing.TYPE_CHECKING:
+    import h5py
+
+
+def member(group: "h5py.Group", name: str) -> "h5py.Group | h5py.Dataset":
     """What a group itself holds under a name.
 
     A link may lead to any other file of the machine, and a data set may keep its values in one.
@@ -30,14 +37,14 @@ def member(group, name):
     return group
 
 
-def address(group):
+def address(group: "h5py.Group") -> int:
     """Where a group is in its file, by whatever name it was reached."""
     import h5py
 
     return h5py.h5o.get_info(group.id).addr
 
 
-def values(dataset):
+def values(dataset: "h5py.Dataset") -> np.ndarray:
     """The numbers of a data set, as an array.
 
     HDF5 has no bfloat16: Keras writes its bits, and beside them the name.

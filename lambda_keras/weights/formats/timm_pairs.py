@@ -7,6 +7,8 @@ layer in layers/lambda_layer.py. Its state dicts name tensors as `stages.2.1.con
 import dataclasses
 import re
 
+import keras
+
 from lambda_keras.layers import BatchNormalization, LambdaLayer
 from lambda_keras.weights.assignment import variables_by_name
 from lambda_keras.weights.errors import WeightsError
@@ -60,12 +62,12 @@ class Pair:
     our_axes: str
 
     @property
-    def is_of_classifier(self):
+    def is_of_classifier(self) -> bool:
         """Whether a model may be without it."""
         return self.timm.startswith("head.")
 
 
-def pairs_of_model(model):
+def pairs_of_model(model: keras.Model) -> list[Pair]:
     """The pairs of a model; those of its classifier too where it has none.
 
     Args:
@@ -96,7 +98,7 @@ def pairs_of_model(model):
     return pairs
 
 
-def pairs_of_lambda(layer, prefix=""):
+def pairs_of_lambda(layer: LambdaLayer, prefix: str = "") -> list[Pair]:
     """The pairs of a lambda layer.
 
     Args:

@@ -48,6 +48,14 @@ def test_a_dataset_of_unknown_size(tmp_path):
     assert facts["steps"] == "unknown, in 350 epochs"
 
 
+@pytest.mark.parametrize("name", ["imagenet2012", "cats_vs_dogs"])
+def test_weights_of_classes_need_no_image(name, tmp_path):
+    recipe = recipe_file.load("digits", [f"data.name={name}", "training.class_weights=true"])
+    text = dry_run(recipe, data_dir=tmp_path)
+    assert "class_weights: true" in text
+    assert f"({name} is not prepared here)" in figures(text)["images"]
+
+
 @pytest.fixture
 def data_dirs(encode, photo, tmp_path):
     """What `--data-dir` is of each dataset that is not a dataset of TensorFlow Datasets."""
