@@ -51,6 +51,7 @@ HEAVY = (
     "export/tflite/test_writer.py",
     "export/saved_model/test_signatures.py",
     "zoo/test_shipped_weights.py",
+    "zoo/detection/test_forward.py",
     "zoo/training/test_dry_run.py",
     "export/web/test_page.py",
     "export/checks/test_benchmark.py",

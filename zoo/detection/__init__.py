@@ -1,0 +1,1 @@
+"""Objects and their masks: Mask R-CNN and RetinaNet on any backbone."""
