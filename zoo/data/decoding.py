@@ -117,7 +117,7 @@ def _size(encoded, most_pixels):
 
 # Nothing in it is to be rewritten, and in each pipeline the search for what is would take seconds.
 @tf.autograph.experimental.do_not_convert
-def decode_and_resize(encoded, channels, most_pixels, plan, draw_window=None, large=LARGE_PIXELS):
+def decode_and_resize(encoded, channels, most_pixels, plan, draw_window=None, large=LARGE_PIXELS, orient=None):
     """Decodes an image file inside a graph, and makes it smaller.
 
     Only one large image at a time is in memory, of all that the process decodes so.
@@ -131,6 +131,8 @@ def decode_and_resize(encoded, channels, most_pixels, plan, draw_window=None, la
         draw_window: Function of the image's shape to top, left, height and width of the part that is resized; by
             default the whole. Of a JPEG file only this is decoded.
         large: More pixels than these make a large image.
+        orient: Function of the file's `lambda_keras.zoo.data.image_header.Header` to the orientation that its pixels
+            are turned by, which may refuse the file; by default that of EXIF.
 
     Returns:
         uint8 `[*size, channels]`.
@@ -139,6 +141,8 @@ def decode_and_resize(encoded, channels, most_pixels, plan, draw_window=None, la
         tf.errors.InvalidArgumentError: As for `decode`.
     """
     header = read_header(encoded)
+    if orient is not None:
+        header = header._replace(orientation=orient(header))
     encoded = check(encoded, header, most_pixels)
 
     def run(encoded):

@@ -87,8 +87,11 @@ class Split(abc.ABC):
         """Returns the image and the label of an item."""
 
 
-class _RandomAccessSplit(Split):
-    """A split whose images are accessible by their index, so that shuffling costs a permutation of integers."""
+class RandomAccessSplit(Split):
+    """A split whose images are accessible by their index, so that shuffling costs a permutation of integers.
+
+    An item is an index, int64.
+    """
 
     def _in_order(self):
         return tf.data.Dataset.range(self.count)
@@ -99,7 +102,7 @@ class _RandomAccessSplit(Split):
         return tf.data.Dataset.from_tensor_slices(order[skip:])
 
 
-class ArraySplit(_RandomAccessSplit):
+class ArraySplit(RandomAccessSplit):
     """Images in memory.
 
     Args:
@@ -117,7 +120,7 @@ class ArraySplit(_RandomAccessSplit):
         return self._images[item], self._labels[item]
 
 
-class FileSplit(_RandomAccessSplit):
+class FileSplit(RandomAccessSplit):
     """Encoded images in files of their own.
 
     Args:
