@@ -68,11 +68,14 @@ class Split(abc.ABC):
         Returns:
             int64 `[classes]`, an array.
         """
-        labels = self._in_order().map(lambda item: self._read(item)[1], tf.data.AUTOTUNE).batch(SHUFFLE_BUFFER)
         counts = np.zeros(classes, "int64")
-        for batch in labels.as_numpy_iterator():
+        for batch in self.labels().batch(SHUFFLE_BUFFER).as_numpy_iterator():
             counts += np.bincount(batch, minlength=classes)
         return counts
+
+    def labels(self):
+        """Returns a finite `tf.data.Dataset` of the labels of all images, in order; files of images are not read."""
+        return self._in_order().map(lambda item: self._read(item)[1], tf.data.AUTOTUNE)
 
     @abc.abstractmethod
     def _in_order(self):

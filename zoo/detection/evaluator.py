@@ -48,7 +48,7 @@ class Figures(NamedTuple):
 
 
 def ground_truth(part: Part) -> dict[str, Any]:
-    """Collects the objects of a part as COCO's tools take them. Pictures are not decoded.
+    """Collects the objects of a part as COCO's tools take them. Files of pictures are not read.
 
     Args:
         part: A `lambda_keras.zoo.detection.data.parts.Part`.
@@ -57,7 +57,7 @@ def ground_truth(part: Part) -> dict[str, Any]:
         What a COCO file of objects has: `images`, `annotations`, numbered from 1, and `categories`.
     """
     images, objects = [], []
-    for picture in part.split.ordered().map(lambda encoded, annotations: annotations).as_numpy_iterator():
+    for picture in part.split.labels().as_numpy_iterator():
         height, width = picture.size.tolist()
         images.append({"id": int(picture.image_id), "height": height, "width": width})
         for row, box in enumerate(picture.coco_boxes.tolist()):

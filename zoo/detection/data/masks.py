@@ -49,7 +49,7 @@ def encode(segmentation: Any, height: int, width: int) -> bytes:
         return coco_masks.frPyObjects(segmentation, height, width)["counts"]
     if not isinstance(counts, str) or not counts.isascii():
         raise ValueError("run lengths are a list or a compressed text")
-    decode(counts.encode(), height, width)
+    _check_runs(counts.encode(), height * width)
     return counts.encode()
 
 
@@ -140,6 +140,24 @@ def _check_polygons(polygons, height, width):
             raise ValueError("a polygon has points far outside of its picture")
     if not polygons:
         raise ValueError("a mask without polygons")
+
+
+def _check_runs(counts, pixels):
+    """Refuses a compressed text that is not of so many pixels: COCO's tools leave what it lacks as memory was before.
+
+    Numbers are written in digits of base 32, the lowest first, from the fourth on as differences to the last but one.
+    """
+    runs, value, shift = [], 0, 0
+    for byte in counts:
+        digit = byte - ord("0")
+        value |= (digit & 31) << shift
+        shift += 5
+        if not digit & 32:
+            value -= (digit & 16) // 16 << shift
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value, shift = 0, 0
+    if shift or sum(runs) != pixels or any(run < 0 for run in runs):
+        raise ValueError("the run lengths are not those of all pixels of the picture")
 
 
 def _between(start, length, pixels):

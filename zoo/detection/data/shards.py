@@ -13,6 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.atomic import replacing
+from lambda_keras.text import first_line
 from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.detection.data.json_file import field, read_json
@@ -55,15 +56,13 @@ def write(part: Part, folder: str | os.PathLike, num_shards: int) -> None:
             f"{count:,} pictures can be in 1 to {min(count, MOST_SHARDS):,} shards, got {num_shards:,}; ask for fewer"
         )
     ends = [count * shard // num_shards for shard in range(num_shards + 1)]
-    examples = part.split.ordered().as_numpy_iterator()
+    pictures = part.split.ordered().as_numpy_iterator()
     shards = []
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
         for shard, (start, end) in enumerate(itertools.pairwise(ends)):
             path = folder / f"pictures-{shard:05}-of-{num_shards:05}.tfrecord"
-            with replacing(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
-                for encoded, annotations in itertools.islice(examples, end - start):
-                    writer.write(_example(encoded, annotations).SerializeToString())
+            _write_shard(path, itertools.islice(pictures, end - start))
             shards.append({"file": path.name, "pictures": end - start, "bytes": path.stat().st_size})
         index = {
             "format": _FORMAT,
@@ -107,6 +106,16 @@ def load(folder: str | os.PathLike, with_masks: bool) -> Part:
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} has no report as it was written; write the shards anew") from error
     return Part(RecordSplit(files, _parse), categories, with_masks, report)
+
+
+def _write_shard(path, pictures):
+    try:
+        with replacing(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
+            for encoded, annotations in pictures:
+                writer.write(_example(encoded, annotations).SerializeToString())
+    # TensorFlow reads the pictures and writes the file; what the system says comes as an error of its own.
+    except tf.errors.OpError as error:
+        raise UserError(f"cannot write {path}: {first_line(error)}") from error
 
 
 def _category(entry, where):

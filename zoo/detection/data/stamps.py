@@ -181,7 +181,7 @@ def compose_picture(
         image = generator.choice(stamps[CATEGORIES[category]]).image
         scale = SHORTEST * (LONGEST / SHORTEST) ** generator.random() / max(image.size)
         image = image.resize([max(round(side * scale), 1) for side in image.size], Image.Resampling.BICUBIC)
-        corner = [generator.randint(0, SIDE - side) for side in image.size]
+        corner = tuple(generator.randint(0, SIDE - side) for side in image.size)
         layer = Image.new("RGBA", picture.size)
         layer.paste(image, corner)
         mask = np.asarray(layer)[:, :, 3] >= _OPAQUE
