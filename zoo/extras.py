@@ -7,6 +7,8 @@ EXTRAS = {
         "matplotlib",
         "official",
         "orbit",
+        "PIL",
+        "pycocotools",
         "pydantic",
         "scipy",
         "shtab",

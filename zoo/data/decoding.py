@@ -126,6 +126,7 @@ def decode_and_resize(
     plan: Callable[[tf.Tensor], Resizing],
     draw_window: Callable[[tf.Tensor], tf.Tensor] | None = None,
     large: int = LARGE_PIXELS,
+    orient: Callable[[Header], tf.Tensor] | None = None,
 ) -> tf.Tensor:
     """Decodes an image file inside a graph, and makes it smaller.
 
@@ -140,6 +141,8 @@ def decode_and_resize(
         draw_window: Function of the image's shape to top, left, height and width of the part that is resized; by
             default the whole. Of a JPEG file only this is decoded.
         large: More pixels than these make a large image.
+        orient: Function of the file's `lambda_keras.zoo.data.image_header.Header` to the orientation that its pixels
+            are turned by, which may refuse the file; by default that of EXIF.
 
     Returns:
         uint8 `[*size, channels]`.
@@ -148,6 +151,8 @@ def decode_and_resize(
         tf.errors.InvalidArgumentError: As for `decode`.
     """
     header = read_header(encoded)
+    if orient is not None:
+        header = header._replace(orientation=orient(header))
     encoded = check(encoded, header, most_pixels)
 
     def run(encoded):

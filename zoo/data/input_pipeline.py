@@ -12,10 +12,8 @@ import tensorflow as tf
 
 from lambda_keras.zoo.data import augmentation, preprocessing
 from lambda_keras.zoo.data.splits import Dataset, Split
-from lambda_keras.zoo.data.valid_images import read_valid, to_places
+from lambda_keras.zoo.data.valid_images import read_stream
 from lambda_keras.zoo.recipe import Data
-
-FILES_AT_ONCE = 16
 
 
 # Here and below nothing is to be rewritten, and the search for what is would take two seconds.
@@ -63,7 +61,7 @@ def training_batches(
         return augmentation.vary(image, seeds, dataset, data), label, valid
 
     stream = split.shuffled(seed, start, shard, num_shards).map(with_seeds, tf.data.AUTOTUNE)
-    stream = _read(stream, read, dataset.channels, data).map(vary, tf.data.AUTOTUNE)
+    stream = read_stream(stream, read, _shape(dataset, data)).map(vary, tf.data.AUTOTUNE)
     stream = stream.batch(batch_size, drop_remainder=True).map(_replace_invalid, tf.data.AUTOTUNE)
     return stream.map(_as_dictionary(dataset)).prefetch(tf.data.AUTOTUNE)
 
@@ -97,22 +95,43 @@ def evaluation_batches(
     Raises:
         ValueError: `num_batches` is less than the images need.
     """
-    count = len(range(shard, split.count, num_shards))
-    needed = -(-count // batch_size)
-    num_batches = needed if num_batches is None else num_batches
-    if num_batches < needed:
-        raise ValueError(f"{count} images need {needed} batches of {batch_size}, got num_batches={num_batches}")
 
     def read(image):
         return preprocessing.prepare(image, dataset.channels, data, data.most_pixels)
 
     stream = split.ordered(shard, num_shards).map(lambda image, label: ((image,), label))
-    stream = _read(stream, read, dataset.channels, data)
+    stream = read_stream(stream, read, _shape(dataset, data))
     stream = stream.map(lambda inputs, label, valid: (inputs[0], label, valid))
-    fill = tf.data.Dataset.from_tensors(tuple(tf.zeros(spec.shape, spec.dtype) for spec in stream.element_spec))
-    stream = stream.concatenate(fill.repeat(num_batches * batch_size - count)).batch(batch_size, drop_remainder=True)
+    count = len(range(shard, split.count, num_shards))
+    stream, num_batches = full_batches(stream, count, batch_size, num_batches)
     stream = stream.map(_as_dictionary(dataset)).prefetch(tf.data.AUTOTUNE)
     return stream.apply(tf.data.experimental.assert_cardinality(num_batches))
+
+
+def full_batches(
+    stream: tf.data.Dataset, count: int, batch_size: int, num_batches: int | None = None
+) -> tuple[tf.data.Dataset, int]:
+    """Batches a finite stream and fills the last batches up with rows of zeros.
+
+    Args:
+        stream: A `tf.data.Dataset` whose elements have shapes that are known.
+        count: How many elements it has.
+        batch_size: Rows of a batch.
+        num_batches: How many batches to give, at least as many as the elements need; by default as many.
+
+    Returns:
+        The batches and their number.
+
+    Raises:
+        ValueError: `num_batches` is less than the elements need.
+    """
+    needed = -(-count // batch_size)
+    num_batches = needed if num_batches is None else num_batches
+    if num_batches < needed:
+        raise ValueError(f"{count} images need {needed} batches of {batch_size}, got num_batches={num_batches}")
+    zeros = tf.nest.map_structure(lambda spec: tf.zeros(spec.shape, spec.dtype), stream.element_spec)
+    fill = tf.data.Dataset.from_tensors(zeros).repeat(num_batches * batch_size - count)
+    return stream.concatenate(fill).batch(batch_size, drop_remainder=True), num_batches
 
 
 def labels(target: tf.Tensor | np.ndarray) -> tf.Tensor:
@@ -131,39 +150,16 @@ def labels(target: tf.Tensor | np.ndarray) -> tf.Tensor:
     return tf.argmax(target, -1, tf.int32)
 
 
-def _read(stream, read, channels, data):
-    """Maps `((image, *others), label)` to `((what was read, *others), label, valid)`.
-
-    Files are read a few at a time, so that what reads them is set up once for these few, which takes longer than a
-    small image. Errors of the disk are not caught: they end the training.
-
-    Args:
-        stream: A `tf.data.Dataset` as above.
-        read: Function of the image and the others, to uint8 `[image_size, image_size, channels]`. If it cannot read a
-            file, this becomes a black image that is not valid.
-        channels: Channels of what is read.
-        data: The recipe's `lambda_keras.zoo.recipe.Data`.
-    """
-    (image, *_), _ = stream.element_spec
-    if image.dtype != tf.string:
-        return stream.map(lambda inputs, label: ((read(*inputs), *inputs[1:]), label, True), tf.data.AUTOTUNE)
-
-    def read_files(inputs, label):
-        images, places = read_valid(inputs, read, (data.image_size, data.image_size, channels))
-        count = tf.size(label, tf.int64)
-        valid = to_places(tf.ones_like(places, tf.bool), places, count)
-        return (to_places(images, places, count), *inputs[1:]), label, valid
-
-    files = stream.batch(FILES_AT_ONCE).map(read_files, tf.data.AUTOTUNE, deterministic=True)
-    return files.unbatch()
-
-
 def _replace_invalid(images, labels, valid):
     """Puts a copy of the first valid row into rows that are not valid."""
     first = tf.argmax(valid)
     row = tf.where(valid, tf.range(tf.size(valid), dtype=tf.int64), first)
     images = tf.gather(images, row) * tf.cast(tf.reduce_any(valid), images.dtype)
     return images, tf.gather(labels, row), valid
+
+
+def _shape(dataset, data):
+    return data.image_size, data.image_size, dataset.channels
 
 
 def _as_dictionary(dataset):

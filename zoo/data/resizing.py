@@ -53,6 +53,18 @@ def middle(shape: tf.Tensor, size: int, share: float, interpolation: str) -> Res
     return Resizing((size, size), tf.cast(resized / shape, tf.float32), -tf.cast(corner, tf.float32), interpolation)
 
 
+def padded(shape: tf.Tensor, size: int, interpolation: str) -> Resizing:
+    """Makes the longer side of an image `size`, keeps the aspect, and pads with black at the bottom and on the right.
+
+    Args:
+        shape: Its height and width, int32 `[2]`.
+        size: Side of the result.
+        interpolation: `bilinear` or `bicubic`.
+    """
+    scale = size / tf.cast(tf.reduce_max(shape), tf.float32)
+    return Resizing((size, size), tf.stack([scale, scale]), tf.zeros([2]), interpolation)
+
+
 def resize(image: tf.Tensor, resizing: Resizing) -> tf.Tensor:
     """Resizes an image.
 

@@ -70,11 +70,14 @@ class Split(abc.ABC):
         Returns:
             int64 `[classes]`, an array.
         """
-        labels = self._in_order().map(lambda item: self._read(item)[1], tf.data.AUTOTUNE).batch(SHUFFLE_BUFFER)
         counts = np.zeros(classes, "int64")
-        for batch in labels.as_numpy_iterator():
+        for batch in self.labels().batch(SHUFFLE_BUFFER).as_numpy_iterator():
             counts += np.bincount(batch, minlength=classes)
         return counts
+
+    def labels(self) -> tf.data.Dataset:
+        """Returns a finite `tf.data.Dataset` of the labels of all images, in order; files of images are not read."""
+        return self._in_order().map(lambda item: self._read(item)[1], tf.data.AUTOTUNE)
 
     @abc.abstractmethod
     def _in_order(self):
@@ -89,8 +92,11 @@ class Split(abc.ABC):
         """Returns the image and the label of an item."""
 
 
-class _RandomAccessSplit(Split):
-    """A split whose images are accessible by their index, so that shuffling costs a permutation of integers."""
+class RandomAccessSplit(Split):
+    """A split whose images are accessible by their index, so that shuffling costs a permutation of integers.
+
+    An item is an index, int64.
+    """
 
     def _in_order(self):
         return tf.data.Dataset.range(self.count)
@@ -101,7 +107,7 @@ class _RandomAccessSplit(Split):
         return tf.data.Dataset.from_tensor_slices(order[skip:])
 
 
-class ArraySplit(_RandomAccessSplit):
+class ArraySplit(RandomAccessSplit):
     """Images in memory.
 
     Args:
@@ -119,7 +125,7 @@ class ArraySplit(_RandomAccessSplit):
         return self._images[item], self._labels[item]
 
 
-class FileSplit(_RandomAccessSplit):
+class FileSplit(RandomAccessSplit):
     """Encoded images in files of their own.
 
     Args:

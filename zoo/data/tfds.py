@@ -86,15 +86,8 @@ def splits_of(builder: "tfds.core.DatasetBuilder", data: "Data") -> tuple[Record
         UserError: The dataset has no such split, an image of the training part is in another part, the dataset
             does not classify images, or its files are no TFRecord files.
     """
-    import tensorflow_datasets as tfds
-
-    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
-        raise UserError(
-            f"dataset {builder.name!r} in {builder.data_dir} is stored as {builder.info.file_format.value}; prepare it "
-            "with file_format='tfrecord'"
-        )
     parse = _parser(builder)
-    train, validation, test = (_files(builder, expression) for expression in _expressions(builder, data))
+    train, validation, test = (files_of(builder, expression) for expression in _expressions(builder, data))
     for part, files in (("validation", validation), ("test", test)):
         if _overlap(train, files):
             raise UserError(
@@ -161,8 +154,26 @@ def _expressions(builder, data):
     return train, validation, test
 
 
-def _files(builder, expression):
-    """Returns `(path, skip, take)` of each file of a split expression."""
+def files_of(builder: "tfds.core.DatasetBuilder", expression: str) -> list[tuple[str, int, int]]:
+    """Returns the files of a split expression.
+
+    Args:
+        builder: From `builder_of`.
+        expression: Such as `train[20shard:]`.
+
+    Returns:
+        For each file `(path, skip, take)`, as `lambda_keras.zoo.data.splits.RecordSplit` takes them.
+
+    Raises:
+        UserError: The dataset has no such split, or no images in it, or its files are no TFRecord files.
+    """
+    import tensorflow_datasets as tfds
+
+    if builder.info.file_format != tfds.core.FileFormat.TFRECORD:
+        raise UserError(
+            f"dataset {builder.name!r} in {builder.data_dir} is stored as {builder.info.file_format.value}; prepare it "
+            "with file_format='tfrecord'"
+        )
     try:
         instructions = builder.info.splits[expression].file_instructions
     except (AssertionError, KeyError, ValueError) as error:

@@ -4,6 +4,37 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
+FILES_AT_ONCE = 16
+
+
+def read_stream(
+    stream: tf.data.Dataset, read: Callable[..., tf.Tensor], shape: tuple[int, int, int]
+) -> tf.data.Dataset:
+    """Maps `((image, *others), label)` to `((what was read, *others), label, valid)`.
+
+    Files are read a few at a time, so that what reads them is set up once for these few, which takes longer than a
+    small image. Errors of the disk are not caught: they end the training.
+
+    Args:
+        stream: A `tf.data.Dataset` as above. Of files all tensors have shapes that are known; a label may be a
+            structure of them.
+        read: Function of the image and the others, to uint8 of `shape`. If it cannot read a file, this becomes a
+            black image that is not valid.
+        shape: Height, width and channels of what is read.
+    """
+    (image, *_), _ = stream.element_spec
+    if image.dtype != tf.string:
+        return stream.map(lambda inputs, label: ((read(*inputs), *inputs[1:]), label, True), tf.data.AUTOTUNE)
+
+    def read_files(inputs, label):
+        images, places = read_valid(inputs, read, shape)
+        count = tf.size(inputs[0], tf.int64)
+        valid = to_places(tf.ones_like(places, tf.bool), places, count)
+        return (to_places(images, places, count), *inputs[1:]), label, valid
+
+    files = stream.batch(FILES_AT_ONCE).map(read_files, tf.data.AUTOTUNE, deterministic=True)
+    return files.unbatch()
+
 
 def read_valid(
     inputs: tuple[tf.Tensor, ...],

@@ -33,7 +33,7 @@ def build_region_proposals(maps: Mapping[str, keras.KerasTensor], anchors: int, 
     convolution = _convolution(channels, 3, keras.initializers.RandomNormal(stddev=0.01), "region_conv")
     scores = _prediction(anchors, keras.initializers.RandomNormal(stddev=1e-5), "region_scores")
     boxes = _prediction(anchors * 4, keras.initializers.RandomNormal(stddev=1e-5), "region_boxes")
-    outputs = {"scores": {}, "boxes": {}}
+    outputs: dict[str, dict[str, keras.KerasTensor]] = {"scores": {}, "boxes": {}}
     for level, x in inputs.items():
         x = _normalize(convolution(x), f"region_{level}")
         outputs["scores"][level] = scores(x)

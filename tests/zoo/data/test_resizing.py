@@ -39,6 +39,18 @@ def test_an_image_of_the_right_size_stays_as_it_is(photo):
     np.testing.assert_array_equal(middle(image, 32, 1, "bicubic"), image)
 
 
+@pytest.mark.parametrize("shape", [(64, 48), (20, 64)])
+def test_the_aspect_is_kept_and_the_rest_is_black(shape, photo):
+    image = tf.image.resize(photo(0), shape, antialias=True)
+    image = tf.cast(image, tf.uint8)
+    ours = resizing.resize(image, resizing.padded(tf.constant(shape), 32, "bilinear")).numpy()
+    height, width = (side // 2 for side in shape)
+    expected = tf.image.resize(image, (height, width), antialias=True).numpy()
+    np.testing.assert_array_equal(ours[:height, :width], np.round(expected))
+    assert not ours[height:].any()
+    assert not ours[:, width:].any()
+
+
 def test_a_long_strip_does_not_fill_the_memory():
     strip = tf.fill([1, 60_000, 3], tf.constant(9, tf.uint8))
     assert (middle(strip, 512, 1, "bicubic") == 9).all()

@@ -1,0 +1,177 @@
+"""Masks: COCO's encodings, crops to an object's box for training, and masks that are pasted into a box.
+
+Everywhere a mask of few cells covers its box evenly, and a cell or pixel counts as its centre.
+"""
+
+import zlib
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from pycocotools import mask as coco_masks
+
+from lambda_keras.zoo.data.requirement import require
+from lambda_keras.zoo.detection.data.json_file import is_kind
+
+# Rows and columns of a crop, as in tf-models-official (`mask_crop_size`).
+MASK_SIZE = 112
+_BYTES = MASK_SIZE**2 // 8
+# Of a crop of noise, which does not compress.
+_LONGEST_CROP = _BYTES + 64
+
+
+def encode(segmentation: Any, height: int, width: int) -> bytes:
+    """Brings a mask to COCO's compressed encoding.
+
+    Args:
+        segmentation: As in COCO's JSON: a list of polygons, an object with `counts` (a list, or the compressed text)
+            and `size`.
+        height: Of the picture, in pixels.
+        width: The same.
+
+    Returns:
+        What COCO calls `counts`.
+
+    Raises:
+        ValueError: It is no mask, or one of a picture of another size.
+    """
+    if isinstance(segmentation, list):
+        _check_polygons(segmentation, height, width)
+        return coco_masks.merge(coco_masks.frPyObjects(segmentation, height, width))["counts"]
+    if not isinstance(segmentation, dict) or segmentation.get("size") != [height, width]:
+        raise ValueError("a mask is a list of polygons, or run lengths for the size of the picture")
+    counts = segmentation.get("counts")
+    if isinstance(counts, list):
+        if not all(is_kind(count, int) and 0 <= count <= height * width for count in counts):
+            raise ValueError("run lengths are whole numbers of pixels")
+        if sum(counts) != height * width:
+            raise ValueError("the run lengths are not those of all pixels of the picture")
+        return coco_masks.frPyObjects(segmentation, height, width)["counts"]
+    if not isinstance(counts, str) or not counts.isascii():
+        raise ValueError("run lengths are a list or a compressed text")
+    _check_runs(counts.encode(), height * width)
+    return counts.encode()
+
+
+def decode(counts: bytes, height: int, width: int) -> np.ndarray:
+    """Returns a mask as uint8 `[height, width]`, 0 or 1.
+
+    Args:
+        counts: From `encode`.
+        height: Of the picture, in pixels.
+        width: The same.
+
+    Raises:
+        ValueError: The mask is not of a picture of this size.
+    """
+    return coco_masks.decode({"size": [height, width], "counts": counts})
+
+
+def crop(mask: np.ndarray, coco_box: tuple[float, float, float, float]) -> bytes:
+    """Cuts a mask out along the box of its object, in `MASK_SIZE` rows and columns, and compresses it.
+
+    Args:
+        mask: uint8 `[height, width]`, 0 or 1.
+        coco_box: x, y, width and height in pixels.
+
+    Returns:
+        The bits, row by row, compressed by zlib.
+    """
+    x, y, width, height = coco_box
+    top, bottom, down = _between(y, height, mask.shape[0])
+    left, right, across = _between(x, width, mask.shape[1])
+    above = mask[np.ix_(top, left)] * (1 - across) + mask[np.ix_(top, right)] * across
+    below = mask[np.ix_(bottom, left)] * (1 - across) + mask[np.ix_(bottom, right)] * across
+    down = down[:, np.newaxis]
+    return zlib.compress(np.packbits(above * (1 - down) + below * down >= 0.5).tobytes())
+
+
+def unpack(crops: tf.Tensor) -> tf.Tensor:
+    """Undoes the packing of `crop`, in a graph.
+
+    Args:
+        crops: string `[objects]`.
+
+    Returns:
+        uint8 `[objects, MASK_SIZE, MASK_SIZE]`, 0 or 1.
+
+    Raises:
+        tf.errors.InvalidArgumentError: One is not from `crop`.
+    """
+    is_short = tf.reduce_all(tf.strings.length(crops) <= _LONGEST_CROP)
+    with tf.control_dependencies([require(is_short, "a mask that is too long")]):
+        packed = tf.io.decode_raw(tf.io.decode_compressed(crops, "ZLIB"), tf.uint8)
+    packed = tf.reshape(packed, [tf.size(crops), _BYTES, 1])
+    bits = tf.bitwise.right_shift(packed, tf.constant([7, 6, 5, 4, 3, 2, 1, 0], tf.uint8)) % 2
+    return tf.reshape(bits, [-1, MASK_SIZE, MASK_SIZE])
+
+
+def paste(mask: np.ndarray, box: np.ndarray, height: int, width: int) -> bytes:
+    """Puts the mask of a detection where its box is in the picture, as Mask R-CNN does.
+
+    Values are interpolated, those outside of the box are 0, and what is above one half belongs to the object
+    (https://arxiv.org/abs/1703.06870, section 3.1).
+
+    Args:
+        mask: `[rows, columns]`, probabilities.
+        box: ymin, xmin, ymax and xmax in pixels of the picture.
+        height: Of the picture, in pixels.
+        width: The same.
+
+    Returns:
+        What COCO calls `counts`.
+    """
+    ymin, xmin, ymax, xmax = (float(side) for side in box)
+    top, down = _weights(ymin, ymax, height, mask.shape[0])
+    left, across = _weights(xmin, xmax, width, mask.shape[1])
+    pasted = np.zeros((height, width), "uint8", order="F")
+    values = down @ np.asarray(mask, "float32") @ across.T
+    pasted[top : top + len(down), left : left + len(across)] = values > 0.5
+    return coco_masks.encode(pasted)["counts"]
+
+
+def _check_polygons(polygons, height, width):
+    # What reaches far out of the picture is a mistake, and would take memory for its outline.
+    farthest = 2 * max(height, width)
+    for polygon in polygons:
+        if not isinstance(polygon, list) or len(polygon) < 6 or len(polygon) % 2:
+            raise ValueError("a polygon is a list of x and y of at least three points")
+        if not all(is_kind(value, float) and -farthest <= value <= farthest for value in polygon):
+            raise ValueError("a polygon has points far outside of its picture")
+    if not polygons:
+        raise ValueError("a mask without polygons")
+
+
+def _check_runs(counts, pixels):
+    """Refuses a compressed text that is not of so many pixels: COCO's tools leave what it lacks as memory was before.
+
+    Numbers are written in digits of base 32, the lowest first, from the fourth on as differences to the last but one.
+    """
+    runs: list[int] = []
+    value, shift = 0, 0
+    for byte in counts:
+        digit = byte - ord("0")
+        value |= (digit & 31) << shift
+        shift += 5
+        if not digit & 32:
+            value -= (digit & 16) // 16 << shift
+            runs.append(value + (runs[-2] if len(runs) > 2 else 0))
+            value, shift = 0, 0
+    if shift or sum(runs) != pixels or any(run < 0 for run in runs):
+        raise ValueError("the run lengths are not those of all pixels of the picture")
+
+
+def _between(start, length, pixels):
+    """For each cell of a crop the two pixels that its centre is between, and how near it is to the second."""
+    places = start + (np.arange(MASK_SIZE) + 0.5) * length / MASK_SIZE - 0.5
+    lower = np.floor(places)
+    first, second = (np.clip(pixel, 0, pixels - 1).astype(int) for pixel in (lower, lower + 1))
+    return first, second, places - lower
+
+
+def _weights(start, end, pixels, cells):
+    """The first pixel of a box, and how much each cell counts for each of its pixels, float32 `[pixels, cells]`."""
+    first, last = (int(np.clip(place, 0, pixels)) for place in (np.floor(start), np.ceil(end)))
+    centres = np.arange(first, last) + 0.5
+    places = (centres - start) * cells / max(end - start, 1e-6) - 0.5
+    return first, np.maximum(1 - np.abs(places[:, np.newaxis] - np.arange(cells)), 0).astype("float32")
