@@ -1,4 +1,4 @@
-"""Times the lambda layer against two in torch, lucidrains' and timm's, and against the paper's order in TensorFlow.
+"""Times the lambda layer against two in torch, lucidrains' and timm's, and against the paper's listing in TensorFlow.
 
     python -m benchmarks.peers            the maps of a ResNet at 224 pixels, batch 1 and 8, torch as it is
     python -m benchmarks.peers --full     every map and batch, and torch.compile of both peers: more than an hour
@@ -18,9 +18,9 @@ import torch
 
 from benchmarks import torch_layers
 from benchmarks.grid import LARGEST_GLOBAL, cells, rows_of_cell
+from benchmarks.paper_layer import PaperLayer
 from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
-from lambda_keras.layers.contraction_plan import Plan
 
 LAYERS = 4
 
@@ -42,7 +42,9 @@ def keras_step(layers, images, training):
             for layer in layers:
                 y = layer(y, training=True)
             loss = tf.reduce_sum(y)
-        return tape.gradient(loss, [x, *(variable.value for layer in layers for variable in layer.trainable_variables)])
+        weights = [variable.value for layer in layers for variable in layer.trainable_variables]
+        # What is gathered has a sparse gradient.
+        return [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, [x, *weights])]
 
     for layer in layers:
         if not layer.built:
@@ -70,15 +72,13 @@ def measure(grid, channels, batch, scope, training, compiled):
         return torch_layers.step(layers, images.shape, training, compiled)
 
     layers = [LambdaLayer(scope_size=scope) for _ in range(LAYERS)]
-    paper = [LambdaLayer(scope_size=scope) for _ in range(LAYERS)]
-    for layer in paper:
-        layer.plan = lambda *_, **__: Plan("lambda_first")  # all queries at once
+    paper = [PaperLayer(scope) for _ in range(LAYERS)]
     steps = {"lambda_keras": keras_step(layers, images, training)}
     if not training:
         twins = [fused(LambdaLayer(scope_size=scope), images.shape) for _ in range(LAYERS)]
         steps["lambda_keras, fused"] = keras_step(twins, images, training)
     if math.prod(grid) <= LARGEST_GLOBAL:
-        steps["paper's order in TensorFlow"] = keras_step(paper, images, training)
+        steps["the paper's einsum, TensorFlow"] = keras_step(paper, images, training)
     steps |= {f"{peer}, torch": torch_step(peer) for peer in torch_layers.PACKAGES}
     if compiled:
         steps |= {f"{peer}, torch.compile": torch_step(peer, compiled=True) for peer in torch_layers.PACKAGES}

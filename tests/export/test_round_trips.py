@@ -38,9 +38,9 @@ def first_blocks(name):
     }
 
 
-# Name, side of the images, and arguments of `make_random`. The other LambdaResNets have the same blocks, only more.
+# Name, side of the images, and arguments of `make_random`. The LambdaResNets have the same blocks, only more.
 MODELS = [
-    pytest.param(("lambda_resnet50", 64, {"deviation": 0.02}), id="lambda_resnet50 as a whole", marks=pytest.mark.slow),
+    pytest.param(("lambda_resnet50", 64, first_blocks("lambda_resnet50")), id="lambda_resnet50"),
     pytest.param(("lambda_resnet_tiny", 32, {"scope_size": None}), id="global scope"),
     pytest.param(("lambda_resnet_tiny", 32, {"scope_size": 3}), id="local scope"),
 ]

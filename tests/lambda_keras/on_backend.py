@@ -36,15 +36,15 @@ def output(layer, x, **arguments):
 def layer_equals_the_equations():
     rng = np.random.default_rng(0)
     x, context = rng.normal(size=(2, 4, 6, 8)).astype("float32"), rng.normal(size=(2, 5, 3, 7)).astype("float32")
-    mask, context_mask = rng.random((24, 24)) < 0.6, rng.random((24, 15)) < 0.6
+    mask = rng.random((24, 15)) < 0.6
     options = [{"scope_size": None}, {"scope_size": 3, "intra_depth": 2}]
     options += [{"query_softmax": True, "key_normalization": "l2"}]
     options += [{"scope_size": 3, "implementation": order} for order in ORDERS]
-    calls = ({}, {"mask": mask}, {"context": context}, {"context": context, "mask": context_mask})
-    # Training differs in batch normalisation only, which knows neither contexts nor masks.
-    for option, arguments in itertools.product(options, (*calls, {"training": True})):
+    # Each alone: test_lambda_layer.py. Training differs in batch normalisation, which knows neither context nor mask.
+    calls = ({}, {"context": context, "mask": mask}, {"training": True})
+    for option, arguments in itertools.product(options, calls):
         layer = LambdaLayer(filters=6, num_heads=3, key_dim=4, **option)
-        if {"mask", "context"} & set(arguments) and "convolution" in layer.implementation:
+        if "mask" in arguments and "convolution" in layer.implementation:
             continue
         layer.build(x.shape, arguments.get("context", x).shape)
         expected = reference.lambda_layer(layer, x, **arguments)
