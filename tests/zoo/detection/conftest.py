@@ -95,6 +95,11 @@ def run_lengths(mask):
     return np.diff([0, *changes, pixels.size]).tolist()
 
 
+def decode(counts, height, width):
+    """A mask in COCO's compressed encoding as uint8 `[height, width]`."""
+    return coco_masks.decode([{"size": [height, width], "counts": counts}])[:, :, 0]
+
+
 @pytest.fixture
 def content():
     """What a COCO file of three pictures has, to be changed: objects of every encoding, and a picture without any."""

@@ -65,7 +65,8 @@ def load(annotation_file: str | os.PathLike, image_folder: str | os.PathLike, wi
 
     Args:
         annotation_file: The JSON file, of at most `lambda_keras.zoo.detection.data.json_file.LARGEST_JSON` bytes. Of
-            120,000 pictures it takes some minutes and some GB; `lambda_keras.zoo.detection.data.shards` is for that.
+            120,000 pictures with masks it takes some ten minutes and some GB, whenever a command reads it;
+            `lambda_keras.zoo.detection.data.shards` is for that.
         image_folder: The folder that its `file_name` count from.
         with_masks: Whether to read masks too; objects without one are left out then.
 
@@ -158,11 +159,10 @@ def _objects(entries, listed, pictures, categories, with_masks, file, skipped):
         if with_masks:
             try:
                 counts = masks.encode(entry.get("segmentation"), height, width)
-                mask = masks.decode(counts, height, width)
             except ValueError:
                 skipped[NO_MASK] += 1
                 continue
-            crop = b"" if is_crowd else masks.crop(mask, box)
+            crop = b"" if is_crowd else masks.crop(counts, height, width, box)
         area = entry.get("area", box[2] * box[3])
         if not is_kind(area, float) or not 0 <= area < _FARTHEST:
             raise UserError(f"{where}: area must be a number of pixels, got {shown(area)}")

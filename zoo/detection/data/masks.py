@@ -16,6 +16,8 @@ from lambda_keras.zoo.detection.data.json_file import is_kind
 # Rows and columns of a crop, as in tf-models-official (`mask_crop_size`).
 MASK_SIZE = 112
 _BYTES = MASK_SIZE**2 // 8
+# Of a run length in COCO's compressed text.
+_MOST_BITS = 40
 # Of a crop of noise, which does not compress.
 _LONGEST_CROP = _BYTES + 64
 
@@ -49,41 +51,33 @@ def encode(segmentation: Any, height: int, width: int) -> bytes:
         return coco_masks.frPyObjects(segmentation, height, width)["counts"]
     if not isinstance(counts, str) or not counts.isascii():
         raise ValueError("run lengths are a list or a compressed text")
-    _check_runs(counts.encode(), height * width)
+    runs = _runs(counts.encode())
+    # COCO's tools leave what a text lacks as memory was before.
+    if sum(runs) != height * width or min(runs) < 0:
+        raise ValueError("the run lengths are not those of all pixels of the picture")
     return counts.encode()
 
 
-def decode(counts: bytes, height: int, width: int) -> np.ndarray:
-    """Returns a mask as uint8 `[height, width]`, 0 or 1.
+def crop(counts: bytes, height: int, width: int, coco_box: tuple[float, float, float, float]) -> bytes:
+    """Cuts a mask out along the box of its object, in `MASK_SIZE` rows and columns, and compresses it.
 
     Args:
         counts: From `encode`.
         height: Of the picture, in pixels.
         width: The same.
-
-    Raises:
-        ValueError: The mask is not of a picture of this size.
-    """
-    return coco_masks.decode({"size": [height, width], "counts": counts})
-
-
-def crop(mask: np.ndarray, coco_box: tuple[float, float, float, float]) -> bytes:
-    """Cuts a mask out along the box of its object, in `MASK_SIZE` rows and columns, and compresses it.
-
-    Args:
-        mask: uint8 `[height, width]`, 0 or 1.
         coco_box: x, y, width and height in pixels.
 
     Returns:
         The bits, row by row, compressed by zlib.
     """
-    x, y, width, height = coco_box
-    top, bottom, down = _between(y, height, mask.shape[0])
-    left, right, across = _between(x, width, mask.shape[1])
-    above = mask[np.ix_(top, left)] * (1 - across) + mask[np.ix_(top, right)] * across
-    below = mask[np.ix_(bottom, left)] * (1 - across) + mask[np.ix_(bottom, right)] * across
+    x, y, box_width, box_height = coco_box
+    top, bottom, down = _between(y, box_height, height)
+    left, right, across = _between(x, box_width, width)
+    pixels = _columns(_runs(counts), height, left[0], right[-1] + 1)
     down = down[:, np.newaxis]
-    return zlib.compress(np.packbits(above * (1 - down) + below * down >= 0.5).tobytes())
+    rows = pixels[top] * (1 - down) + pixels[bottom] * down
+    values = rows[:, left - left[0]] * (1 - across) + rows[:, right - left[0]] * across
+    return zlib.compress(np.packbits(values >= 0.5).tobytes())
 
 
 def unpack(crops: tf.Tensor) -> tf.Tensor:
@@ -142,8 +136,8 @@ def _check_polygons(polygons, height, width):
         raise ValueError("a mask without polygons")
 
 
-def _check_runs(counts, pixels):
-    """Refuses a compressed text that is not of so many pixels: COCO's tools leave what it lacks as memory was before.
+def _runs(counts):
+    """Reads COCO's compressed text: how many pixels are 0, 1, 0 and so on, column by column.
 
     Numbers are written in digits of base 32, the lowest first, from the fourth on as differences to the last but one.
     """
@@ -153,12 +147,20 @@ def _check_runs(counts, pixels):
         digit = byte - ord("0")
         value |= (digit & 31) << shift
         shift += 5
+        if shift > _MOST_BITS:
+            raise ValueError("run lengths of too many digits")
         if not digit & 32:
             value -= (digit & 16) // 16 << shift
             runs.append(value + (runs[-2] if len(runs) > 2 else 0))
             value, shift = 0, 0
-    if shift or sum(runs) != pixels or any(run < 0 for run in runs):
-        raise ValueError("the run lengths are not those of all pixels of the picture")
+    return runs
+
+
+def _columns(runs, height, first, end):
+    """Some columns of a mask, uint8 `[height, end - first]`."""
+    ends = np.clip(np.cumsum(runs), first * height, end * height)
+    lengths = np.diff(ends, prepend=first * height)
+    return np.repeat((np.arange(len(runs)) % 2).astype("uint8"), lengths).reshape(end - first, height).T
 
 
 def _between(start, length, pixels):

@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from lambda_keras.zoo.detection.data import coco_json, masks
+from lambda_keras.zoo.detection.data import coco_json
 from lambda_keras.zoo.detection.data.parts import Category
 from lambda_keras.zoo.errors import UserError
-from tests.zoo.detection.conftest import HEIGHT, WIDTH
+from tests.zoo.detection.conftest import HEIGHT, WIDTH, decode
 
 
 def pictures(part):
@@ -43,7 +43,7 @@ def test_masks_of_every_encoding_are_those_of_cocos_tools(load_coco, content, wr
     for image_id, row in ((image_id, row) for image_id, (_, row) in found.items()):
         entries = [entry for entry in content["annotations"] if entry["image_id"] == image_id]
         for entry, counts in zip(entries, row.counts, strict=True):
-            np.testing.assert_array_equal(masks.decode(counts, HEIGHT, WIDTH), coco.annToMask(entry))
+            np.testing.assert_array_equal(decode(counts, HEIGHT, WIDTH), coco.annToMask(entry))
     assert [crop == b"" for crop in found[11][1].crops] == [False, True], "a crowd is not trained on"
 
 
