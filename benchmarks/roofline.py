@@ -24,7 +24,7 @@ SIDE = 4096
 STEPS = 3
 # The first that fits: what an operation is for, by its name and its kind.
 GROUPS = {
-    "optimizer": r"^sgd/",
+    "optimizer": r"^sgd(_\d+)?/",
     "batch normalisation": r"BatchNorm|_bn_|/bn",
     "depthwise convolutions": r":.*Depthwise",
     "lambda layers": r"_lambda_",

@@ -186,10 +186,6 @@ TABLES = {
     "export": export_table,
     "pairs": pairs_table,
     "growth": growth_table,
-    "hybrids": lambda: variants_table("hybrids", "stages"),
-    "scopes": lambda: variants_table("scopes", "scope"),
-    "interactions": interactions_table,
-    "startup": startup_table,
     "roofline": roofline_table,
 }
 

@@ -12,29 +12,42 @@ import time
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 
+# Seconds that a measurement takes at most, if that leaves enough rounds.
+BUDGET = 10
+FEWEST_ROUNDS = 3
+# The threads of torch wait busily for some milliseconds after their work. Beside longer calls it does not matter.
+SETTLED_SECONDS = 0.1
+
+
 def interleaved_medians(functions, rounds=7, settle=False):
     """Median seconds of each function, measured by turns so that all meet the same machine.
 
     Args:
         functions: A dict of functions without arguments. Each is called once before, unmeasured.
-        rounds: How often each is measured.
-        settle: Whether a turn begins with a call that is not measured. The threads of torch wait busily for some
-            milliseconds after their work, which would count as the time of the next function.
+        rounds: How often each is measured, if that takes no longer than `BUDGET`.
+        settle: Whether the turn of a short function begins with a call that is not measured, for the threads of the
+            one before to end.
 
     Returns:
         A dict of seconds.
     """
-    seconds = {name: [] for name in functions}
     for function in functions.values():
         function()
-    for _ in range(rounds):
+    first = {name: _seconds(function) for name, function in functions.items()}
+    settling = {name for name, value in first.items() if settle and value < SETTLED_SECONDS}
+    seconds = {name: [] for name in functions}
+    for _ in range(max(FEWEST_ROUNDS, min(rounds, round(BUDGET / sum(first.values()))))):
         for name, function in functions.items():
-            if settle:
+            if name in settling:
                 function()
-            start = time.perf_counter()
-            function()
-            seconds[name].append(time.perf_counter() - start)
+            seconds[name].append(_seconds(function))
     return {name: statistics.median(values) for name, values in seconds.items()}
+
+
+def _seconds(function):
+    start = time.perf_counter()
+    function()
+    return time.perf_counter() - start
 
 
 # Instructions that decide how fast matrix products and convolutions are.
