@@ -20,7 +20,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--evaluation-crop", type=float, default=0.875, metavar="X", help="side of the central crop (default: 0.875)"
     )
     parser.add_argument(
-        "--interpolation", choices=("nearest", "bilinear", "bicubic"), default="bicubic", help="(default: bicubic)"
+        "--interpolation", choices=("bilinear", "bicubic"), default="bicubic", help="(default: bicubic)"
     )
     parser.add_argument("--class-names", metavar="FILE", help="text, a name on each line (default: 0, 1, …)")
     parser.add_argument("--overwrite", action="store_true", help="replace the record that is there")
