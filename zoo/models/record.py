@@ -2,9 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
@@ -247,13 +247,19 @@ def _data(model, preprocessing, **values):
 
 def _explain(error):
     """Says in a line what pydantic found wrong: which keys, what was received, what is allowed."""
-    return "; ".join(map(_explain_problem, error.errors()))
+    return "; ".join(explain_problem(problem, _File.model_fields) for problem in error.errors())
 
 
-def _explain_problem(problem):
+def explain_problem(problem: Mapping[str, Any], allowed: Iterable[str] = ()) -> str:
+    """Says what is wrong with one value: which key it has, what was received, what is allowed.
+
+    Args:
+        problem: One of the `errors()` of a `pydantic.ValidationError`.
+        allowed: The keys that there are, for a problem with an unknown one.
+    """
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {name} (allowed: {', '.join(_File.model_fields)})"
+        return f"unknown key {name}" + (f" (allowed: {', '.join(allowed)})" if allowed else "")
     if problem["type"] == "missing":
         return f"{name} is missing"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")
