@@ -7,13 +7,12 @@ import tensorflow as tf
 
 from lambda_keras.export.labels import LABELS, check_labels, labels_text
 from lambda_keras.export.saved_model.image_bytes import LARGE_PIXELS, PARALLEL
+from lambda_keras.export.saved_model.signatures import DETECT_BYTES
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.data.valid_images import results_of_valid, to_places
 from lambda_keras.zoo.detection.data import pictures
 from lambda_keras.zoo.detection.loading import Detector
-
-DETECT_BYTES = "detect_bytes"
 
 
 class ServedDetector(tf.Module):

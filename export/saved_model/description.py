@@ -38,7 +38,7 @@ def describe(model: keras.Model, record: Record | None = None, source: ModelSour
         "weights": {
             "source": source.name if source else None,
             "tag": published.tag if published else None,
-            "sha256": published.sha256 if published else hash_of_file(source and Path(source.name)),
+            "sha256": published.sha256 if published else hash_of_file(Path(source.name) if source else None),
         },
         "preprocessing": _preprocessing(record) if record else None,
         "classes": model.output_shape[-1],

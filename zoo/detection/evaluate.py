@@ -108,15 +108,16 @@ def find_all(
     batches = evaluation_batches(part, image_size=detector.image_size, batch_size=batch_size, most_pixels=most_pixels)
     for batch in progress_bar(batches, total=math.ceil(part.split.count / batch_size), unit="batch"):
         found = find(batch["image"], batch["source_size"])
-        columns = [None if column is None else column.numpy() for column in found]
+        boxes, classes, scores = (column.numpy() for column in (found.boxes, found.classes, found.scores))
         for row in batch["valid"].numpy().nonzero()[0]:
             image_id, size = int(batch["image_id"][row]), batch["source_size"][row].numpy().tolist()
-            is_object = columns[1][row] > 0
-            boxes, classes, scores, masks = (column if column is None else column[row][is_object] for column in columns)
+            is_object = classes[row] > 0
+            of_picture = boxes[row][is_object], classes[row][is_object], scores[row][is_object]
             image_ids.append(image_id)
-            results["boxes"] += evaluator.box_results(image_id, boxes, classes, scores, categories)
-            if masks is not None:
-                results["masks"] += evaluator.mask_results(image_id, size, boxes, classes, scores, masks, categories)
+            results["boxes"] += evaluator.box_results(image_id, *of_picture, categories)
+            if found.masks is not None:
+                masks = found.masks[row].numpy()[is_object]
+                results["masks"] += evaluator.mask_results(image_id, size, *of_picture, masks, categories)
     return results, image_ids
 
 

@@ -51,8 +51,10 @@ class Detector:
         network = self.record.network
         contents, scales = content_sizes(sizes, self.image_size)
         images = lk.preprocess_input(images, mean=self.record.mean, std=self.record.std)
-        detect = detections.detect if isinstance(network, MaskRCNN) else retinanet.detect
-        found = detect(network, self.model, images, contents, combined_suppression)
+        if isinstance(network, MaskRCNN):
+            found = detections.detect(network, self.model, images, contents, combined_suppression)
+        else:
+            found = retinanet.detect(network, self.model, images, contents, combined_suppression)
         # Beyond its edge there could be the last digit of a rounded number.
         edges = tf.tile(tf.cast(sizes, tf.float32), [1, 2])[:, tf.newaxis]
         return found._replace(boxes=tf.minimum(found.boxes / scales[..., tf.newaxis], edges))

@@ -1,7 +1,7 @@
 """`lambda-zoo detect predict`: pictures in; their objects drawn on them and in COCO's format out."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -74,7 +74,8 @@ class Predictor:
             raise _undecodable(error, name) from error
         found = self._find(image[tf.newaxis], size[tf.newaxis])
         is_object = found.classes[0].numpy() > 0
-        boxes, classes, scores, cells = (None if x is None else x[0].numpy()[is_object] for x in found)
+        boxes, classes, scores = (x[0].numpy()[is_object] for x in (found.boxes, found.classes, found.scores))
+        cells = None if found.masks is None else found.masks[0].numpy()[is_object]
         height, width = size.numpy().tolist()
         return Found((height, width), boxes, classes, scores, cells)
 
@@ -122,10 +123,14 @@ def predict(
         found = predictor.find(encoded, file, most_pixels)
         height, width = found.size
         images.append({"id": number, "file_name": str(file), "height": height, "width": width})
-        boxes += box_results(number, *found[1:4], categories)
-        of_picture = mask_results(number, *found, categories) if has_masks else [None] * len(found.scores)
+        boxes += box_results(number, found.boxes, found.classes, found.scores, categories)
+        of_picture: list[dict[str, Any]] = []
+        if found.masks is not None:
+            of_picture = mask_results(
+                number, found.size, found.boxes, found.classes, found.scores, found.masks, categories
+            )
         segments += of_picture
-        objects = list(_drawn(found, of_picture, detector.record.class_names, lowest_score))
+        objects = _drawn(found, of_picture, detector.record.class_names, lowest_score)
         rows += _rows(file, found, detector.record.class_names, lowest_score)
         picture = drawing.draw(decode(encoded, pictures.CHANNELS, most_pixels).numpy(), objects)
         with writing_to(out), replacing(out / f"{number}_{Path(file).stem}.png") as partial:
@@ -153,15 +158,19 @@ def _undecodable(error, name):
     return UserError(f"cannot decode {name}: {why(error)}{remedy}")
 
 
-def _drawn(found: Found, segments: Iterable[dict[str, Any] | None], names: Sequence[str], lowest_score: float):
-    for box, label, score, segment in zip(found.boxes, found.classes, found.scores, segments, strict=True):
+def _drawn(found, segments, names, lowest_score):
+    """What is drawn of one picture; segments are empty where there are no masks."""
+    objects: list[drawing.Drawn] = []
+    rows = zip(found.boxes, found.classes, found.scores, segments or [None] * len(found.scores), strict=True)
+    for box, label, score, segment in rows:
         if score >= lowest_score:
-            mask = segment and masks.decode(segment["segmentation"]["counts"].encode(), *found.size)
-            yield drawing.Drawn(box, f"{names[label - 1]} {score:.0%}", int(label), mask)
+            mask = None if segment is None else masks.decode(segment["segmentation"]["counts"].encode(), *found.size)
+            objects.append(drawing.Drawn(box, f"{names[label - 1]} {score:.0%}", int(label), mask))
+    return objects
 
 
 def _rows(file, found, names, lowest_score):
-    rows = []
+    rows: list[tuple[str, str, str, str]] = []
     for (ymin, xmin, ymax, xmax), label, score in zip(found.boxes, found.classes, found.scores, strict=True):
         if score >= lowest_score:
             place = f"{xmin:.0f}, {ymin:.0f}, {xmax - xmin:.0f}, {ymax - ymin:.0f}"

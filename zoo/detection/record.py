@@ -192,13 +192,14 @@ class _File(_Strict):
         values["overrides"] = dict(network.overrides)
         values["anchors"] = dataclasses.asdict(network.anchors)
         image_size = values.pop("image_size")
-        return cls(
-            network={"kind": kind, **values},
-            image_size=image_size,
-            mean=tuple(record.mean),
-            std=tuple(record.std),
-            categories=tuple(category._asdict() for category in record.categories),
-        )
+        content = {
+            "network": {"kind": kind, **values},
+            "image_size": image_size,
+            "mean": tuple(record.mean),
+            "std": tuple(record.std),
+            "categories": tuple(category._asdict() for category in record.categories),
+        }
+        return cls.model_validate(content)
 
     def record(self):
         values = self.network.model_dump()

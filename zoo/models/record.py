@@ -176,6 +176,11 @@ class Record:
         try:
             file = _File.model_validate_json(path.read_bytes())
         except ValidationError as error:
+            if any(problem["loc"] == ("network",) for problem in error.errors()):
+                raise UserError(
+                    f"{path} is the record of a detector, not of a classifier; give it to `lambda-zoo detect …` or "
+                    "`lambda-export detector`"
+                ) from error
             raise UserError(f"{path} is damaged: {_explain(error)}; copy it from the run again") from error
         return file.record()
 

@@ -16,8 +16,9 @@ from lambda_keras.zoo.detection.data.parts import Category
 from lambda_keras.zoo.detection.loading import load
 from lambda_keras.zoo.detection.model import MaskRCNN, build_mask_rcnn
 from lambda_keras.zoo.detection.record import DetectorRecord
+from tests.export.conftest import once
 
-SIDE, STEPS, BATCH = 64, 80, 4
+SIDE, STEPS, BATCH = 64, 50, 2
 COLOURS = ((230, 30, 40), (40, 200, 60))
 
 
@@ -37,8 +38,13 @@ def draw(random, height, width):
 
 
 @pytest.fixture(scope="session")
-def detector_run(tmp_path_factory):
+def detector_run(folder):
     """The folder of a training."""
+    return once(folder / "detector", train_detector)
+
+
+def train_detector(place):
+    place.mkdir()
     keras.utils.set_random_seed(0)
     config = MaskRCNN(
         "lambda_resnet_tiny",
@@ -56,10 +62,8 @@ def detector_run(tmp_path_factory):
     record = DetectorRecord(config, (Category(2, "red"), Category(9, "grün")), (0.5, 0.5, 0.5), (0.25, 0.25, 0.25))
     model = build_mask_rcnn(config)
     train(config, model)
-    folder = tmp_path_factory.mktemp("detector")
-    model.save(folder / "model.keras")
-    record.write(folder / "record.json")
-    return folder
+    model.save(place / "model.keras")
+    record.write(place / "record.json")
 
 
 def train(config, model):
@@ -103,7 +107,7 @@ def find(detector):
 
 @pytest.fixture(scope="session")
 def saved_model(detector, tmp_path_factory):
-    return export_saved_model(detector, tmp_path_factory.mktemp("served"))
+    return export_saved_model(detector, tmp_path_factory.mktemp("served"), most_pixels=10_000)
 
 
 @pytest.fixture(scope="session")

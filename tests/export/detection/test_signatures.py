@@ -1,9 +1,10 @@
+import json
+
 import numpy as np
 import pytest
 import tensorflow as tf
 
 from lambda_keras.export import checks
-from lambda_keras.zoo.detection.data import pictures
 from lambda_keras.zoo.detection.predict import Predictor
 from tests.export.detection.conftest import SIDE, png
 
@@ -67,9 +68,9 @@ def test_without_keras_the_same_is_found_in_files_of_any_size(saved_model, scene
         check(found, row, of_scene)
 
 
-def test_what_is_no_image_spoils_its_own_row(signatures, scenes, expected):
-    whole = png(scenes[1])
-    found = signatures["detect_bytes"](image_bytes=tf.constant([b"garbage", whole, b"", whole[:99], whole]))
+def test_what_is_no_image_or_too_large_spoils_its_own_row(signatures, scenes, expected):
+    whole, large = png(scenes[1]), png(np.zeros((101, 100, 3), "uint8"))
+    found = signatures["detect_bytes"](image_bytes=tf.constant([b"garbage", whole, large, whole[:99], whole]))
     found = {name: value.numpy() for name, value in found.items()}
     assert found["valid"].tolist() == [False, True, False, False, True]
     for row in (1, 4):
@@ -102,19 +103,8 @@ def test_every_weight_is_written_once(saved_model, detector):
 
 
 def test_labels_and_what_it_is_go_with_it(saved_model):
-    import json
-
     assert (saved_model / "assets" / "labels.txt").read_text(encoding="utf-8") == "red\ngrün\n"
     described = json.loads((saved_model / "model.json").read_text())
     assert described["detector"]["image_size"] == SIDE
     assert described["categories"] == [{"id": 2, "name": "red"}, {"id": 9, "name": "grün"}]
     assert len(described["weights"]["sha256"]) == 64
-
-
-def test_files_with_too_many_pixels_are_not_valid(detector, scenes):
-    from lambda_keras.export.detection.signatures import ServedDetector
-
-    served = ServedDetector(detector, most_pixels=64 * 64)
-    found = served.functions["detect_bytes"](tf.constant([png(scenes[0]), png(scenes[1])]))
-    assert found["valid"].numpy().tolist() == [True, False]
-    assert pictures.CHANNELS == 3

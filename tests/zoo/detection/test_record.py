@@ -12,6 +12,7 @@ from lambda_keras.zoo.detection.model import MaskRCNN
 from lambda_keras.zoo.detection.record import DetectorRecord
 from lambda_keras.zoo.detection.retinanet import RetinaNet
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models.record import Record
 
 NORMALISATION = {"mean": (0.485, 0.456, 0.406), "std": (0.229, 0.224, 0.225)}
 NAMES = ("猫", "dog $x$", "owl")
@@ -128,3 +129,9 @@ def test_a_record_that_is_missing_or_too_large_is_refused(tmp_path):
 def test_a_network_of_another_number_of_classes_is_refused(config):
     with pytest.raises(UserError, match="the network has 4 classes, and there are 3 categories"):
         make(dataclasses.replace(config, classes=4))
+
+
+def test_a_command_for_classifiers_says_what_a_detector_is_for(record_of_kind, tmp_path):
+    record_of_kind.write(tmp_path / "record.json")
+    with pytest.raises(UserError, match="is the record of a detector, not of a classifier"):
+        Record.read(tmp_path / "record.json")

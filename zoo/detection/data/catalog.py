@@ -67,6 +67,32 @@ def load(
     return coco_json.load(files[0], _pictures_of(files[0]), with_masks)
 
 
+def load_for_training(data: str, with_masks: bool, data_dir: str | os.PathLike | None = None) -> tuple[Part, Part]:
+    """Loads both parts of data.
+
+    Args:
+        data: As for `load`, but for what has one part only.
+        with_masks: As for `load`.
+        data_dir: As for `load`.
+
+    Returns:
+        The part to train on, and the one to evaluate with.
+
+    Raises:
+        UserError: There are no such data, they have one part only, they have other categories than each other, or they
+            cannot be used.
+    """
+    if Path(data).is_file() or Path(data, shards.INDEX).is_file():
+        raise UserError(
+            f"{data} is one part of data; give a folder with a part to train on and one to evaluate with: "
+            f"{_PREFIX}train.json, train/, {_PREFIX}val.json and val/, or shards in train/ and val/"
+        )
+    train, val = (load(data, part, with_masks, data_dir=data_dir) for part in PARTS)
+    if train.categories != val.categories:
+        raise UserError(f"the two parts of {data} have other categories; both files must list the same ones")
+    return train, val
+
+
 def _pictures_of(file):
     """Where COCO has the pictures of a file: `val2017/` beside the folder of `instances_val2017.json`, or beside it."""
     name = file.stem.removeprefix(_PREFIX)

@@ -1,3 +1,4 @@
+import json
 import shutil
 
 import pytest
@@ -74,3 +75,20 @@ def test_of_two_files_none_is_picked(coco_folder):
     shutil.copy(file, file.with_name("instances_val2014.json"))
     with pytest.raises(UserError, match="has 2 files"):
         catalog.load(str(coco_folder), "val", with_masks=True)
+
+
+def test_both_parts(coco_folder, tmp_path):
+    with pytest.raises(UserError, match=r"has no file instances_train\*.json"):
+        catalog.load_for_training(str(coco_folder), with_masks=True)
+    file = coco_folder / "annotations" / "instances_val2017.json"
+    (coco_folder / "train2017").symlink_to(coco_folder / "val2017")
+    content = json.loads(file.read_text())
+    train_file = file.with_name("instances_train2017.json")
+    train_file.write_text(json.dumps({**content, "images": content["images"][:2]}))
+    train, val = catalog.load_for_training(str(coco_folder), with_masks=True)
+    assert (train.split.count, val.split.count) == (2, 3)
+    train_file.write_text(json.dumps({**content, "categories": [*content["categories"], {"id": 1, "name": "ant"}]}))
+    with pytest.raises(UserError, match="have other categories"):
+        catalog.load_for_training(str(coco_folder), with_masks=True)
+    with pytest.raises(UserError, match="is one part of data"):
+        catalog.load_for_training(str(file), with_masks=True)
