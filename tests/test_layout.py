@@ -95,8 +95,8 @@ def test_weights_know_no_architecture():
 
 
 def test_what_export_imports_of_the_zoo():
-    """Its models and its data, and how a command fails and prints."""
-    allowed = {"models", "data", "errors", "command_line"}
+    """Its models, its data and its detectors, and how a command fails and prints."""
+    allowed = {"models", "data", "detection", "errors", "command_line"}
     imported = {line.split("lambda_keras.zoo.")[1] for line in importers("lambda_keras.export", "lambda_keras.zoo")}
     assert {name.partition(".")[0] for name in imported} <= allowed
 

@@ -3,7 +3,7 @@
 Keras and TensorFlow take seconds to import: a command imports what it needs when it runs, so that `--help` is quick.
 """
 
-from lambda_keras.export.commands import benchmark, saved_model, serve_check, tflite, verify, web
+from lambda_keras.export.commands import benchmark, detector, saved_model, serve_check, tflite, verify, web
 
 # In the order of `lambda-export --help`.
-COMMANDS = (saved_model, tflite, web, verify, benchmark, serve_check)
+COMMANDS = (saved_model, tflite, web, detector, verify, benchmark, serve_check)

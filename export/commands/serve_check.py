@@ -9,7 +9,7 @@ from lambda_keras.zoo.command_line import add_common_options, say
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("serve-check", help="print how to serve a folder of SavedModels, and try it")
-    parser.add_argument("folder", type=Path, metavar="DIR", help="what --out of saved-model was")
+    parser.add_argument("folder", type=Path, metavar="DIR", help="what --out of saved-model or detector was")
     parser.add_argument("--name", metavar="NAME", help="the model's name on the server (default: the folder's)")
     parser.add_argument("--image", type=Path, metavar="FILE", help="to ask about (default: a generated picture)")
     add_common_options(parser)

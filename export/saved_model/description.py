@@ -38,13 +38,20 @@ def describe(model: keras.Model, record: Record | None = None, source: ModelSour
         "weights": {
             "source": source.name if source else None,
             "tag": published.tag if published else None,
-            "sha256": published.sha256 if published else _hash_of_file(source),
+            "sha256": published.sha256 if published else hash_of_file(Path(source.name) if source else None),
         },
         "preprocessing": _preprocessing(record) if record else None,
         "classes": model.output_shape[-1],
+        **written_with(),
+        "metrics": [dataclasses.asdict(metric) for metric in published.metrics] if published else [],
+    }
+
+
+def written_with() -> dict:
+    """What an artifact is written with: `versions` of packages, and the `git_commit` of this project."""
+    return {
         "versions": {"lambda_keras": lk.__version__, "keras": keras.__version__, "tensorflow": tf.__version__},
         "git_commit": _git_commit(),
-        "metrics": [dataclasses.asdict(metric) for metric in published.metrics] if published else [],
     }
 
 
@@ -74,11 +81,11 @@ def read_preprocessing(folder: Path) -> dict | None:
         raise UserError(f"{file} is damaged, or not of `lambda-export saved-model`; export the model again") from error
 
 
-def _hash_of_file(source):
+def hash_of_file(path: Path | None) -> str | None:
     """The SHA-256 of a `.keras` file; a folder or what the Hub has under another name has none here."""
-    if source is None or not Path(source.name).is_file():
+    if path is None or not path.is_file():
         return None
-    with open(source.name, "rb") as file:
+    with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 

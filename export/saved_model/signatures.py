@@ -22,6 +22,8 @@ from lambda_keras.zoo.models.record import Record
 
 CLASSIFY_UINT8 = "classify_uint8"
 CLASSIFY_BYTES = "classify_bytes"
+# Of a detector, see `lambda_keras.export.detection.signatures`.
+DETECT_BYTES = "detect_bytes"
 FEATURES = "features"
 MOST_CLASSES = 5
 

@@ -2,6 +2,7 @@
 
 import errno
 import os
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -62,15 +63,35 @@ def export_saved_model(
         >>> export_saved_model(model, Path("runs/digits/saved_model"))  # doctest: +SKIP
         PosixPath('runs/digits/saved_model/1')
     """
-    check_loadable(folder)
-    with scratch_folder(folder) as scratch:
+
+    def write(place):
         server_model = ServerModel(model, record, features, freeze, most_pixels)
         if warmup is not None:
             check_count(warmup, len(server_model.functions))
-        server_model.save(scratch / "saved_model")
-        write_description(scratch / "saved_model", describe(model, record, source))
+        server_model.save(place)
+        write_description(place, describe(model, record, source))
         if warmup is not None:
-            write_warmup(scratch / "saved_model", server_model.functions, warmup, record)
+            write_warmup(place, server_model.functions, warmup, record)
+
+    return write_version(folder, write)
+
+
+def write_version(folder: Path, write: Callable[[Path], None]) -> Path:
+    """Gives what is written the next number in a folder of versions, once it is whole.
+
+    Args:
+        folder: The folder of the versions; made if it is missing.
+        write: Function of the folder to write a SavedModel to.
+
+    Returns:
+        The new version's folder: `folder/<number>`, one above the highest that is there.
+
+    Raises:
+        UserError: `folder` has wildcards in its path or cannot be written to, or the disk is full.
+    """
+    check_loadable(folder)
+    with scratch_folder(folder) as scratch:
+        write(scratch / "saved_model")
         return _rename(scratch / "saved_model", folder)
 
 

@@ -40,7 +40,10 @@ class ServeCheck:
 
     def agrees(self) -> bool:
         """Whether both name the same classes in the same order with the same probabilities."""
-        (grpc_names, grpc), (rest_names, rest) = (zip(*pairs, strict=True) for pairs in (self.grpc, self.rest))
+        # A detector may find nothing.
+        (grpc_names, grpc), (rest_names, rest) = (
+            ([name for name, _ in pairs], [score for _, score in pairs]) for pairs in (self.grpc, self.rest)
+        )
         return grpc_names == rest_names and np.allclose(grpc, rest, rtol=0, atol=TOLERANCE)
 
     def __str__(self):
@@ -109,15 +112,18 @@ def _answer(version, folder):
 def _most_probable(outputs):
     """The classes of one image with their probabilities, the most probable first.
 
-    A model without a record has numbers for names. Names need not differ from each other.
+    A model without a record has numbers for names. Names need not differ from each other. Of a detector these are the
+    objects.
     """
     if "classes" in outputs:
         names = [name.decode() if isinstance(name, bytes) else name for name in outputs["classes"]]
-        return list(zip(names, map(float, outputs["scores"]), strict=True))
+        pairs = list(zip(names, map(float, outputs["scores"]), strict=True))
+        # In rows without an object the score is 0.
+        return [pair for pair in pairs if pair[1] > 0] if "boxes" in outputs else pairs
     probabilities = np.asarray(outputs["probabilities"])
     order = np.argsort(-probabilities, kind="stable")[:MOST_CLASSES]
     return [(str(label), float(probabilities[label])) for label in order]
 
 
 def _describe(classes):
-    return ", ".join(f"{name} {probability:.2%}" for name, probability in classes)
+    return ", ".join(f"{name} {probability:.2%}" for name, probability in classes) or "nothing"

@@ -8,13 +8,13 @@ from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
 from lambda_keras.export.files import check_loadable
-from lambda_keras.export.saved_model.signatures import CLASSIFY_BYTES
+from lambda_keras.export.saved_model.signatures import CLASSIFY_BYTES, DETECT_BYTES
 from lambda_keras.export.saved_model.warmup import ANY_SIZE
 from lambda_keras.export.saved_model.writer import versions
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
 from lambda_keras.zoo.errors import UserError
 
-EXPECTED = "expected a folder of versions that `lambda-export saved-model` wrote"
+EXPECTED = "expected a folder of versions that `lambda-export saved-model` or `lambda-export detector` wrote"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,8 @@ def find_service(folder: Path, name: str | None = None, image: Path | None = Non
     if not re.fullmatch(r"[\w.-]+", name, re.ASCII):
         raise UserError(f"a model's name has letters, digits, '_', '.' and '-', got {name!r}; give another by --name")
     signatures = _signatures(numbered[-1])
-    signature = CLASSIFY_BYTES if CLASSIFY_BYTES in signatures else SERVING_DEFAULT
+    takers_of_files = (name for name in (CLASSIFY_BYTES, DETECT_BYTES) if name in signatures)
+    signature = next(takers_of_files, SERVING_DEFAULT)
     if signature not in signatures or len(signatures[signature].inputs) != 1:
         raise UserError(f"{numbered[-1]} has the signatures {', '.join(sorted(signatures))}; {EXPECTED}")
     ((input_name, tensor),) = signatures[signature].inputs.items()

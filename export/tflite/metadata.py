@@ -4,6 +4,7 @@ import dataclasses
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from pathlib import Path
 
 import flatbuffers
@@ -38,7 +39,22 @@ def add_metadata(content: bytes, record: Record) -> bytes:
         "preprocessing": dataclasses.asdict(record.preprocessor),
         "labels": record.class_names,
     }
-    return _with_file(_with_buffer(content, json.dumps(metadata).encode()), labels_text(record.class_names))
+    return add_labels(_with_buffer(content, json.dumps(metadata).encode()), record.class_names)
+
+
+def add_labels(content: bytes, class_names: Sequence[str]) -> bytes:
+    """Adds to a TFLite file what its classes are called: a zip archive at its end, with `labels.txt`.
+
+    Args:
+        content: The file.
+        class_names: The names, a line for each.
+    """
+    file = io.BytesIO(content)
+    # Mode "a" writes behind what is there.
+    with zipfile.ZipFile(file, "a") as archive:
+        # A ZipInfo has a constant date: the same model gives the same file.
+        archive.writestr(zipfile.ZipInfo(LABELS), labels_text(class_names))
+    return file.getvalue()
 
 
 def has_metadata(content: bytes) -> bool:
@@ -84,12 +100,3 @@ def _with_buffer(content: bytes, data: bytes) -> bytes:
     builder = flatbuffers.Builder(len(content) + len(data))
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())
-
-
-def _with_file(content: bytes, labels: str) -> bytes:
-    file = io.BytesIO(content)
-    # Mode "a" writes behind what is there.
-    with zipfile.ZipFile(file, "a") as archive:
-        # A ZipInfo has a constant date: the same model gives the same file.
-        archive.writestr(zipfile.ZipInfo(LABELS), labels)
-    return file.getvalue()

@@ -1,7 +1,9 @@
 """Write a model as a TFLite file of built-in operations, for phones, browsers and small devices."""
 
+import operator
 import os
 import re
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -29,6 +31,8 @@ from lambda_keras.wildcards import without_wildcards
 from lambda_keras.zoo.data.limits import LARGEST_BATCH
 from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.models.record import Record
+
+_CONVERT = operator.methodcaller("convert")
 
 
 def export_tflite(
@@ -82,8 +86,8 @@ def export_tflite(
             with standard_error_to(scratch / "folding.log"):
                 save_folded(served, scratch / "saved_model")
         converter = _converter(scratch / "saved_model", quantization, calibration, batch_size)
-        convert = _convert_by_operation if quantization == INT8_FLOAT_LAMBDAS else type(converter).convert
-        content = _convert(converter, convert, log=scratch / "converter.log")
+        function = _convert_by_operation if quantization == INT8_FLOAT_LAMBDAS else _CONVERT
+        content = convert(converter, scratch / "converter.log", function)
         if calibration:
             _check_clipping(content, model, calibration)
         if record:
@@ -103,6 +107,11 @@ def _check(model, path, quantization, calibration, batch_size):
         raise UserError(f"--calibration is for --quantize {', '.join(CALIBRATED)}, got {quantization}")
     if batch_size is not None and not 1 <= batch_size <= LARGEST_BATCH:
         raise UserError(f"--batch must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
+    check_float32(model)
+
+
+def check_float32(model: keras.Model) -> None:
+    """Raises a `UserError` where a model computes in less than float32, as the operations of TFLite do not."""
     reduced = sorted({layer.compute_dtype for layer in sublayers(model)} - {"float32"})
     if reduced:
         raise UserError(
@@ -151,10 +160,25 @@ def _convert_by_operation(converter):
     return debugger.get_nondebug_quantized_model()
 
 
-def _convert(converter, convert, log):
+def convert(
+    converter: tf.lite.TFLiteConverter, log: Path, function: Callable[[tf.lite.TFLiteConverter], bytes] = _CONVERT
+) -> bytes:
+    """Converts, and says in a line where an operation is not built in.
+
+    Args:
+        converter: What converts.
+        log: The file that gets what TensorFlow prints.
+        function: Function of the converter that does it.
+
+    Returns:
+        The TFLite file.
+
+    Raises:
+        UserError: An operation is not built in.
+    """
     try:
         with standard_error_to(log):
-            return convert(converter)
+            return function(converter)
     except ConverterError as error:
         refused = re.findall(r"^(?:Custom|Flex|TF Select) ops: (.+)$", str(error), re.MULTILINE)
         if not refused:

@@ -7,7 +7,9 @@ it, the others wait and read it.
 import dataclasses
 import fcntl
 import os
+import runpy
 import shutil
+import sys
 
 import keras
 import numpy as np
@@ -17,6 +19,7 @@ from ai_edge_litert import schema_py_generated as schema
 import lambda_keras as lk
 from lambda_keras.export.images.labelled import LabelledImages
 from lambda_keras.export.saved_model.writer import export_saved_model
+from lambda_keras.export.serving import check
 from lambda_keras.export.tflite.calibration import Calibration
 from lambda_keras.export.tflite.quantization import CALIBRATED, KINDS
 from lambda_keras.export.tflite.writer import export_tflite
@@ -310,3 +313,13 @@ def image_files(tmp_path_factory):
         pixels = np.kron(blotches(1, seed=number)[0], np.ones((1 + number, 2, 1), "uint8"))
         keras.utils.save_img(folder / f"{number}{suffix}", pixels, scale=False)
     return sorted(folder.iterdir())
+
+
+@pytest.fixture
+def _answers_here(monkeypatch):
+    """`run_requests.py` in this process, where TensorFlow is at hand; some tests have it in its own."""
+    with monkeypatch.context() as blocked:
+        for name in ("lambda_keras", "keras", "tf_keras"):  # which it forbids itself
+            blocked.setitem(sys.modules, name, sys.modules.get(name))
+        main = runpy.run_path(str(check.RUNNER))["main"]
+    monkeypatch.setattr(check, "_answer", main)

@@ -4,6 +4,7 @@ Keras and TensorFlow take seconds to import: a command imports what it needs whe
 """
 
 from lambda_keras.zoo.commands import (
+    detect,
     evaluate,
     explain,
     fine_tune,
@@ -24,6 +25,7 @@ COMMANDS = (
     evaluate,
     predict,
     explain,
+    detect,
     inspect_data,
     write_images,
     write_record,

@@ -1,6 +1,7 @@
 """Image files read inside a TensorFlow graph, where one that is damaged must not fail the others."""
 
 from collections.abc import Callable
+from typing import Any
 
 import tensorflow as tf
 
@@ -44,9 +45,6 @@ def read_valid(
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Reads those of some files that can be read.
 
-    An exception cannot be caught in a graph, and `tf.map_fn` would fail for one damaged file. But a dataset can leave
-    out elements with errors.
-
     Args:
         inputs: Tensors `[files, ...]`, the first the bytes of the files.
         read: Function of one of each to an image, uint8 of `shape`.
@@ -57,15 +55,38 @@ def read_valid(
         The images, uint8 `[valid, height, width, channels]`, and their places among the inputs, int64 `[valid]`. Where
         none is valid, there is a black image of no place: a convolution of TensorFlow may fail on a batch of none.
     """
+    return results_of_valid(inputs, read, tf.TensorSpec(shape, tf.uint8), parallel)
+
+
+def results_of_valid(
+    inputs: tuple[tf.Tensor, ...], read: Callable[..., Any], spec: Any, parallel: int | None = None
+) -> tuple[Any, tf.Tensor]:
+    """The same where more than an image is read.
+
+    An exception cannot be caught in a graph, and `tf.map_fn` would fail for one damaged file. But a dataset can leave
+    out elements with errors.
+
+    Args:
+        inputs: Tensors `[files, ...]`, the first the bytes of the files.
+        read: Function of one of each to a structure of tensors.
+        spec: The same structure of `tf.TensorSpec`.
+        parallel: As for `read_valid`.
+
+    Returns:
+        The structure of tensors `[valid, ...]`, and places as of `read_valid`. Where none is valid, there is one of
+        zeros of no place.
+    """
 
     def with_place(place, inputs):
-        return tf.ensure_shape(read(*inputs), shape), place
+        result = read(*inputs)
+        return tf.nest.map_structure(lambda x, of: tf.ensure_shape(x, of.shape), result, spec), place
 
-    images = tf.data.Dataset.from_tensor_slices(inputs).enumerate()
-    images = images.map(with_place, num_parallel_calls=parallel).ignore_errors()
+    results = tf.data.Dataset.from_tensor_slices(inputs).enumerate()
+    results = results.map(with_place, num_parallel_calls=parallel).ignore_errors()
     # A batch of size 0 is not allowed.
-    batches = images.batch(tf.maximum(tf.size(inputs[0], tf.int64), 1))
-    none_valid = tf.data.Dataset.from_tensors((tf.zeros([1, *shape], tf.uint8), tf.zeros([0], tf.int64)))
+    batches = results.batch(tf.maximum(tf.size(inputs[0], tf.int64), 1))
+    zeros = tf.nest.map_structure(lambda of: tf.zeros([1, *of.shape], of.dtype), spec)
+    none_valid = tf.data.Dataset.from_tensors((zeros, tf.zeros([0], tf.int64)))
     return batches.concatenate(none_valid).take(1).get_single_element()
 
 

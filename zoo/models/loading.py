@@ -1,8 +1,9 @@
-"""Load an image classifier from a `.keras` file, with an error that a user understands where that fails."""
+"""Load a model from a `.keras` file, with an error that a user understands where that fails."""
 
 import json
 import re
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 
 import keras
@@ -28,8 +29,24 @@ def load_classifier(path: Path) -> keras.Model:
         A model that takes images [batch, height, width, channels] and returns probabilities [batch, classes].
 
     Raises:
-        UserError: There is no such file, it is not a Keras model or damaged, it needs code that is not here, or it is
-            not an image classifier that ends in softmax, or its weights are not finite.
+        UserError: As for `load_model`, or it is not an image classifier that ends in softmax.
+    """
+    return load_model(path, check_classifier)
+
+
+def load_model(path: Path, check: Callable[[keras.Model, Path], None]) -> keras.Model:
+    """Loads a model, in safe mode.
+
+    Args:
+        path: A file written by `model.save(path)`. Its layers are Keras' or lambda_keras'.
+        check: Function of the model and the path that raises a `UserError` where it is not such a model as is wanted.
+
+    Returns:
+        The model.
+
+    Raises:
+        UserError: There is no such file, it is not a Keras model or damaged, it needs code that is not here, it is not
+            what is wanted, or its weights are not finite.
     """
     check_backend()
     _check_file(path)
@@ -43,7 +60,7 @@ def load_classifier(path: Path) -> keras.Model:
     # dozen types.
     except Exception as error:
         raise UserError(f"{path} {_unknown_code(str(error)) or _unreadable(error)}") from error
-    check_classifier(model, path)
+    check(model, path)
     _check_finite(model, path)
     return model
 

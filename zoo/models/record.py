@@ -2,9 +2,9 @@
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, PositiveInt, ValidationError, model_validator
 
@@ -176,6 +176,11 @@ class Record:
         try:
             file = _File.model_validate_json(path.read_bytes())
         except ValidationError as error:
+            if any(problem["loc"] == ("network",) for problem in error.errors()):
+                raise UserError(
+                    f"{path} is the record of a detector, not of a classifier; give it to `lambda-zoo detect …` or "
+                    "`lambda-export detector`"
+                ) from error
             raise UserError(f"{path} is damaged: {_explain(error)}; copy it from the run again") from error
         return file.record()
 
@@ -247,13 +252,19 @@ def _data(model, preprocessing, **values):
 
 def _explain(error):
     """Says in a line what pydantic found wrong: which keys, what was received, what is allowed."""
-    return "; ".join(map(_explain_problem, error.errors()))
+    return "; ".join(explain_problem(problem, _File.model_fields) for problem in error.errors())
 
 
-def _explain_problem(problem):
+def explain_problem(problem: Mapping[str, Any], allowed: Iterable[str] = ()) -> str:
+    """Says what is wrong with one value: which key it has, what was received, what is allowed.
+
+    Args:
+        problem: One of the `errors()` of a `pydantic.ValidationError`.
+        allowed: The keys that there are, for a problem with an unknown one.
+    """
     name = ".".join(map(str, problem["loc"]))
     if problem["type"] == "extra_forbidden":
-        return f"unknown key {name} (allowed: {', '.join(_File.model_fields)})"
+        return f"unknown key {name}" + (f" (allowed: {', '.join(allowed)})" if allowed else "")
     if problem["type"] == "missing":
         return f"{name} is missing"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should", "must")

@@ -1,13 +1,10 @@
 import dataclasses
-import runpy
-import sys
 
 import pytest
 import tensorflow as tf
 
 from lambda_keras.export import cli
 from lambda_keras.export.saved_model.writer import export_saved_model
-from lambda_keras.export.serving import check
 from lambda_keras.export.serving.check import ServeCheck, serve_check
 from lambda_keras.export.serving.service import find_service
 from lambda_keras.zoo.errors import UserError
@@ -18,16 +15,6 @@ from lambda_keras.zoo.evaluation.prediction import predict
 def warm(model, record, tmp_path_factory):
     """A folder of one version with requests to start with."""
     return export_saved_model(model, tmp_path_factory.mktemp("warm"), record, warmup=2).parent
-
-
-@pytest.fixture
-def _answers_here(monkeypatch):
-    """`run_requests.py` in this process, where TensorFlow is at hand; the first tests have it in its own."""
-    with monkeypatch.context() as blocked:
-        for name in ("lambda_keras", "keras", "tf_keras"):  # which it forbids itself
-            blocked.setitem(sys.modules, name, sys.modules.get(name))
-        main = runpy.run_path(str(check.RUNNER))["main"]
-    monkeypatch.setattr(check, "_answer", main)
 
 
 def test_a_file(warm, run_of_model, image_files):

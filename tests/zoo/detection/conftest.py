@@ -11,13 +11,16 @@ from PIL import Image
 from pycocotools import mask as coco_masks
 
 from lambda_keras.zoo.detection.data import coco_json
+from lambda_keras.zoo.detection.data.parts import Category
 from lambda_keras.zoo.detection.model import MaskRCNN, build_mask_rcnn
+from lambda_keras.zoo.detection.record import DetectorRecord
 
 # A backbone with lambda layers and maps of strides 4 to 32.
 BACKBONE, OVERRIDES = "lambda_resnet_tiny", {"stem": "vanilla"}
 HEIGHT, WIDTH = 40, 60
 # Out of order, with gaps.
 CATEGORIES = [{"id": 90, "name": "owl"}, {"id": 3, "name": "cat"}, {"id": 7, "name": "dog"}]
+CATEGORY_ROWS = (Category(3, "cat"), Category(7, "dog"), Category(90, "owl"))
 # Where a crowd is, as COCO numbers pixels: column by column.
 CROWD = np.zeros((HEIGHT, WIDTH), "uint8")
 CROWD[5:20, 30:50] = 1
@@ -145,3 +148,19 @@ def load_coco(write_coco, content):
         return coco_json.load(*write_coco(content), with_masks=with_masks)
 
     return load
+
+
+@pytest.fixture(scope="session")
+def record(config):
+    """That of `detector`, with the categories of `content` in the order of their numbers."""
+    return DetectorRecord(config, CATEGORY_ROWS, mean=(0.4, 0.5, 0.6), std=(0.2, 0.25, 0.3))
+
+
+@pytest.fixture
+def run(spread_detector, record, tmp_path):
+    """The folder of a training, which has a detector that finds something in any picture."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    spread_detector.save(folder / "model.keras")
+    record.write(folder / "record.json")
+    return folder

@@ -1,0 +1,1 @@
+"""Detectors as artifacts: objects in pictures of any size, without Keras."""

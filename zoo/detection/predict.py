@@ -1,0 +1,178 @@
+"""`lambda-zoo detect predict`: pictures in; their objects drawn on them and in COCO's format out."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
+from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, decode, why
+from lambda_keras.zoo.data.limits import MOST_PIXELS
+from lambda_keras.zoo.detection import drawing
+from lambda_keras.zoo.detection.data import masks, pictures
+from lambda_keras.zoo.detection.evaluator import box_results, mask_results, write_results
+from lambda_keras.zoo.detection.loading import Detector, load
+from lambda_keras.zoo.errors import UserError, reason, writing_to
+
+BOXES, MASKS, PICTURES = "boxes.json", "masks.json", "pictures.json"
+# Objects of a lower score are not drawn.
+LOWEST_SCORE = 0.5
+
+
+class Found(NamedTuple):
+    """The objects of one picture, best first; arrays.
+
+    Attributes:
+        size: Height and width of the picture, upright, in pixels.
+        boxes: float32 `[objects, 4]`: ymin, xmin, ymax and xmax in pixels of the picture.
+        classes: int32 `[objects]`, from 1.
+        scores: float32 `[objects]`, 0 to 1.
+        masks: float32 `[objects, 28, 28]`: for each cell of the box the probability that it is of the object; `None`
+            of a detector without masks.
+    """
+
+    size: tuple[int, int]
+    boxes: np.ndarray
+    classes: np.ndarray
+    scores: np.ndarray
+    masks: np.ndarray | None
+
+
+class Predictor:
+    """A detector that finds the objects of files, one after the other.
+
+    Args:
+        detector: A `lambda_keras.zoo.detection.loading.Detector`.
+    """
+
+    def __init__(self, detector: Detector):
+        self._detector = detector
+        self._read = tf.function(pictures.read, autograph=False)
+        self._find = tf.function(detector.find, autograph=False)
+
+    def find(self, encoded: bytes, name: str | Path, most_pixels: int = MOST_PIXELS) -> Found:
+        """Finds the objects of one picture.
+
+        Args:
+            encoded: The bytes of a JPEG, PNG, BMP, GIF or WebP file; of an animation, the first frame counts.
+            name: What to call it in messages.
+            most_pixels: How many pixels it may have.
+
+        Returns:
+            What was `Found`, in pixels of the upright picture.
+
+        Raises:
+            UserError: It cannot be decoded.
+        """
+        try:
+            image, size = self._read(tf.constant(encoded), self._detector.image_size, most_pixels)
+        except tf.errors.InvalidArgumentError as error:
+            raise _undecodable(error, name) from error
+        found = self._find(image[tf.newaxis], size[tf.newaxis])
+        is_object = found.classes[0].numpy() > 0
+        boxes, classes, scores = (x[0].numpy()[is_object] for x in (found.boxes, found.classes, found.scores))
+        cells = None if found.masks is None else found.masks[0].numpy()[is_object]
+        height, width = size.numpy().tolist()
+        return Found((height, width), boxes, classes, scores, cells)
+
+
+def predict(
+    source: str | Path,
+    files: Sequence[str | Path],
+    out: str | Path,
+    lowest_score: float = LOWEST_SCORE,
+    most_pixels: int = MOST_PIXELS,
+) -> None:
+    """Finds the objects of pictures, prints them and writes them to a folder.
+
+    For each picture the folder gets `<number>_<name>.png`, with boxes, masks, names and scores. `boxes.json` and, of a
+    detector with masks, `masks.json` have all that was found as COCO's results; `pictures.json` has the pictures with
+    their numbers, and the categories, as COCO's files of objects. A picture that EXIF data say to turn is turned first.
+
+    Args:
+        source: A run folder or a file, as `lambda_keras.zoo.detection.loading.load` takes it.
+        files: Paths of JPEG, PNG, BMP, GIF or WebP files; of an animation, the first frame counts.
+        out: The folder to write.
+        lowest_score: Objects of a lower score are neither printed nor drawn, 0 to 1.
+        most_pixels: How many pixels an image file may have.
+
+    Raises:
+        UserError: The detector or its record is missing or damaged, a picture is missing or cannot be decoded, or the
+            folder cannot be written.
+    """
+    if not 0 <= lowest_score <= 1:
+        raise UserError(f"--score must be 0 to 1, got {lowest_score}")
+    for file in files:
+        if not Path(file).is_file():
+            raise UserError(f"no such file: {file}")
+    detector = load(source)
+    categories, has_masks = detector.record.categories, detector.record.has_masks
+    predictor, out = Predictor(detector), Path(out)
+    with writing_to(out):
+        out.mkdir(parents=True, exist_ok=True)
+    boxes: list[dict[str, Any]] = []
+    segments: list[dict[str, Any]] = []
+    images: list[dict[str, Any]] = []
+    rows: list[tuple[str, str, str, str]] = []
+    for number, file in enumerate(progress_bar(files, unit="picture"), 1):
+        encoded = _bytes_of(file)
+        found = predictor.find(encoded, file, most_pixels)
+        height, width = found.size
+        images.append({"id": number, "file_name": str(file), "height": height, "width": width})
+        boxes += box_results(number, found.boxes, found.classes, found.scores, categories)
+        of_picture: list[dict[str, Any]] = []
+        if found.masks is not None:
+            of_picture = mask_results(
+                number, found.size, found.boxes, found.classes, found.scores, found.masks, categories
+            )
+        segments += of_picture
+        objects = _drawn(found, of_picture, detector.record.class_names, lowest_score)
+        rows += _rows(file, found, detector.record.class_names, lowest_score)
+        picture = drawing.draw(decode(encoded, pictures.CHANNELS, most_pixels).numpy(), objects)
+        with writing_to(out), replacing(out / f"{number}_{Path(file).stem}.png") as partial:
+            picture.save(partial, "PNG")
+    with writing_to(out):
+        write_results(boxes, out / BOXES)
+        if has_masks:
+            write_results(segments, out / MASKS)
+        with replacing(out / PICTURES) as partial:
+            content = {"images": images, "annotations": [], "categories": [entry._asdict() for entry in categories]}
+            partial.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+    print_table(("picture", "object", "score", "x, y, width, height"), rows, right=(2,))
+    narrate(f"Wrote {out}")
+
+
+def _bytes_of(file):
+    try:
+        return Path(file).read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {file}: {reason(error)}") from error
+
+
+def _undecodable(error, name):
+    remedy = "; --most-pixels raises it" if OVER_THE_LIMIT in why(error) else ""
+    return UserError(f"cannot decode {name}: {why(error)}{remedy}")
+
+
+def _drawn(found, segments, names, lowest_score):
+    """What is drawn of one picture; segments are empty where there are no masks."""
+    objects: list[drawing.Drawn] = []
+    rows = zip(found.boxes, found.classes, found.scores, segments or [None] * len(found.scores), strict=True)
+    for box, label, score, segment in rows:
+        if score >= lowest_score:
+            mask = None if segment is None else masks.decode(segment["segmentation"]["counts"].encode(), *found.size)
+            objects.append(drawing.Drawn(box, f"{names[label - 1]} {score:.0%}", int(label), mask))
+    return objects
+
+
+def _rows(file, found, names, lowest_score):
+    rows: list[tuple[str, str, str, str]] = []
+    for (ymin, xmin, ymax, xmax), label, score in zip(found.boxes, found.classes, found.scores, strict=True):
+        if score >= lowest_score:
+            place = f"{xmin:.0f}, {ymin:.0f}, {xmax - xmin:.0f}, {ymax - ymin:.0f}"
+            rows.append(("" if rows else str(file), names[label - 1], f"{score:.1%}", place))
+    return rows or [(str(file), "none", "", "")]
