@@ -7,13 +7,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from pycocotools import mask as coco_masks
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
 from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, decode, why
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.detection import drawing
-from lambda_keras.zoo.detection.data import masks, pictures
+from lambda_keras.zoo.detection.data import pictures
 from lambda_keras.zoo.detection.evaluator import box_results, mask_results, write_results
 from lambda_keras.zoo.detection.loading import Detector, load
 from lambda_keras.zoo.errors import UserError, reason, writing_to
@@ -164,7 +165,7 @@ def _drawn(found, segments, names, lowest_score):
     rows = zip(found.boxes, found.classes, found.scores, segments or [None] * len(found.scores), strict=True)
     for box, label, score, segment in rows:
         if score >= lowest_score:
-            mask = None if segment is None else masks.decode(segment["segmentation"]["counts"].encode(), *found.size)
+            mask = None if segment is None else coco_masks.decode(segment["segmentation"])
             objects.append(drawing.Drawn(box, f"{names[label - 1]} {score:.0%}", int(label), mask))
     return objects
 
