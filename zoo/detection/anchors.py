@@ -1,6 +1,7 @@
 """The anchors of a pyramid: the boxes that a network's outputs are relative to."""
 
 import dataclasses
+from collections.abc import Mapping
 
 import tensorflow as tf
 
@@ -38,3 +39,16 @@ class Anchors:
             For each level, `"p2"` and so on, float32 `[rows * columns * per_location, 4]`.
         """
         return operations.anchor_boxes(image_size, self.levels, self.scales, self.aspect_ratios, self.size)
+
+
+def by_anchor(levels: Mapping[str, tf.Tensor], numbers: int) -> tf.Tensor:
+    """What a network says of all anchors, in their order.
+
+    Args:
+        levels: For each level `[batch, rows, columns, anchors * numbers]`.
+        numbers: How many there are for an anchor.
+
+    Returns:
+        `[batch, anchors, numbers]`, one level after the other.
+    """
+    return tf.concat([tf.reshape(x, [x.shape[0] or tf.shape(x)[0], -1, numbers]) for x in levels.values()], axis=1)

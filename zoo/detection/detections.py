@@ -70,17 +70,29 @@ def detect(
         detections=config.detections,
         combined_suppression=combined_suppression,
     )
-    is_object = tf.range(config.detections) < found["num_detections"][:, tf.newaxis]
-    boxes = tf.where(is_object[..., tf.newaxis], found["detection_boxes"], 0.0)
-    classes = tf.where(is_object, found["detection_classes"], 0)
-    scores = tf.where(is_object, found["detection_scores"], 0.0)
-    masks = None
-    if parts.mask_head is not None:
-        logits = parts.mask_head(_crops(features, boxes, heads.MASK_CROP), training=False)
-        logits = tf.reshape(logits, [-1, config.detections, *logits.shape[1:]])
-        masks = tf.sigmoid(tf.gather(logits, classes, axis=-1, batch_dims=2))
-        masks = tf.where(is_object[..., tf.newaxis, tf.newaxis], masks, 0.0)
-    return Detections(boxes, classes, scores, masks)
+    found = cleared(found)
+    if parts.mask_head is None:
+        return found
+    logits = parts.mask_head(_crops(features, found.boxes, heads.MASK_CROP), training=False)
+    logits = tf.reshape(logits, [-1, config.detections, *logits.shape[1:]])
+    masks = tf.sigmoid(tf.gather(logits, found.classes, axis=-1, batch_dims=2))
+    return found._replace(masks=tf.where((found.classes > 0)[..., tf.newaxis, tf.newaxis], masks, 0.0))
+
+
+def cleared(found: dict[str, tf.Tensor]) -> Detections:
+    """What was detected, without what is in rows without an object.
+
+    Args:
+        found: From `lambda_keras.zoo.detection.operations.detect` or `detect_by_anchor`.
+    """
+    boxes, classes, scores = (found[f"detection_{name}"] for name in ("boxes", "classes", "scores"))
+    is_object = tf.range(scores.shape[1]) < found["num_detections"][:, tf.newaxis]
+    return Detections(
+        boxes=tf.where(is_object[..., tf.newaxis], boxes, 0.0),
+        classes=tf.where(is_object, classes, 0),
+        scores=tf.where(is_object, scores, 0.0),
+        masks=None,
+    )
 
 
 def _crops(features, regions, size):

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 
 from lambda_keras.zoo.detection import heads, losses, operations, targets
+from lambda_keras.zoo.detection.anchors import by_anchor
 from lambda_keras.zoo.detection.losses import Term
 from lambda_keras.zoo.detection.model import MaskRCNN, parts_of
 from lambda_keras.zoo.detection.sampling import sample, seeds_of_draw
@@ -64,10 +65,7 @@ def _proposal_terms(config, raw, anchors, boxes, seeds):
     drawn, is_drawn = sample(
         matched.positive, matched.negative, config.sampled_anchors, ANCHOR_POSITIVE_FRACTION, seeds
     )
-    scores, encoded = (
-        tf.concat([tf.reshape(raw[name][level], [boxes.shape[0], -1, *last]) for level in anchors], axis=1)
-        for name, last in (("scores", ()), ("boxes", (4,)))
-    )
+    scores, encoded = by_anchor(raw["scores"], 1)[..., 0], by_anchor(raw["boxes"], 4)
     return {
         "proposal_score": losses.proposal_score(scores, matched.positive, drawn, is_drawn),
         "proposal_box": losses.proposal_box(encoded, matched.boxes, matched.positive, sizes),

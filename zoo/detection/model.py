@@ -94,9 +94,7 @@ def build_mask_rcnn(config: MaskRCNN) -> keras.Model:
     Raises:
         UserError: The backbone, the image size or the number of classes does not fit.
     """
-    if config.classes < 1:
-        raise UserError(f"a detector needs at least 1 class. Received: classes={config.classes}")
-    backbone = build_backbone(config.backbone, config.overrides, config.image_size, STAGES)
+    backbone = build_backbone(config, STAGES)
     image = keras.Input(backbone.input.shape[1:], name="images")
     maps = backbone(image)
     pyramid = build_pyramid(maps, config.anchors.levels, config.channels)
@@ -150,32 +148,32 @@ def freeze_stages(model: keras.Model, stage: str) -> None:
         layer.trainable = False
 
 
-def build_backbone(
-    network: str | keras.Model, overrides: Mapping[str, Any], image_size: int, stages: tuple[str, ...]
-) -> keras.Model:
+def build_backbone(config: Any, stages: tuple[str, ...]) -> keras.Model:
     """Builds the model that gives a detector its maps.
 
     Args:
-        network: A model's name in the registry, or a `keras.Model` whose outputs are four maps.
-        overrides: Arguments of `lambda_keras.create_model`, if it is a name.
-        image_size: Side of the images in pixels.
+        config: A detector's configuration, of which `backbone`, `overrides`, `image_size` and `classes` are read.
         stages: The maps that are used.
 
     Returns:
         A functional `keras.Model` named `"backbone"` from images to a dict of maps.
 
     Raises:
-        UserError: The network cannot be built, its maps are not of strides 4, 8, 16 and 32, or the image size does not
-            fit them.
+        UserError: The network cannot be built, its maps are not of strides 4, 8, 16 and 32, or the image size or the
+            number of classes does not fit.
     """
+    image_size, network = config.image_size, config.backbone
+    if config.classes < 1:
+        raise UserError(f"a detector needs at least 1 class. Received: classes={config.classes}")
     if image_size < COARSEST_STRIDE or image_size % COARSEST_STRIDE:
         raise UserError(
             f"the image size of a detector is a multiple of {COARSEST_STRIDE}, so that its maps fit onto each other. "
             f"Received: {image_size}"
         )
     if isinstance(network, str):
+        shape = (image_size, image_size, 3)
         try:
-            network = lk.create_model(network, input_shape=(image_size, image_size, 3), features_only=True, **overrides)
+            network = lk.create_model(network, input_shape=shape, features_only=True, **config.overrides)
         except (TypeError, ValueError) as error:
             raise UserError(f"backbone {shown(network)}: {error}") from error
     image = keras.Input((image_size, image_size, 3), name="image")

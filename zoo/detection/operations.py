@@ -165,14 +165,47 @@ def detect(
         `[batch, detections]`, best first, and `num_detections` int32 `[batch]`; what is in the rows after that number
         means nothing.
     """
-    generator = DetectionGenerator(
+    generator = _detection_generator(detections, combined_suppression, use_sigmoid=False)
+    return generator(boxes, logits, regions, content_sizes, regression_weights=weights)
+
+
+def detect_by_anchor(
+    logits: tf.Tensor,
+    boxes: tf.Tensor,
+    anchors: tf.Tensor,
+    content_sizes: tf.Tensor,
+    *,
+    detections: int,
+    combined_suppression: bool,
+) -> dict[str, tf.Tensor]:
+    """The same of a network that has a box for each anchor, and a probability of its own for each class.
+
+    Args:
+        logits: `[batch, anchors, classes]`, without the background.
+        boxes: `[batch, anchors, 4]`, relative to the anchors, for all classes alike.
+        anchors: float32 `[batch, anchors, 4]`.
+        content_sizes: float32 `[batch, 2]`, as for `propose_regions`.
+        detections: Boxes that are returned.
+        combined_suppression: As for `detect`.
+
+    Returns:
+        As `detect`.
+    """
+    generator = _detection_generator(detections, combined_suppression, use_sigmoid=True)
+    # It leaves out the first class.
+    logits = tf.pad(logits, [[0, 0], [0, 0], [1, 0]])
+    return generator(boxes, logits, anchors, content_sizes, bbox_per_class=False)
+
+
+def _detection_generator(detections, combined_suppression, use_sigmoid):
+    return DetectionGenerator(
         pre_nms_top_k=CANDIDATES_OF_CLASS,
         pre_nms_score_threshold=LOWEST_SCORE,
         nms_iou_threshold=DETECTION_OVERLAP,
         max_num_detections=detections,
         nms_version="batched" if combined_suppression else "v2",
+        use_sigmoid_probability=use_sigmoid,
     )
-    return generator(boxes, logits, regions, content_sizes, regression_weights=weights)
 
 
 def _by_number(levels):
