@@ -20,6 +20,7 @@ from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.preemption import StopFlag
 
 # Model, image size, batch size and steps in a measurement.
@@ -61,8 +62,8 @@ def main():
 def trainer_steps(recipe, dataset, steps, folder):
     """A function that trains some steps with the trainer, as `lambda-zoo train` does."""
     strategy = tf.distribute.get_strategy()
-    trainer = assemble.build_trainer(recipe, dataset, strategy, StopFlag().raised)
-    trainer.train_dataset = assemble.training_dataset(trainer, start_step=0)
+    trainer = assemble.build_trainer(Classification(recipe, dataset), strategy, StopFlag().raised)
+    trainer.train_dataset = trainer.stream(0)
     with contextlib.redirect_stdout(io.StringIO()):
         controller = orbit.Controller(
             global_step=trainer.step, trainer=trainer, strategy=strategy, steps_per_loop=steps, summary_dir=folder
@@ -77,9 +78,9 @@ def trainer_steps(recipe, dataset, steps, folder):
 
 def bare_steps(recipe, dataset, steps):
     """A function that trains some steps with nothing but a `tf.function`."""
-    trainer = assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), StopFlag().raised)
+    trainer = assemble.build_trainer(Classification(recipe, dataset), tf.distribute.get_strategy(), StopFlag().raised)
     model, optimizer = trainer.model, trainer.optimizer
-    batches = iter(assemble.training_dataset(trainer, start_step=0))
+    batches = iter(trainer.stream(0))
     loss = keras.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=recipe.training.label_smoothing)
     weights = [variable.value for variable in model.trainable_variables]
 

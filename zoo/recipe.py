@@ -3,18 +3,20 @@
 `lambda_keras.zoo.recipe_file` reads recipes and says where in a file an error is.
 """
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 
 
-class _Section(BaseModel):
+class Section(BaseModel):
+    """A section of a recipe: unknown keys are refused, and nothing changes once it is read."""
+
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
-class Model(_Section):
+class Model(Section):
     """Which model to build.
 
     Attributes:
@@ -51,7 +53,7 @@ class Model(_Section):
         return self
 
 
-class Data(_Section):
+class Data(Section):
     """Which images to train on, and how they are varied.
 
     Attributes:
@@ -128,11 +130,10 @@ class Data(_Section):
         return self
 
 
-class Training(_Section):
-    """How the weights are found.
+class CommonTraining(Section):
+    """How the weights are found: what the training of every task has.
 
     Attributes:
-        epochs: Passes over the training images.
         batch_size: Images in a step, over all replicas and all its gradient accumulation.
         gradient_accumulation: Passes in which a replica processes its share of a batch; their gradients are summed.
             BatchNorm's statistics are those of a pass.
@@ -140,21 +141,10 @@ class Training(_Section):
         momentum: Of `momentum`, `nesterov` and `rmsprop`.
         learning_rate: The peak, for `learning_rate_batch_size` images in a batch; it grows linearly with `batch_size`.
         learning_rate_batch_size: Images that `learning_rate` is meant for; by default `batch_size`, so no scaling.
-        schedule: What follows the warm-up: `cosine` falls to zero, `exponential` multiplies by `decay_rate` every
-            `decay_epochs`, `constant` stays.
-        decay_rate: Of the exponential schedule.
-        decay_epochs: Of the exponential schedule.
-        warmup_epochs: Epochs of linear warm-up from zero.
         weight_decay: For `momentum`, `nesterov` and `rmsprop` the gradient of a weight w gains `weight_decay * w`
             (L2 regularisation, as in the paper); for `adamw` and `lamb` it is decoupled from the gradient.
         weight_decay_on: `kernels` spares biases, BatchNorm and position tables; `all` does not.
-        trained_layers: `all`, or `head` to train the classifier alone; all other layers then run as in inference.
-        stage_decay: What a stage's learning rate is multiplied by for each stage that comes after it, the classifier
-            among them, see `lambda_keras.zoo.training.layer_rates`; 1 for the same rate everywhere.
         frozen_batch_norm: Whether BatchNorm keeps its statistics, scales and offsets, and normalises as in inference.
-        class_weights: Whether the loss of an image is multiplied by images / (classes · images of its class), so that
-            all classes count alike. The losses that are printed and compared have no weights.
-        label_smoothing: Share of the target that is spread evenly over all classes.
         gradient_clipping: The largest global norm of the gradient of a batch; by default no limit.
         ema_decay: Decay of the moving average of the weights, such as 0.9999; by default there is none. Where there
             is one, the averaged weights are evaluated and exported.
@@ -168,24 +158,15 @@ class Training(_Section):
         seed: Seed of the initial weights, the order of the images, the augmentation and dropout.
     """
 
-    epochs: int = Field(ge=1, le=10_000)
     batch_size: int = Field(ge=1, le=LARGEST_BATCH)
     gradient_accumulation: int = Field(default=1, ge=1, le=1024)
     optimizer: Literal["momentum", "nesterov", "rmsprop", "adamw", "lamb"]
     momentum: float = Field(default=0.9, ge=0, lt=1)
     learning_rate: float = Field(gt=0, le=100)
     learning_rate_batch_size: int | None = Field(default=None, ge=1)
-    schedule: Literal["cosine", "exponential", "constant"] = "cosine"
-    decay_rate: float = Field(default=0.99, gt=0, le=1)
-    decay_epochs: float = Field(default=3, gt=0)
-    warmup_epochs: float = Field(default=0, ge=0)
     weight_decay: float = Field(default=0, ge=0, le=1)
     weight_decay_on: Literal["kernels", "all"] = "kernels"
-    trained_layers: Literal["all", "head"] = "all"
-    stage_decay: float = Field(default=1, gt=0, le=1)
     frozen_batch_norm: bool = False
-    class_weights: bool = False
-    label_smoothing: float = Field(default=0, ge=0, lt=1)
     gradient_clipping: float | None = Field(default=None, gt=0)
     ema_decay: float | None = Field(default=None, gt=0, lt=1)
     synchronized_batch_norm: bool = False
@@ -196,20 +177,67 @@ class Training(_Section):
     steps_per_loop: int = Field(default=20, ge=1)
     seed: int = Field(default=0, ge=0, lt=2**31)
 
-    @model_validator(mode="after")
-    def _warmup_ends(self):
-        if self.warmup_epochs >= self.epochs:
-            raise ValueError(f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}")
-        return self
-
     @property
     def peak_learning_rate(self) -> float:
         """The learning rate at the end of the warm-up, scaled to the batch size."""
         return self.learning_rate * self.batch_size / (self.learning_rate_batch_size or self.batch_size)
 
 
-class Recipe(_Section):
-    """A training setting: a model, its data and the training."""
+class Training(CommonTraining):
+    """How the weights of a classifier are found.
+
+    Attributes:
+        epochs: Passes over the training images.
+        schedule: What follows the warm-up: `cosine` falls to zero, `exponential` multiplies by `decay_rate` every
+            `decay_epochs`, `constant` stays.
+        decay_rate: Of the exponential schedule.
+        decay_epochs: Of the exponential schedule.
+        warmup_epochs: Epochs of linear warm-up from zero.
+        trained_layers: `all`, or `head` to train the classifier alone; all other layers then run as in inference.
+        stage_decay: What a stage's learning rate is multiplied by for each stage that comes after it, the classifier
+            among them, see `lambda_keras.zoo.training.layer_rates`; 1 for the same rate everywhere.
+        class_weights: Whether the loss of an image is multiplied by images / (classes · images of its class), so that
+            all classes count alike. The losses that are printed and compared have no weights.
+        label_smoothing: Share of the target that is spread evenly over all classes.
+    """
+
+    epochs: int = Field(ge=1, le=10_000)
+    schedule: Literal["cosine", "exponential", "constant"] = "cosine"
+    decay_rate: float = Field(default=0.99, gt=0, le=1)
+    decay_epochs: float = Field(default=3, gt=0)
+    warmup_epochs: float = Field(default=0, ge=0)
+    trained_layers: Literal["all", "head"] = "all"
+    stage_decay: float = Field(default=1, gt=0, le=1)
+    class_weights: bool = False
+    label_smoothing: float = Field(default=0, ge=0, lt=1)
+
+    @model_validator(mode="after")
+    def _warmup_ends(self):
+        if self.warmup_epochs >= self.epochs:
+            raise ValueError(f"warmup_epochs {self.warmup_epochs} must be below epochs {self.epochs}")
+        return self
+
+
+class AnyRecipe(Section):
+    """A training setting of any task: `model`, `data` and `training`, whose schemas are the task's.
+
+    Attributes:
+        FOLDER: Where packaged recipes of the task are, below `zoo/`.
+        COMMAND: What trains one.
+        EXPECTATION: What the first comment line of a packaged one says, before a colon and figures.
+    """
+
+    FOLDER: ClassVar[str]
+    COMMAND: ClassVar[str]
+    EXPECTATION: ClassVar[str]
+
+
+class Recipe(AnyRecipe):
+    """The training setting of a classifier."""
+
+    FOLDER = "recipes"
+    COMMAND = "lambda-zoo train"
+    EXPECTATION = "Expected test accuracy"
 
     model: Model
     data: Data

@@ -8,15 +8,16 @@ import re
 from collections.abc import Iterable
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import pydantic
 import yaml
 
 from lambda_keras.zoo.errors import UserError, shown
-from lambda_keras.zoo.recipe import Data, Recipe
+from lambda_keras.zoo.recipe import AnyRecipe, Data, Recipe
 
-_FOLDER = importlib.resources.files("lambda_keras.zoo") / "recipes"
+_ZOO = importlib.resources.files("lambda_keras.zoo")
+_Schema = TypeVar("_Schema", bound=AnyRecipe)
 # model, overrides and one key below them: deeper values are plain data and need no line number.
 _DEEPEST_SECTION = 2
 # What YAML's own types raise for a date that no calendar has, a number of 5,000 digits, a list as a key and the like.
@@ -25,14 +26,18 @@ _NOT_A_VALUE = (ValueError, TypeError, OverflowError)
 _MOST_VALUES = 10_000
 
 
-def packaged() -> dict[str, Traversable]:
+def packaged(schema: type[AnyRecipe] = Recipe) -> dict[str, Traversable]:
     """Returns the recipes that come with the package, `{name: file}`, sorted by name and numbers in it by value.
+
+    Args:
+        schema: Of which task.
 
     Example:
         >>> "digits" in packaged()
         True
     """
-    files = {file.name.removesuffix(".yaml"): file for file in _FOLDER.iterdir() if file.name.endswith(".yaml")}
+    folder = _ZOO.joinpath(schema.FOLDER)
+    files = {file.name.removesuffix(".yaml"): file for file in folder.iterdir() if file.name.endswith(".yaml")}
     return {name: files[name] for name in sorted(files, key=_words_and_numbers)}
 
 
@@ -40,16 +45,17 @@ def _words_and_numbers(name):
     return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", name)]
 
 
-def find(source: str | Path) -> Traversable:
+def find(source: str | Path, schema: type[AnyRecipe] = Recipe) -> Traversable:
     """Returns the file of a recipe.
 
     Args:
         source: Name of a packaged recipe, or the path of a `.yaml` file.
+        schema: Of which task.
 
     Raises:
         UserError: There is no such recipe or file.
     """
-    known = packaged()
+    known = packaged(schema)
     if str(source).endswith((".yaml", ".yml")):
         path = Path(source)
         if not path.is_file():
@@ -63,15 +69,16 @@ def find(source: str | Path) -> Traversable:
     return known[source]
 
 
-def load(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+def load(source: str | Path, overrides: Iterable[str] = (), schema: type[_Schema] = Recipe) -> _Schema:
     """Reads and checks a recipe.
 
     Args:
         source: Name of a packaged recipe, or the path of a `.yaml` file.
         overrides: Strings `key=value` with dotted keys, applied in order, such as `"training.epochs=3"`.
+        schema: Of which task; by default it is of a classifier.
 
     Returns:
-        A `lambda_keras.zoo.recipe.Recipe`.
+        A recipe of that schema.
 
     Raises:
         UserError: The recipe is missing or wrong; one line with file, line, key, what was received and what is
@@ -81,14 +88,18 @@ def load(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
         >>> load("digits", ["training.epochs=7"]).training.epochs
         7
     """
-    file = find(source)
+    file = find(source, schema)
     values, lines = _parse(_text(file), file.name)
-    return of_values(values, overrides, file.name, lines)
+    return of_values(values, overrides, file.name, lines, schema)
 
 
 def of_values(
-    values: dict[str, Any], overrides: Iterable[str], name: str, lines: dict[tuple[str, ...], int] | None = None
-) -> Recipe:
+    values: dict[str, Any],
+    overrides: Iterable[str],
+    name: str,
+    lines: dict[tuple[str, ...], int] | None = None,
+    schema: type[_Schema] = Recipe,
+) -> _Schema:
     """Makes a recipe of a dictionary.
 
     Args:
@@ -96,15 +107,16 @@ def of_values(
         overrides: As for `load`.
         name: What to call its origin in messages.
         lines: `{(section, key, …): line}` where the origin is a file.
+        schema: As for `load`.
 
     Returns:
-        A `lambda_keras.zoo.recipe.Recipe`.
+        A recipe of that schema.
 
     Raises:
         UserError: As for `load`.
     """
     from_command_line = {_override(values, override) for override in overrides}
-    return _validate(Recipe, (), values, name, lines or {}, from_command_line)
+    return _validate(schema, schema, (), values, name, lines or {}, from_command_line)
 
 
 def data_of_values(values: dict[str, Any], overrides: Iterable[str], name: str) -> Data:
@@ -124,7 +136,7 @@ def data_of_values(values: dict[str, Any], overrides: Iterable[str], name: str) 
     sections = {"data": dict(values)}
     overrides = [override for override in overrides if override.startswith("data.")]
     from_command_line = {_override(sections, override) for override in overrides}
-    return _validate(Data, ("data",), sections["data"], name, {}, from_command_line)
+    return _validate(Recipe, Data, ("data",), sections["data"], name, {}, from_command_line)
 
 
 def value_of_override(key: str, overrides: Iterable[str], default: Any) -> Any:
@@ -143,30 +155,35 @@ def value_of_override(key: str, overrides: Iterable[str], default: Any) -> Any:
     return values or default
 
 
-def _validate(schema, section, values, name, lines, from_command_line):
-    """Makes a section of a recipe, which `section` says the keys of, `()` for the whole."""
+def _validate(recipe, schema, section, values, name, lines, from_command_line):
+    """Makes a section of a kind of recipe, which `section` says the keys of, `()` for the whole."""
     try:
         return schema.model_validate(values)
     except pydantic.ValidationError as error:
         problems = [
-            _explain({**problem, "loc": (*section, *problem["loc"])}, name, lines, from_command_line)
+            _explain({**problem, "loc": (*section, *problem["loc"])}, name, lines, from_command_line, recipe)
             for problem in error.errors()
         ]
         raise UserError("; ".join(problems)) from error
 
 
-def expected_accuracy(name: str) -> str:
-    """Returns what the first comment line of a packaged recipe says to expect, such as `98.7 %`."""
-    first = _text(packaged()[name]).partition("\n")[0]
-    match = re.match(r"# Expected test accuracy: (.+?)\.?$", first)
+def expected(name: str, schema: type[AnyRecipe] = Recipe) -> str:
+    """Returns what the first comment line of a packaged recipe says to expect, such as `98.7 %`.
+
+    Args:
+        name: Of the recipe.
+        schema: Of which task.
+    """
+    first = _text(packaged(schema)[name]).partition("\n")[0]
+    match = re.match(rf"# {schema.EXPECTATION}: (.+?)\.?$", first)
     if not match:
-        raise ValueError(f"recipe {name!r} must begin with '# Expected test accuracy: …', got {first!r}")
+        raise ValueError(f"recipe {name!r} must begin with '# {schema.EXPECTATION}: …', got {first!r}")
     return match[1]
 
 
-def dump(recipe: Recipe) -> str:
+def dump(recipe: AnyRecipe) -> str:
     """Returns a recipe as YAML text with every key written out, which `load` reads back."""
-    comment = "# A resolved recipe: every key is written out. `lambda-zoo train --recipe <this file>` trains it.\n"
+    comment = f"# A resolved recipe: every key is written out. `{recipe.COMMAND} --recipe <this file>` trains it.\n"
     return comment + yaml.safe_dump(recipe.model_dump(), sort_keys=False)
 
 
@@ -256,7 +273,7 @@ def _override(values, override):
     return path
 
 
-def _explain(problem, file_name, lines, from_command_line):
+def _explain(problem, file_name, lines, from_command_line, recipe):
     """Says one pydantic problem in a line: where, which key, what was received, what is allowed."""
     key = problem["loc"]
     name = ".".join(map(str, key))
@@ -269,21 +286,22 @@ def _explain(problem, file_name, lines, from_command_line):
         if any(override[: len(key)] == key for override in from_command_line):
             where += " and command line"
     if problem["type"] == "extra_forbidden":
-        allowed = list(_fields(key[:-1]))
-        return f"{where}: unknown key {name}{_nearest(key[-1], allowed)} (allowed: {', '.join(allowed)})"
+        known = list(_fields(recipe, key[:-1]))
+        return f"{where}: unknown key {name}{_nearest(key[-1], known)} (allowed: {', '.join(known)})"
     if problem["type"] == "missing":
         return f"{where}: {name} is missing"
     if problem["type"] == "model_type":
-        return f"{where}: {name} must have keys below it ({', '.join(_fields(key))}), got {shown(problem['input'])}"
+        allowed = ", ".join(_fields(recipe, key))
+        return f"{where}: {name} must have keys below it ({allowed}), got {shown(problem['input'])}"
     message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
     if problem["type"] == "value_error":
         return f"{where}: {name}: {message}"
-    return f"{where}: {name} {message}, got {shown(problem['input'])}{_bounds(key)}"
+    return f"{where}: {name} {message}, got {shown(problem['input'])}{_bounds(recipe, key)}"
 
 
-def _bounds(key):
+def _bounds(recipe, key):
     """The bounds of a value where the schema has such, as ` (allowed: above 0, at most 100)`."""
-    field = _fields(key[:-1]).get(key[-1])
+    field = _fields(recipe, key[:-1]).get(key[-1])
     if field is None:
         # A value within a value, such as one of `data.mean`.
         return ""
@@ -299,9 +317,9 @@ def _bounds(key):
     return f" (allowed: {', '.join(allowed)})" if allowed else ""
 
 
-def _fields(section):
-    """The fields of the schema below a section, which is a tuple of keys; `()` is the recipe itself."""
-    fields = Recipe.model_fields
+def _fields(recipe, section):
+    """The fields of a kind of recipe below a section, which is a tuple of keys; `()` is the recipe itself."""
+    fields = recipe.model_fields
     for name in section:
         fields = getattr(fields[name].annotation, "model_fields", {}) if name in fields else {}
     return fields

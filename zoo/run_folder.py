@@ -6,7 +6,7 @@ from pathlib import Path
 from lambda_keras.atomic import partials, replacing
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.errors import UserError, writing
-from lambda_keras.zoo.recipe import Recipe
+from lambda_keras.zoo.recipe import AnyRecipe
 
 RECIPE = "recipe.yaml"
 METRICS = "metrics.csv"
@@ -38,7 +38,7 @@ def has_begun(path: str | Path) -> bool:
     return any(Path(path, name).exists() for name in (CHECKPOINTS, METRICS, MODEL))
 
 
-def check(path: str | Path, recipe: Recipe, overwrite: bool = False) -> None:
+def check(path: str | Path, recipe: AnyRecipe, overwrite: bool = False) -> None:
     """Refuses a folder that holds the run of another recipe, or files with the names of a run that are of none.
 
     A folder holds one run: its checkpoints can be resumed only with the settings they were made with. A recipe of which
@@ -46,7 +46,7 @@ def check(path: str | Path, recipe: Recipe, overwrite: bool = False) -> None:
 
     Args:
         path: The folder.
-        recipe: The `lambda_keras.zoo.recipe.Recipe` that is to be trained there.
+        recipe: The recipe that is to be trained there.
         overwrite: Whether the run that the folder holds is to be removed, so that it may be another one.
 
     Raises:
@@ -63,7 +63,7 @@ def check(path: str | Path, recipe: Recipe, overwrite: bool = False) -> None:
         return
     if overwrite:
         try:
-            recipe_file.load(str(file))
+            recipe_file.load(str(file), schema=type(recipe))
         except UserError as error:
             raise UserError(
                 f"{path} holds no run that --overwrite can remove: {error}; give another folder with --out"
@@ -71,7 +71,7 @@ def check(path: str | Path, recipe: Recipe, overwrite: bool = False) -> None:
         return
     if not has_begun(path):
         return
-    earlier = recipe_file.load(str(file))
+    earlier = recipe_file.load(str(file), schema=type(recipe))
     differing = [
         f"{section}.{key} {getattr(getattr(earlier, section), key)!r} there, {value!r} here"
         for section, values in recipe
@@ -85,12 +85,12 @@ def check(path: str | Path, recipe: Recipe, overwrite: bool = False) -> None:
         )
 
 
-def start(path: str | Path, recipe: Recipe, overwrite: bool = False) -> Path:
+def start(path: str | Path, recipe: AnyRecipe, overwrite: bool = False) -> Path:
     """Makes the folder of a run, or resumes the run that it holds.
 
     Args:
         path: The folder, which is locked. Files in it that are not a run's own stay.
-        recipe: The `lambda_keras.zoo.recipe.Recipe`.
+        recipe: The recipe.
         overwrite: Whether to remove the run that the folder holds.
 
     Returns:

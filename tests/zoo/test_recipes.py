@@ -63,7 +63,7 @@ def fields(section, names):
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_first_comments_say_what_to_expect_its_source_and_what_to_type(name):
     comments = RECIPES[name].read_text(encoding="utf-8").partition("\nmodel:")[0].splitlines()
-    assert recipe_file.expected_accuracy(name)
+    assert recipe_file.expected(name)
     assert len(comments) == 3
     assert all(comment.startswith("# ") for comment in comments)
     assert f"{comments[2]} ".startswith(f"# lambda-zoo train --recipe {name} ")
@@ -98,7 +98,7 @@ def test_the_350_epoch_settings_are_the_papers(row):
     assert (training.label_smoothing, training.ema_decay) == (0.1, 0.9999)
     assert training.batch_size in (4096, 2048)
     assert training.peak_learning_rate == pytest.approx(0.1 * training.batch_size / 256)
-    expected = recipe_file.expected_accuracy(name)
+    expected = recipe_file.expected(name)
     assert expected.startswith("unknown" if top1 == "–" else f"{top1} %")
 
 
@@ -113,7 +113,7 @@ def test_the_90_epoch_settings_are_the_papers(name, top1, overrides):
     assert (training.epochs, training.warmup_epochs, training.schedule) == (90, 5, "cosine")
     assert (training.optimizer, training.momentum, training.weight_decay) == ("momentum", 0.9, 1e-4)
     assert (training.label_smoothing, training.ema_decay, training.peak_learning_rate) == (0.1, 0.9999, 1.6)
-    assert recipe_file.expected_accuracy(name).startswith(top1)
+    assert recipe_file.expected(name).startswith(top1)
 
 
 @pytest.mark.parametrize(("name", "top1"), [("mobilenet_v2", "72.7 %"), ("lambda_mobilenet_v2", "73.3 %")])
@@ -127,7 +127,7 @@ def test_the_mobilenet_settings_are_the_papers(name, top1):
     assert (training.optimizer, training.momentum, training.weight_decay) == ("rmsprop", 0.9, 1e-5)
     assert (training.schedule, training.decay_rate, training.decay_epochs) == ("exponential", 0.99, 3)
     assert training.peak_learning_rate == 0.1
-    assert recipe_file.expected_accuracy(name).startswith(top1)
+    assert recipe_file.expected(name).startswith(top1)
 
 
 def test_no_recipe_is_left_out_here():

@@ -19,6 +19,7 @@ from lambda_keras.zoo.fine_tuning.source import Source
 from lambda_keras.zoo.fine_tuning.start import Start
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.model_source import find
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.metrics_log import MetricsLog
 
 LABELS = "labels.txt"
@@ -91,8 +92,8 @@ def write(
 
 def _epochs(out, head, training):
     """The rows of both phases, numbered through; the epochs of the first; the number of that in `model.keras`."""
-    log = MetricsLog(out / run_folder.METRICS, epochs=None)
-    rows = MetricsLog(head / run_folder.METRICS, epochs=None).rows if head else []
+    log = MetricsLog(out / run_folder.METRICS, Classification, epochs=None)
+    rows = MetricsLog(head / run_folder.METRICS, Classification, epochs=None).rows if head else []
     head_epochs = len(rows)
     rows = [*rows, *({**row, "epoch": row["epoch"] + head_epochs} for row in log.rows)]
     # As `lambda_keras.zoo.training.run.train` does it: without early stopping the last epoch stays.

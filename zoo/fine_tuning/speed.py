@@ -7,6 +7,7 @@ import tensorflow as tf
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.classification import Classification
 
 WARM_UP_STEPS = 2
 STEPS = 5
@@ -23,8 +24,8 @@ def measure(recipe: Recipe, dataset: Dataset) -> tuple[float, float]:
         The images a second, and the seconds until its graph is traced and runs, which each training takes once.
     """
     begin = time.perf_counter()
-    trainer = assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), tf.Variable(0.0))
-    trainer.train_dataset = assemble.training_dataset(trainer, 0)
+    trainer = assemble.build_trainer(Classification(recipe, dataset), tf.distribute.get_strategy(), tf.Variable(0.0))
+    trainer.train_dataset = trainer.stream(0)
     trainer.train(tf.constant(WARM_UP_STEPS))
     start = time.perf_counter()
     trainer.train(tf.constant(STEPS))

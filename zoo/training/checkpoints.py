@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 import tensorflow as tf
 
@@ -46,7 +47,7 @@ class Checkpoints(tf.train.CheckpointManager):
             to a folder of their own that is removed.
     """
 
-    def __init__(self, trainer: Trainer, folder: str | Path, interval: int, is_chief: bool = True):
+    def __init__(self, trainer: Trainer[Any], folder: str | Path, interval: int, is_chief: bool = True):
         state = tf.train.Checkpoint(
             step=trainer.step,
             passes=trainer.passes,

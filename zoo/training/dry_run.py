@@ -13,6 +13,7 @@ from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.loading import check_backend
 from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training import assemble, averages, memory
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.trainer import images_per_pass
 
 GIGA = 1e9
@@ -49,10 +50,10 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
         # One step an epoch, which only the schedule gets to see; there is no such file.
         one_batch = RecordSplit([("unknown", 0, training.batch_size)], parse=tf.identity)
         dataset = dataclasses.replace(dataset, train=one_batch)
-    steps_per_epoch = assemble.steps_per_epoch(recipe, dataset)
     # The weights of the classes are counted from images, and take no memory.
     unweighted = recipe.model_copy(update={"training": training.model_copy(update={"class_weights": False})})
-    trainer = assemble.build_trainer(unweighted, dataset, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
+    task = Classification(unweighted, dataset)
+    trainer = assemble.build_trainer(task, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
     for layer in averages.batch_norms(trainer.model):
         # As with that many replicas: without the fused kernel it keeps more for the gradient.
         layer.synchronized = training.synchronized_batch_norm and replicas > 1
@@ -63,7 +64,7 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
         "multiply-adds": f"{lk.count_multiply_adds(trainer.model) / GIGA:.3g} G an image",
         "classes": len(dataset.class_names),
         "images": (_images(dataset) if is_known else "unknown") + remark,
-        "steps": _steps(training, steps_per_epoch) if is_known else f"unknown, in {training.epochs} epochs",
+        "steps": _steps(training, task.length) if is_known else f"unknown, in {training.epochs} epochs",
         "learning rate": f"{training.peak_learning_rate:g} at its peak",
         "each replica": f"{images} images at a time: batch {training.batch_size} / {replicas} replicas / "
         f"{training.gradient_accumulation} passes",
@@ -81,8 +82,6 @@ def _images(dataset):
     return ", ".join(f"{getattr(dataset, name).count:,} {name}" for name in ("train", "validation", "test"))
 
 
-def _steps(training, steps_per_epoch):
-    steps = training.epochs * steps_per_epoch
-    return (
-        f"{steps_per_epoch:,} an epoch, {steps:,} in {training.epochs} epochs ({steps * training.batch_size:,} images)"
-    )
+def _steps(training, length):
+    steps, images = length.steps, length.steps * training.batch_size
+    return f"{length.steps_per_epoch:,} an epoch, {steps:,} in {length.epochs} epochs ({images:,} images)"

@@ -4,26 +4,26 @@ import contextlib
 import io
 import time
 from pathlib import Path
+from typing import Any
 
 import orbit
 
 from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.errors import StoppedError, UserError
-from lambda_keras.zoo.training import outputs
-from lambda_keras.zoo.training.assemble import Assembly
 from lambda_keras.zoo.training.checkpoints import Checkpoints
-from lambda_keras.zoo.training.evaluator import Evaluator
 from lambda_keras.zoo.training.event_log import EventLog
 from lambda_keras.zoo.training.final_weights import FinalWeights
 from lambda_keras.zoo.training.monitoring import Monitoring
 from lambda_keras.zoo.training.strategy import is_chief, workers_agree
+from lambda_keras.zoo.training.trainer import Trainer
 
 
 class Epochs:
     """Runs the epochs of a training, from its newest checkpoint on.
 
     Args:
-        assembly: The training.
+        trainer: Of the training.
+        evaluator: What returns the figures after an epoch.
         final_weights: Where the weights of the best epoch are kept.
         folder: The run folder.
         verbose: Whether to show the progress.
@@ -36,14 +36,19 @@ class Epochs:
         UserError: No checkpoint can be read, or the workers do not see the same ones.
     """
 
-    def __init__(self, assembly: Assembly, final_weights: FinalWeights, folder: Path, verbose: bool):
-        self._assembly = assembly
-        self._trainer = trainer = assembly.trainer
-        self._training = trainer.recipe.training
-        self._steps_per_epoch = assembly.steps_per_epoch
+    def __init__(
+        self,
+        trainer: Trainer[Any],
+        evaluator: orbit.AbstractEvaluator,
+        final_weights: FinalWeights,
+        folder: Path,
+        verbose: bool,
+    ):
+        self._trainer = trainer
+        self._training = trainer.training
+        self._length = trainer.task.length
         self._final_weights = final_weights
-        self._verbose = verbose
-        self._interval = self._training.checkpoint_steps or self._steps_per_epoch
+        self._interval = self._training.checkpoint_steps or self._length.steps_per_epoch
         chief = is_chief(trainer.strategy)
         self.checkpoints = Checkpoints(trainer, folder / run_folder.CHECKPOINTS, self._interval, chief)
         board = folder / run_folder.TENSORBOARD
@@ -52,7 +57,7 @@ class Epochs:
             self._controller = orbit.Controller(
                 global_step=trainer.step,
                 trainer=trainer,
-                evaluator=Evaluator(trainer, trainer.dataset.validation),
+                evaluator=evaluator,
                 strategy=trainer.strategy,
                 train_actions=[lambda output: self.monitoring.show(output)],
                 steps_per_loop=self._steps_of_loop,
@@ -65,7 +70,7 @@ class Epochs:
         if not workers_agree(trainer.strategy, self._step):
             raise UserError(f"the workers restored different checkpoints; --out ({folder}) must be a folder of all")
         # Only now is it known which epochs are done.
-        self.monitoring: Monitoring = Monitoring(assembly, folder, verbose)
+        self.monitoring: Monitoring = Monitoring(trainer, folder, verbose)
 
     def train(self) -> None:
         """Trains the epochs that are left, or until early stopping; leaves a checkpoint of the last step done.
@@ -75,9 +80,8 @@ class Epochs:
             NonFiniteLossError: The loss is infinite or not a number.
             UserError: No image can be read, or a checkpoint, metrics or TensorBoard's events cannot be written.
         """
-        if self._verbose:
-            outputs.introduce(self._trainer, self._step)
-        self._trainer.train_dataset = self._assembly.stream(self._step)
+        self.monitoring.introduce()
+        self._trainer.train_dataset = self._trainer.stream(self._step)
         try:
             self._train_epochs()
         except StoppedError:
@@ -97,16 +101,17 @@ class Epochs:
     def _train_epochs(self):
         seconds, first_step = 0.0, self._step
         while True:
-            epoch, steps_into_epoch = divmod(self._step, self._steps_per_epoch)
-            if steps_into_epoch == 0 and epoch > len(self.monitoring.log.rows):
+            epoch = self._length.epochs_after(self._step)
+            is_end = self._step == self._length.end_of_epoch(epoch)
+            if is_end and epoch > len(self.monitoring.log.rows):
                 self._end_epoch(epoch, seconds, (self._step - first_step) * self._training.batch_size)
-            if epoch == self._training.epochs or self._stops_early():
+            if epoch == self._length.epochs or self._stops_early():
                 break
-            if steps_into_epoch == 0:
+            if is_end:
                 self._trainer.start_epoch()
             start, first_step = time.perf_counter(), self._step
             with _orbit_quiet():
-                self._controller.train((epoch + 1) * self._steps_per_epoch, checkpoint_at_completion=False)
+                self._controller.train(self._length.end_of_epoch(epoch + 1), checkpoint_at_completion=False)
             seconds = time.perf_counter() - start
 
     def _end_epoch(self, epoch, seconds, images):

@@ -1,4 +1,4 @@
-"""Evaluation under a strategy, with the averaged weights."""
+"""Evaluation of a classifier under a strategy, with the averaged weights."""
 
 import contextlib
 
@@ -9,6 +9,7 @@ import tensorflow as tf
 from lambda_keras.zoo.data import input_pipeline
 from lambda_keras.zoo.data.splits import Split
 from lambda_keras.zoo.errors import StoppedError, UserError
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.sums import Sums
 from lambda_keras.zoo.training.trainer import Trainer
 
@@ -17,12 +18,12 @@ class Evaluator(orbit.AbstractEvaluator):
     """Measures loss and accuracy of a trainer's model on a split, every image once and none augmented.
 
     Args:
-        trainer: A `lambda_keras.zoo.training.trainer.Trainer`, whose model, strategy and recipe are used.
+        trainer: A `lambda_keras.zoo.training.trainer.Trainer`, whose model, strategy and task are used.
         split: The `lambda_keras.zoo.data.splits.Split`.
         averaged: Whether to take the moving average of the weights where there is one.
     """
 
-    def __init__(self, trainer: Trainer, split: Split, averaged: bool = True):
+    def __init__(self, trainer: Trainer[Classification], split: Split, averaged: bool = True):
         self.trainer = trainer
         self.split = split
         self.averaged = averaged
@@ -38,7 +39,7 @@ class Evaluator(orbit.AbstractEvaluator):
             StoppedError: A signal asked for it.
             UserError: None of the images could be read.
         """
-        trainer = self.trainer
+        trainer, name = self.trainer, self.trainer.task.dataset.name
         strategy = trainer.strategy
         replicas = strategy.num_replicas_in_sync
         batches = -(-self.split.count // (replicas * trainer.images_per_pass))
@@ -54,16 +55,18 @@ class Evaluator(orbit.AbstractEvaluator):
         if sums.stopping > 0:
             raise StoppedError(int(trainer.step.numpy()))
         if not sums.images:
-            raise UserError(f"none of {self.split.count} images of {trainer.dataset.name} to evaluate could be read")
+            raise UserError(f"none of {self.split.count} images of {name} to evaluate could be read")
         return {"loss": sums.mean_loss, "accuracy": sums.accuracy, "images": sums.images}
 
     def _batches_of_worker(self, batches):
+        task = self.trainer.task
+
         def build(context):
             replicas_here = context.num_replicas_in_sync // context.num_input_pipelines
             return input_pipeline.evaluation_batches(
                 self.split,
-                self.trainer.dataset,
-                self.trainer.recipe.data,
+                task.dataset,
+                task.recipe.data,
                 batch_size=self.trainer.images_per_pass,
                 num_batches=batches * replicas_here,
                 shard=context.input_pipeline_id,
@@ -77,8 +80,9 @@ class Evaluator(orbit.AbstractEvaluator):
         return self.trainer.strategy.reduce("SUM", per_replica, axis=None)
 
     def _on_replica(self, batch, stopping):
-        logits = self.trainer.model(self.trainer.normalised(batch["image"]), training=False)
-        losses = self.trainer.losses(batch["target"], logits)
+        task = self.trainer.task
+        logits = self.trainer.model(task.normalised(batch["image"]), training=False)
+        losses = task.losses(batch["target"], logits)
         correct = tf.argmax(logits, -1, tf.int32) == input_pipeline.labels(batch["target"])
         valid = tf.cast(batch["valid"], tf.float32)
         # An untrained model may overflow on the black rows that fill the last batch.

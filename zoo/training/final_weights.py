@@ -1,6 +1,7 @@
 """Which weights a training ends with: the averaged ones of its last step, or those of its best epoch."""
 
 from pathlib import Path
+from typing import Any
 
 import keras
 
@@ -23,7 +24,7 @@ class FinalWeights:
         folder: The run folder, where the best weights are kept.
     """
 
-    def __init__(self, trainer: Trainer, model: keras.Model, folder: Path):
+    def __init__(self, trainer: Trainer[Any], model: keras.Model, folder: Path):
         self._trainer = trainer
         self._model = model
         self._best = folder / run_folder.BEST_WEIGHTS
@@ -31,7 +32,7 @@ class FinalWeights:
     @property
     def are_best(self) -> bool:
         """Whether the weights of the best epoch are kept, as with early stopping, and not those of the last step."""
-        return self._trainer.recipe.training.early_stopping_epochs is not None
+        return self._trainer.training.early_stopping_epochs is not None
 
     def keep_as_best(self) -> None:
         """Writes the averaged weights to the run folder as the best so far."""

@@ -1,6 +1,7 @@
 """The memory that a training needs on each replica, estimated before it is started."""
 
 import dataclasses
+from typing import Any
 
 import keras
 import tensorflow as tf
@@ -42,7 +43,7 @@ class Memory:
         return sum(dataclasses.astuple(self))
 
 
-def estimate(trainer: Trainer, images: int) -> Memory:
+def estimate(trainer: Trainer[Any], images: int) -> Memory:
     """Estimates the memory that a replica needs.
 
     Args:
@@ -57,7 +58,7 @@ def estimate(trainer: Trainer, images: int) -> Memory:
         >>> f"{estimate(trainer, 128).total / 1e9:.1f} GB"  # doctest: +SKIP
         '15.1 GB'
     """
-    training = trainer.recipe.training
+    training = trainer.training
     trainable = _bytes(trainer.model.trainable_variables)
     moving_average = trainable if training.ema_decay else 0
     pixels = images * tf.TensorShape(trainer.model.input_shape[1:]).num_elements()

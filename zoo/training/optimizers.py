@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 import keras
 
-from lambda_keras.zoo.recipe import Training
-from lambda_keras.zoo.training import schedules
+from lambda_keras.zoo.recipe import CommonTraining
 from lambda_keras.zoo.training.layer_rates import with_shares
 
 # Their weight decay is L2 regularisation, part of the gradient, as in the paper and its ResNets. Keras' `weight_decay`
@@ -21,23 +20,22 @@ _KINDS = {
 
 
 def build_optimizer(
-    training: Training,
-    steps_per_epoch: int,
+    training: CommonTraining,
+    schedule: keras.optimizers.schedules.LearningRateSchedule,
     variables: Sequence[keras.Variable],
     shares: Sequence[float] | None = None,
 ) -> keras.optimizers.Optimizer:
     """Builds the recipe's optimizer with its schedule, its moving average and its loss scale.
 
     Args:
-        training: A `lambda_keras.zoo.recipe.Training`.
-        steps_per_epoch: Steps in an epoch.
+        training: A `lambda_keras.zoo.recipe.CommonTraining`.
+        schedule: The learning rate by step.
         variables: The model's trainable variables.
         shares: For each of them, what the schedule's learning rate is multiplied by; by default nothing.
 
     Returns:
         A `keras.optimizers.Optimizer`, built; for `mixed_float16` a `LossScaleOptimizer` around it.
     """
-    schedule = schedules.build_schedule(training, steps_per_epoch)
     common = {"use_ema": training.ema_decay is not None, "ema_momentum": training.ema_decay or 0.0}
     kind = _KINDS[training.optimizer]
     if shares is not None:
@@ -56,14 +54,14 @@ def build_optimizer(
     return optimizer
 
 
-def decays(variable: keras.Variable, training: Training) -> bool:
+def decays(variable: keras.Variable, training: CommonTraining) -> bool:
     """Whether weight decay applies to a variable: if it is a kernel, or the recipe says all.
 
     Biases, BatchNorm's scales and offsets, and position tables are not kernels.
 
     Args:
         variable: A trainable variable.
-        training: A `lambda_keras.zoo.recipe.Training`.
+        training: A `lambda_keras.zoo.recipe.CommonTraining`.
     """
     return training.weight_decay_on == "all" or variable.name == "kernel"
 

@@ -1,45 +1,22 @@
-"""What a training run prints at its beginning, and writes and prints at its end."""
+"""What the training of a classifier writes and prints at its end."""
 
 from collections.abc import Callable
 from pathlib import Path
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.data import class_names, reading
+from lambda_keras.zoo.data import reading
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.recipe import Recipe
-from lambda_keras.zoo.training.trainer import Trainer
 
 # test.npz holds at most this many bytes of pixels: all of a small test split, an even sample of a large one.
 SAMPLE_BYTES = 64 * 2**20
-
-
-def introduce(trainer: Trainer, step: int) -> None:
-    """Prints what is about to be trained, on what, and where it starts.
-
-    Args:
-        trainer: A `lambda_keras.zoo.training.trainer.Trainer`.
-        step: Steps that are done already.
-    """
-    dataset, training = trainer.dataset, trainer.recipe.training
-    devices = {device.device_type for device in tf.config.list_logical_devices()}
-    device = next(kind for kind in ("TPU", "GPU", "CPU") if kind in devices)
-    replicas = trainer.strategy.num_replicas_in_sync
-    counts = (f"{getattr(dataset, name).count} {name}" for name in ("train", "validation", "test"))
-    say(f"{dataset.name}: {', '.join(counts)} images")
-    for remark in class_names.alike(dataset.class_names):
-        say(remark)
-    print(f"{trainer.model.name}: {trainer.model.count_params():,} parameters, on {replicas} {device}", flush=True)
-    if step:
-        epoch = step * training.batch_size / dataset.train.count
-        print(f"Going on from the checkpoint of step {step} (epoch {epoch:.2f})")
 
 
 def report(accuracy: float, images: float, folder: str | Path) -> None:

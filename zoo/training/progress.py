@@ -1,8 +1,11 @@
 """What a training shows while it runs: a bar on a terminal, a line an epoch elsewhere."""
 
 import sys
+from typing import Any
 
 from tqdm import tqdm
+
+from lambda_keras.zoo.training.task import Row, Task
 
 
 class Progress:
@@ -10,11 +13,13 @@ class Progress:
 
     Args:
         images: Images of the whole training.
+        task: The `lambda_keras.zoo.training.task.Task` that words its figures.
         done: Images that an earlier process has done.
         show: Whether to show anything; only one of several workers does.
     """
 
-    def __init__(self, images: int, done: int = 0, show: bool = True):
+    def __init__(self, images: int, task: Task[Any], done: int = 0, show: bool = True):
+        self._task = task
         self._show = show
         self._bar = tqdm(
             total=images,
@@ -34,10 +39,10 @@ class Progress:
             images: Images done by now.
             output: What `lambda_keras.zoo.training.trainer.Trainer` returns after a loop.
         """
-        self._bar.set_postfix(loss=f"{output['loss']:.3f}", accuracy=f"{output['accuracy']:.2%}", refresh=False)
+        self._bar.set_postfix(self._task.brief(output), refresh=False)
         self._bar.update(images - self._bar.n)
 
-    def epoch(self, row: dict[str, float | None], epochs: int) -> None:
+    def epoch(self, row: Row, epochs: int) -> None:
         """Writes the line of an epoch.
 
         Args:
@@ -46,10 +51,7 @@ class Progress:
         """
         if self._show:
             rate = row["images_per_second"]
-            line = (
-                f"epoch {row['epoch']}/{epochs}  loss {row['loss']:.4f}  accuracy {row['accuracy']:.2%}  "
-                f"validation loss {row['val_loss']:.4f}  accuracy {row['val_accuracy']:.2%}"
-            )
+            line = f"epoch {row['epoch']}/{epochs}  {self._task.line(row)}"
             if rate:
                 line += f"  {rate:.0f} images/s"
             if row["unreadable_images"]:

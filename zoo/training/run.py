@@ -3,25 +3,19 @@
 import contextlib
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
-from lambda_keras.atomic import replacing
 from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.splits import Dataset
-from lambda_keras.zoo.errors import NonFiniteLossError, UserError, WorkerLostError, writing_run
+from lambda_keras.zoo.errors import writing_run
 from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.recipe import Recipe
-from lambda_keras.zoo.training import assemble, checkpoints, outputs
-from lambda_keras.zoo.training.epochs import Epochs
+from lambda_keras.zoo.training import outputs, session
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.evaluator import Evaluator
-from lambda_keras.zoo.training.final_weights import FinalWeights
 from lambda_keras.zoo.training.preemption import StopFlag
-from lambda_keras.zoo.training.strategy import is_chief, wait_for_workers
-
-# What collectives end in when a worker of the training is gone.
-LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
+from lambda_keras.zoo.training.strategy import is_chief
 
 
 def train(
@@ -61,7 +55,7 @@ def train(
         0.9733333333333334
     """
     strategy = strategy or tf.distribute.get_strategy()
-    _check_devices(recipe, strategy)
+    session.check_devices(recipe.training, strategy)
     with locked(out) if is_chief(strategy) else contextlib.nullcontext():
         run_folder.check(out, recipe, overwrite)
         dataset = catalog.load(recipe.data, data_dir)
@@ -103,57 +97,34 @@ def train_phase(
         lambda_keras.zoo.errors.TryAgainError: As for `train`.
     """
     strategy = strategy or tf.distribute.get_strategy()
-    _check_devices(recipe, strategy)
-    folder = Path(out)
-    chief = is_chief(strategy)
-    verbose = verbose and chief
-    is_new = overwrite or not checkpoints.written(folder / run_folder.CHECKPOINTS)
-    # Before the folder is touched: whatever is wrong with the recipe should be found here.
-    assembly = assemble.assemble(recipe, dataset, strategy, stop.raised, is_new)
-    if chief:
-        run_folder.start(folder, recipe, overwrite)
-    # The others read the folder once it is there.
-    wait_for_workers(strategy)
-    if chief and assembly.trainer.start is not None:
-        with writing_run(folder), replacing(folder / run_folder.START) as partial:
-            partial.write_text(f"{assembly.trainer.start}\n", encoding="utf-8")
-    final_weights = FinalWeights(assembly.trainer, assembly.model, folder)
-    epochs = Epochs(assembly, final_weights, folder, verbose)
-    try:
-        epochs.train()
-        final_weights.take()
-        if is_last:
-            return _finish(assembly, final_weights, epochs.monitoring.log.rows, folder, stop, verbose)
+    session.check_devices(recipe.training, strategy)
+    folder, chief = Path(out), is_chief(strategy)
+
+    def finish(assembly, final_weights, rows):
+        """Evaluates on the test split and writes the files of a finished run."""
+        trainer = assembly.trainer
+        if not is_last:
+            if chief:
+                with writing_run(folder):
+                    outputs.write_model(assembly.model, dataset, recipe, folder)
+            stop.check()
+            return None
+        test = Evaluator(trainer, dataset.test, averaged=not final_weights.are_best).evaluate()
         if chief:
             with writing_run(folder):
-                outputs.write_model(assembly.model, dataset, recipe, folder)
-        stop.check()
-        return None
-    except NonFiniteLossError as error:
-        raise UserError(f"{error}; {epochs.checkpoints.describe_latest()}") from error
-    except LOST as error:
-        raise WorkerLostError(
-            f"another worker is gone; start all again, {epochs.checkpoints.describe_latest()}"
-        ) from error
-    finally:
-        epochs.close()
+                # All workers have done their part, so the chief may stop alone.
+                outputs.write(assembly.model, dataset, recipe, rows, folder, stop.check)
+        if verbose and chief:
+            outputs.report(test["accuracy"], test["images"], folder)
+        return test["accuracy"]
 
-
-def _check_devices(recipe, strategy):
-    if keras.config.backend() != "tensorflow":
-        raise UserError(f"training needs KERAS_BACKEND=tensorflow, got {keras.config.backend()}")
-    if recipe.training.xla and strategy.num_replicas_in_sync > 1:
-        raise UserError("training.xla is for --strategy default; a TPU always compiles with XLA, the others cannot")
-
-
-def _finish(assembly, final_weights, rows, folder, stop, verbose):
-    """Evaluates on the test split, writes the files of a finished run and returns the accuracy."""
-    trainer = assembly.trainer
-    test = Evaluator(trainer, trainer.dataset.test, averaged=not final_weights.are_best).evaluate()
-    if is_chief(trainer.strategy):
-        with writing_run(folder):
-            # All workers have done their part, so the chief may stop alone.
-            outputs.write(assembly.model, trainer.dataset, trainer.recipe, rows, folder, stop.check)
-    if verbose:
-        outputs.report(test["accuracy"], test["images"], folder)
-    return test["accuracy"]
+    return session.run(
+        Classification(recipe, dataset),
+        folder,
+        stop,
+        strategy,
+        evaluator=lambda trainer: Evaluator(trainer, dataset.validation),
+        finish=finish,
+        overwrite=overwrite,
+        verbose=verbose,
+    )

@@ -1,4 +1,4 @@
-"""What training and evaluation count of their images, as sums."""
+"""What training and evaluation of a classifier count of their images, as sums."""
 
 from typing import NamedTuple, Self
 

@@ -1,41 +1,35 @@
 """The training step, the same under every strategy, in the loop of Orbit.
 
-A batch is shared out among the replicas, and a replica processes its share in `gradient_accumulation` passes. All
-gradients are of the sum of the losses divided by the size of the whole batch, so their sum over passes and replicas is
-the gradient of the mean, whatever the number of either.
+A batch is shared out among the replicas, and a replica processes its share in `gradient_accumulation` passes. A task
+divides the losses of a share by what there is of the whole batch, so the sum of the gradients over passes and replicas
+is the gradient of the mean, whatever the number of either.
 """
 
 import math
 from collections.abc import Callable, Iterator
+from typing import Generic
 
 import keras
-import numpy as np
 import orbit
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.zoo.data import input_pipeline, mixing
-from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError
-from lambda_keras.zoo.recipe import Recipe, Training
+from lambda_keras.zoo.recipe import CommonTraining
 from lambda_keras.zoo.training import optimizers, randomness
 from lambda_keras.zoo.training.averages import Averages, batch_norms, statistics_of
-from lambda_keras.zoo.training.sums import Sums
-
-# The place of mixup's random choices among those of a pass; dropout layers have those from 1 on.
-MIXING = 0
+from lambda_keras.zoo.training.task import TaskSums, TaskType
 
 
-class Trainer(orbit.StandardTrainer):
-    """Trains a model by the steps of a recipe.
+class Trainer(orbit.StandardTrainer, Generic[TaskType]):
+    """Trains a model for a task by the steps of its recipe.
 
     Set `train_dataset` before training: a distributed dataset, of which each replica takes `images_per_pass` images.
 
     Args:
-        model: A model that returns logits, made in the strategy's scope.
+        model: What the task's `build_model` returned in the strategy's scope.
         optimizer: From `lambda_keras.zoo.training.optimizers.build_optimizer`, made there too.
-        dataset: A `lambda_keras.zoo.data.splits.Dataset`, for mean, standard deviation and classes.
-        recipe: A `lambda_keras.zoo.recipe.Recipe`.
+        task: A `lambda_keras.zoo.training.task.Task`: the loss, what is counted, and the images.
         strategy: A `tf.distribute.Strategy`.
         stopping: The variable of a `lambda_keras.zoo.training.preemption.StopFlag`.
         start: What became of the weights that the training starts from, if there are any and it is new.
@@ -46,7 +40,7 @@ class Trainer(orbit.StandardTrainer):
         averages: Its `lambda_keras.zoo.training.averages.Averages`.
         weights: The variables that are trained.
         frozen_weights: Those of frozen layers, but for BatchNorm's statistics.
-        sums: float64 variable of the `lambda_keras.zoo.training.sums.Sums` since `start_epoch`.
+        sums: float64 variable of the sums of the task since `start_epoch`.
         images_per_pass: Images that a replica takes at a time.
 
     Raises:
@@ -57,8 +51,7 @@ class Trainer(orbit.StandardTrainer):
         self,
         model: keras.Model,
         optimizer: keras.optimizers.Optimizer,
-        dataset: Dataset,
-        recipe: Recipe,
+        task: TaskType,
         strategy: tf.distribute.Strategy,
         stopping: tf.Variable,
         start: lk.weights.LoadReport | None = None,
@@ -66,36 +59,52 @@ class Trainer(orbit.StandardTrainer):
         super().__init__(train_dataset=None)
         self.model = model
         self.optimizer = optimizer
-        self.dataset = dataset
-        self.recipe = recipe
+        self.task = task
+        self.training = training = task.training
         self.strategy = strategy
         self.stopping = stopping
         self.start = start
-        self.images_per_pass = images_per_pass(recipe.training, strategy.num_replicas_in_sync)
+        self.images_per_pass = images_per_pass(training, strategy.num_replicas_in_sync)
         with strategy.scope():
             self.step = orbit.utils.create_global_step()
             self.passes = orbit.utils.create_global_step()
         with tf.device("CPU:0"):
-            self.sums = tf.Variable(tf.zeros(len(Sums._fields), tf.float64), trainable=False)
+            self.sums = tf.Variable(tf.zeros(len(task.sums._fields), tf.float64), trainable=False)
             self._stopping = tf.Variable(False, trainable=False)
             self._interrupted = tf.Variable(False, trainable=False)
         self.averages = Averages(model, optimizer, strategy)
         self.weights = [variable.value for variable in model.trainable_variables]
         self.frozen_weights = _frozen_weights(model)
-        self._decayed = [optimizers.decays(variable, recipe.training) for variable in model.trainable_variables]
-        self._class_weights = class_weights(dataset) if recipe.training.class_weights else None
-        randomness.derive_seeds(model, recipe.training.seed, self.passes)
-        if recipe.training.gradient_accumulation > 1:
+        self._decayed = [optimizers.decays(variable, training) for variable in model.trainable_variables]
+        randomness.derive_seeds(model, training.seed, self.passes)
+        if training.gradient_accumulation > 1:
             with strategy.scope():
                 self._accumulators = [self._make_accumulator(weight) for weight in self.weights]
         self._train_on_replica = self.train_on_replica
-        if recipe.training.xla:
+        if training.xla:
             self._train_on_replica = tf.function(self.train_on_replica, jit_compile=True)
 
     @property
     def learning_rate(self) -> float:
         """The learning rate of the next step."""
         return float(optimizers.inner_optimizer(self.optimizer).learning_rate)
+
+    def stream(self, start_step: int) -> tf.distribute.DistributedDataset:
+        """The task's training images from a step on, for `train_dataset`.
+
+        Args:
+            start_step: Steps that are done already.
+        """
+
+        def batches_of_worker(context):
+            return self.task.batches(
+                batch_size=self.images_per_pass,
+                start=start_step * self.training.batch_size,
+                shard=context.input_pipeline_id,
+                num_shards=context.num_input_pipelines,
+            )
+
+        return self.strategy.distribute_datasets_from_function(batches_of_worker)
 
     def start_epoch(self) -> None:
         """Sets the sums to zero."""
@@ -122,18 +131,18 @@ class Trainer(orbit.StandardTrainer):
         Args:
             iterator: Of `train_dataset`; a step takes `gradient_accumulation` of its elements.
         """
-        passes = self.recipe.training.gradient_accumulation
+        passes = self.training.gradient_accumulation
         if passes == 1:
             sums = self._run(self._train_on_replica, next(iterator))
             self.passes.assign_add(1)
         else:
-            sums = tf.zeros(len(Sums._fields))
+            sums = tf.zeros(len(self.task.sums._fields))
             for _ in tf.range(passes):
                 sums += self._run(self._accumulate_on_replica, next(iterator))
                 self.passes.assign_add(1)
             self.strategy.run(self._apply_accumulated)
         self.step.assign_add(1)
-        sums = Sums.of(sums)
+        sums = self.task.sums.of(sums)
         self._stopping.assign(sums.stopping > 0)
         self._interrupted.assign(self._stopping | ~tf.math.is_finite(sums.loss))
         # Without the signal: the checkpoint of a run that was stopped is as that of one that was not.
@@ -143,84 +152,45 @@ class Trainer(orbit.StandardTrainer):
         """Ends Orbit's loop of steps, or the whole training.
 
         Returns:
-            `loss` and `accuracy`, means over the loop's images, and the `learning_rate` of the next step.
+            The means of the task over the loop's images, `loss` among them, and the `learning_rate` of the next step.
 
         Raises:
             StoppedError: A signal asked for it; all workers get here after the same step.
             NonFiniteLossError: The loss is infinite or not a number.
             UserError: No image of the loop could be read.
         """
-        sums = Sums.of(self.sums.numpy() - self._sums_before)
+        sums = self.task.sums.of(self.sums.numpy() - self._sums_before)
         if not math.isfinite(sums.loss):
             raise NonFiniteLossError(
                 f"the loss is not finite at step {self.step.numpy()} (learning rate {self.learning_rate:.3g}); "
-                "lower training.learning_rate or raise training.warmup_epochs"
+                f"lower training.learning_rate or raise training.{self.task.warmup_key}"
             )
         if self._stopping.numpy():
             raise StoppedError(int(self.step.numpy()))
         if sums.unreadable == sums.images:
             raise UserError(
                 f"none of the {sums.images:.0f} training images up to step {self.step.numpy()} could be read; "
-                "look at them with lambda-zoo inspect-data"
+                f"look at them with {self.task.inspection}"
             )
-        return {
-            "loss": sums.mean_loss,
-            "accuracy": sums.accuracy,
-            "learning_rate": self.learning_rate,
-        }
+        return {**self.task.means(sums), "learning_rate": self.learning_rate}
 
-    def normalised(self, images: tf.Tensor) -> tf.Tensor:
-        """The images of a batch as the model takes them.
-
-        Args:
-            images: uint8 `[batch, height, width, channels]`.
-
-        Returns:
-            float32 of the same shape.
-        """
-        return lk.preprocess_input(images, mean=self.dataset.mean, std=self.dataset.std)
-
-    def losses(self, targets: tf.Tensor, logits: tf.Tensor) -> tf.Tensor:
-        """The loss of each image, with the recipe's label smoothing.
-
-        Args:
-            targets: The shares of the classes, float32 `[batch, classes]`.
-            logits: `[batch, classes]`.
-
-        Returns:
-            float32 `[batch]`.
-        """
-        smoothing = self.recipe.training.label_smoothing
-        return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
-
-    def gradients(self, batch: dict[str, tf.Tensor]) -> tuple[list[tf.Tensor], Sums]:
-        """The gradients of one pass of a replica, and what it counts: what a task of another kind overrides.
+    def gradients(self, batch: dict[str, tf.Tensor]) -> tuple[list[tf.Tensor], TaskSums]:
+        """The gradients of one pass of a replica, and what it counts.
 
         It is called in a graph, in the replica's context, and must compile with XLA where the recipe asks for that.
 
         Args:
-            batch: `images_per_pass` images, see `lambda_keras.zoo.data.input_pipeline`.
+            batch: `images_per_pass` images, as the task's `batches` gives them.
 
         Returns:
-            A dense gradient for each of `weights`, of the sum of the losses divided by the size of the whole batch and
-            times the optimizer's loss scale if there is one; and the `lambda_keras.zoo.training.sums.Sums` of the pass.
+            A dense gradient for each of `weights`, of the task's loss times the optimizer's loss scale if there is one;
+            and the sums of the pass.
         """
-        training, data = self.recipe.training, self.recipe.data
-        images, targets = self.normalised(batch["image"]), batch["target"]
-        if data.mixup or data.cutmix:
-            seed = randomness.pass_seed(training.seed, MIXING, self.passes)
-            images, targets = mixing.mix(images, targets, data, seed)
         with tf.GradientTape() as tape:
-            logits = self.model(images, training=True)
-            losses = self.losses(targets, logits)
-            weights = 1.0 if self._class_weights is None else tf.linalg.matvec(targets, self._class_weights)
-            loss = tf.reduce_sum(losses * weights) / training.batch_size
+            loss, sums = self.task.loss(self.model, batch, self.passes)
             loss = self.optimizer.scale_loss(loss)
         # Position tables are gathered, which makes their gradients sparse.
-        gradients = [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)]
-        correct = tf.argmax(logits, -1, tf.int32) == input_pipeline.labels(targets)
-        counts = (correct, tf.ones_like(correct), ~batch["valid"])
-        return gradients, Sums(tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts))
+        return [tf.convert_to_tensor(gradient) for gradient in tape.gradient(loss, self.weights)], sums
 
     # On a replica there is no loop or condition for AutoGraph, whose search takes a second.
     @tf.autograph.experimental.do_not_convert
@@ -228,11 +198,11 @@ class Trainer(orbit.StandardTrainer):
         """A step of one pass on one replica: gradients and update. It compiles with XLA as a whole.
 
         Args:
-            batch: `images_per_pass` images, see `lambda_keras.zoo.data.input_pipeline`.
+            batch: As for `gradients`.
             stopping: The value of the stop flag.
 
         Returns:
-            The `lambda_keras.zoo.training.sums.Sums` of the pass as a vector `[5]`.
+            The sums of the pass as a vector.
         """
         gradients, sums = self.gradients(batch)
         self._apply(gradients)
@@ -253,7 +223,7 @@ class Trainer(orbit.StandardTrainer):
 
     def _apply(self, gradients):
         """Adds the weight decay, clips the whole batch's gradient and updates the weights, on one replica."""
-        training = self.recipe.training
+        training = self.training
         replicas = self.strategy.num_replicas_in_sync
         scale = self.optimizer.scale_loss(1.0)
         # Clipping is of the sum over replicas, and whether a gradient is finite must be decided by all alike. The
@@ -294,20 +264,6 @@ class Trainer(orbit.StandardTrainer):
         )
 
 
-def class_weights(dataset: Dataset) -> tf.Tensor:
-    """The weight of each class, inverse to its share of the training images; their mean over these images is 1.
-
-    Args:
-        dataset: A `lambda_keras.zoo.data.splits.Dataset`.
-
-    Returns:
-        float32 `[classes]`; 0 for a class without training images.
-    """
-    counts = dataset.train.images_of_classes(len(dataset.class_names))
-    weights = counts.sum() / (np.count_nonzero(counts) * np.maximum(counts, 1))
-    return tf.constant(np.where(counts, weights, 0), tf.float32)
-
-
 def _frozen_weights(model):
     """The weights that are not trained and are no statistics of BatchNorm: those of frozen layers."""
     others = [*model.trainable_variables, *(value for layer in batch_norms(model) for value in statistics_of(layer))]
@@ -315,11 +271,11 @@ def _frozen_weights(model):
     return [variable.value for variable in model.weights if variable.path not in paths]
 
 
-def images_per_pass(training: Training, replicas: int) -> int:
+def images_per_pass(training: CommonTraining, replicas: int) -> int:
     """Images that a replica takes at a time.
 
     Args:
-        training: A `lambda_keras.zoo.recipe.Training`.
+        training: A `lambda_keras.zoo.recipe.CommonTraining`.
         replicas: Number of replicas.
 
     Raises:

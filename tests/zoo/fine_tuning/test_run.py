@@ -29,6 +29,7 @@ from lambda_keras.zoo.models.image_file import read_image
 from lambda_keras.zoo.models.model_source import find
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.training import assemble, outputs
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.epochs import Epochs
 from lambda_keras.zoo.training.trainer import Trainer
 from tests.conftest import ROOT
@@ -299,7 +300,9 @@ def test_as_many_classes_keep_the_classifier_only_if_they_are_the_same(
     (first, _), (second, _) = untrained
     assert first == second
     dataset = catalog.load(first.data)
-    model = assemble.build_trainer(first, dataset, tf.distribute.get_strategy(), tf.Variable(0.0), is_new=True).model
+    model = assemble.build_trainer(
+        Classification(first, dataset), tf.distribute.get_strategy(), tf.Variable(0.0), is_new=True
+    ).model
     start = lk.create_model("lambda_resnet_tiny", input_shape=(32, 32, 1), classes=10, weights=weights)
     pairs = zip(model.weights, start.weights, strict=True)
     same = {variable.path for variable, other in pairs if np.array_equal(variable, other)}

@@ -7,8 +7,9 @@ import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training import assemble, classification
 from lambda_keras.zoo.training.averages import batch_norms
+from lambda_keras.zoo.training.classification import Classification
 
 SETTINGS = ["data.image_size=16", "training.batch_size=16", "training.synchronized_batch_norm=true"]
 
@@ -16,7 +17,9 @@ SETTINGS = ["data.image_size=16", "training.batch_size=16", "training.synchroniz
 def build(*overrides, is_new=False):
     recipe = recipe_file.load("digits", [*SETTINGS, *overrides])
     dataset = catalog.load(recipe.data)
-    return assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), tf.Variable(0.0), is_new)
+    return assemble.build_trainer(
+        Classification(recipe, dataset), tf.distribute.get_strategy(), tf.Variable(0.0), is_new
+    )
 
 
 @pytest.fixture(scope="module")
@@ -28,7 +31,7 @@ def test_the_model_fits_the_data(trainer):
     assert trainer.model.input_shape == (None, 16, 16, 1)
     assert trainer.model.output_shape == (None, 10)
     assert trainer.model.layers[-1].activation is keras.activations.linear
-    exported = assemble.build_model(trainer.recipe, trainer.dataset)
+    exported = classification.build_model(trainer.task.recipe, trainer.task.dataset)
     assert exported.layers[-1].activation is keras.activations.softmax
     assert [variable.path for variable in exported.variables] == [variable.path for variable in trainer.model.variables]
 
@@ -100,12 +103,12 @@ def test_a_recipe_that_does_not_fit(override, expected):
 @pytest.mark.parametrize(("batch_size", "steps"), [(1, 1212), (100, 12), (101, 12), (1212, 1)])
 def test_steps_in_an_epoch(trainer, batch_size, steps):
     recipe = recipe_file.load("digits", [f"training.batch_size={batch_size}"])
-    assert assemble.steps_per_epoch(recipe, trainer.dataset) == steps
+    assert classification.steps_per_epoch(recipe, trainer.task.dataset) == steps
 
 
 def test_the_stream_of_a_later_step_is_the_rest_of_the_whole_one(trainer):
-    whole = list(assemble.training_dataset(trainer, start_step=0).take(5))
-    rest = list(assemble.training_dataset(trainer, start_step=3).take(2))
+    whole = list(trainer.stream(0).take(5))
+    rest = list(trainer.stream(3).take(2))
     assert whole[0]["image"].shape == (16, 16, 16, 1)
     for batch, expected in zip(rest, whole[3:], strict=True):
         assert batch.keys() == {"image", "target", "valid"}

@@ -9,6 +9,7 @@ import lambda_keras as lk
 from lambda_keras.zoo.recipe import Training
 from lambda_keras.zoo.training.averages import Averages, batch_norms
 from lambda_keras.zoo.training.optimizers import build_optimizer
+from lambda_keras.zoo.training.schedules import build_schedule
 
 DECAY = 0.75
 STEPS = 5
@@ -19,7 +20,7 @@ def make(**values):
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(4), lk.layers.BatchNormalization(momentum=0.5)])
     defaults = {"epochs": 1, "batch_size": 8, "optimizer": "momentum", "learning_rate": 0.1, "ema_decay": DECAY}
     training = Training(**{**defaults, **values})
-    optimizer = build_optimizer(training, 100, model.trainable_variables)
+    optimizer = build_optimizer(training, build_schedule(training, 100), model.trainable_variables)
     return model, optimizer, Averages(model, optimizer, tf.distribute.get_strategy())
 
 
@@ -111,6 +112,7 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.zoo.training.averages import Averages
 from lambda_keras.zoo.training.optimizers import build_optimizer
+from lambda_keras.zoo.training.schedules import build_schedule
 from lambda_keras.zoo.recipe import Training
 
 devices = [tf.config.LogicalDeviceConfiguration()] * 3
@@ -122,7 +124,7 @@ for synchronized in (False, True):
     with strategy.scope():
         norm = lk.layers.BatchNormalization(momentum=0.5, synchronized=synchronized)
         model = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2), norm])
-        optimizer = build_optimizer(training, 100, model.trainable_variables)
+        optimizer = build_optimizer(training, build_schedule(training, 100), model.trainable_variables)
     averages = Averages(model, optimizer, strategy)
 
     @tf.function

@@ -75,7 +75,7 @@ def test_a_signal_ends_the_loop_and_is_not_in_the_checkpoint(checkpoints, traine
         trainer._interrupted.assign(False)
     reader = tf.train.load_checkpoint(checkpoints.save(checkpoint_number=step))
     sums = Sums.of(reader.get_tensor("sums/.ATTRIBUTES/VARIABLE_VALUE"))
-    assert (sums.images, sums.stopping) == (trainer.recipe.training.batch_size, 0)
+    assert (sums.images, sums.stopping) == (trainer.training.batch_size, 0)
 
 
 def test_the_newest_are_kept(checkpoints, trainer, tmp_path):

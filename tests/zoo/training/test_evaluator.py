@@ -9,6 +9,7 @@ from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog, splits
 from lambda_keras.zoo.errors import StoppedError, UserError
 from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.evaluator import Evaluator
 
 # At this size the digits are not resized. 135 validation images fill the last batch of 32 by a quarter.
@@ -27,7 +28,7 @@ def trainer():
     """A trainer whose model says different things of different digits, and another when its weights are averaged."""
     recipe = recipe_file.load("digits", SETTINGS)
     dataset = catalog.load(recipe.data)
-    trainer = assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), tf.Variable(0.0))
+    trainer = assemble.build_trainer(Classification(recipe, dataset), tf.distribute.get_strategy(), tf.Variable(0.0))
     random = np.random.default_rng(0)
     head = trainer.model.layers[-1].kernel
     head.assign(random.normal(size=head.shape))
@@ -68,14 +69,14 @@ def files(tmp_path_factory):
 
 @pytest.mark.parametrize("part", ["validation", "test"])
 def test_equals_the_evaluation_of_keras_with_averaged_weights(trainer, part):
-    split = getattr(trainer.dataset, part)
+    split = getattr(trainer.task.dataset, part)
     with trainer.averages.in_place_of_weights():
         expected = keras_evaluate(trainer.model, *arrays(split))
     assert Evaluator(trainer, split).evaluate() == expected
 
 
 def test_equals_the_evaluation_of_keras_with_the_weights_as_they_are(trainer):
-    split = trainer.dataset.validation
+    split = trainer.task.dataset.validation
     result = Evaluator(trainer, split, averaged=False).evaluate()
     assert result == keras_evaluate(trainer.model, *arrays(split))
     assert result != Evaluator(trainer, split).evaluate()
@@ -93,8 +94,8 @@ def test_rows_that_fill_the_last_batch_do_not_count(trainer, monkeypatch):
         return tf.where(black, tf.one_hot(0, 10, on_value=np.inf), tf.one_hot(9, 10))
 
     monkeypatch.setattr(trainer, "model", nine_or_for_black_images_an_infinite_zero)
-    result = Evaluator(trainer, trainer.dataset.validation).evaluate()
-    _, labels = arrays(trainer.dataset.validation)
+    result = Evaluator(trainer, trainer.task.dataset.validation).evaluate()
+    _, labels = arrays(trainer.task.dataset.validation)
     assert np.isfinite(result["loss"])
     assert result["accuracy"] == pytest.approx(np.mean(labels == 9))
 
@@ -111,7 +112,7 @@ def test_a_signal_stops_it_and_the_weights_come_back(trainer):
     trainer.stopping.assign(1.0)
     try:
         with pytest.raises(StoppedError, match="after step 0"):
-            Evaluator(trainer, trainer.dataset.validation).evaluate()
+            Evaluator(trainer, trainer.task.dataset.validation).evaluate()
     finally:
         trainer.stopping.assign(0.0)
     for weight, expected in zip(trainer.weights, before, strict=True):
@@ -126,7 +127,9 @@ from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.training import strategy
 from lambda_keras.zoo.training.evaluator import Evaluator
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.optimizers import build_optimizer
+from lambda_keras.zoo.training.schedules import build_schedule
 from lambda_keras.zoo.training.trainer import Trainer
 
 devices = [tf.config.LogicalDeviceConfiguration()] * 3
@@ -139,8 +142,8 @@ def evaluate(distribution):
         initial = keras.initializers.RandomNormal(seed=0)
         head = keras.layers.Dense(10, kernel_initializer=initial)
         model = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten(), head])
-        optimizer = build_optimizer(recipe.training, 10, model.trainable_variables)
-    trainer = Trainer(model, optimizer, dataset, recipe, distribution, tf.Variable(0.0))
+        optimizer = build_optimizer(recipe.training, build_schedule(recipe.training, 10), model.trainable_variables)
+    trainer = Trainer(model, optimizer, Classification(recipe, dataset), distribution, tf.Variable(0.0))
     figures = Evaluator(trainer, dataset.validation, averaged=False).evaluate()
     return {**figures, "replicas": distribution.num_replicas_in_sync}
 

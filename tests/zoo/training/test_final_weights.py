@@ -21,7 +21,7 @@ def make_model():
 def trainer():
     return types.SimpleNamespace(
         model=make_model(),
-        recipe=recipe_file.load("digits", ["training.early_stopping_epochs=3"]),
+        training=recipe_file.load("digits", ["training.early_stopping_epochs=3"]).training,
         strategy=tf.distribute.get_strategy(),
         averages=types.SimpleNamespace(in_place_of_weights=contextlib.nullcontext),
     )

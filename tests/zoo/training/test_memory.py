@@ -6,6 +6,7 @@ import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.training import assemble, memory
+from lambda_keras.zoo.training.classification import Classification
 
 FLOAT32 = 4
 ONE_BLOCK = ("model.overrides.blocks=[0,0,0,1]", "model.overrides.lambda_blocks=[[],[],[],[1]]")
@@ -14,7 +15,7 @@ ONE_BLOCK = ("model.overrides.blocks=[0,0,0,1]", "model.overrides.lambda_blocks=
 def build_trainer(*overrides):
     recipe = recipe_file.load("digits", overrides)
     dataset = catalog.load(recipe.data)
-    return assemble.build_trainer(recipe, dataset, tf.distribute.get_strategy(), tf.Variable(0.0))
+    return assemble.build_trainer(Classification(recipe, dataset), tf.distribute.get_strategy(), tf.Variable(0.0))
 
 
 def test_activations_are_what_the_gradient_reads():

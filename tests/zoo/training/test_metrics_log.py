@@ -3,7 +3,20 @@ import csv
 import pytest
 
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.training.metrics_log import COLUMNS, MetricsLog
+from lambda_keras.zoo.training.classification import Classification
+from lambda_keras.zoo.training.metrics_log import MetricsLog
+
+COLUMNS = (
+    "epoch",
+    "loss",
+    "accuracy",
+    "val_loss",
+    "val_accuracy",
+    "learning_rate",
+    "seconds",
+    "images_per_second",
+    "unreadable_images",
+)
 
 
 def add(log, *accuracies, **values):
@@ -20,7 +33,7 @@ def path(tmp_path):
 
 
 def test_the_file_has_a_row_for_each_epoch(path):
-    log = MetricsLog(path)
+    log = MetricsLog(path, Classification)
     assert log.rows == []
     add(log, 0.25, 0.75)
     log.write()
@@ -33,11 +46,11 @@ def test_the_file_has_a_row_for_each_epoch(path):
 
 
 def test_rows_survive_the_process(path):
-    log = MetricsLog(path)
+    log = MetricsLog(path, Classification)
     add(log, 1 / 3, 0.75, loss=1234567.8)
     add(log, 0.5, seconds=None, images_per_second=None)
     log.write()
-    again = MetricsLog(path, epochs=3)
+    again = MetricsLog(path, Classification, epochs=3)
     assert again.rows == log.rows
     assert [type(row["epoch"]) for row in again.rows] == [int] * 3
     assert (again.rows[0]["val_accuracy"], again.rows[0]["loss"]) == (0.333333, 1234570)
@@ -46,14 +59,18 @@ def test_rows_survive_the_process(path):
 
 @pytest.mark.parametrize(("epochs", "kept"), [(0, []), (2, [1, 2]), (3, [1, 2, 3]), (9, [1, 2, 3])])
 def test_rows_after_the_resumed_epoch_are_dropped(path, epochs, kept):
-    log = MetricsLog(path)
+    log = MetricsLog(path, Classification)
     add(log, 0.1, 0.2, 0.3)
     log.write()
-    resumed = MetricsLog(path, epochs)
+    resumed = MetricsLog(path, Classification, epochs)
     assert [row["epoch"] for row in resumed.rows] == kept
     add(resumed, 0.9)
     resumed.write()
-    assert [row["val_accuracy"] for row in MetricsLog(path, 10).rows] == [*[0.1, 0.2, 0.3][: len(kept)], 0.9]
+    rows = MetricsLog(path, Classification, 10).rows
+    assert [row["val_accuracy"] for row in rows] == [
+        *[0.1, 0.2, 0.3][: len(kept)],
+        0.9,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +78,7 @@ def test_rows_after_the_resumed_epoch_are_dropped(path, epochs, kept):
     [([0.5], 1, 0), ([0.1, 0.2, 0.3], 3, 0), ([0.1, 0.3, 0.2], 2, 1), ([0.3, 0.1, 0.3], 1, 2), ([0.0, 0.0], 1, 1)],
 )
 def test_the_best_epoch_is_the_first_of_the_highest(path, accuracies, best_epoch, without_progress):
-    log = MetricsLog(path)
+    log = MetricsLog(path, Classification)
     assert log.epochs_without_progress() == 0
     add(log, *accuracies)
     assert log.best_epoch() == best_epoch
@@ -74,4 +91,10 @@ def test_the_best_epoch_is_the_first_of_the_highest(path, accuracies, best_epoch
 def test_garbage_is_a_line(tmp_path, row):
     (tmp_path / "metrics.csv").write_text(f"{','.join(COLUMNS)}\n{row}\n")
     with pytest.raises(UserError, match=r"metrics\.csv is damaged: .*; mend or remove the row"):
-        MetricsLog(tmp_path / "metrics.csv", epochs=None)
+        MetricsLog(tmp_path / "metrics.csv", Classification, epochs=None)
+
+
+def test_an_epoch_without_a_value_is_the_worst(path):
+    log = MetricsLog(path, Classification)
+    add(log, None, 0.0, None)
+    assert log.best_epoch() == 2

@@ -9,7 +9,9 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.recipe import Data, Model, Recipe, Training
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.optimizers import build_optimizer, decays, inner_optimizer
+from lambda_keras.zoo.training.schedules import build_schedule
 from lambda_keras.zoo.training.trainer import Trainer
 
 RATE = 0.05
@@ -104,9 +106,12 @@ def train(shares=None, **training):
     model = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(CLASSES)])
     for variable in model.trainable_variables:
         variable.assign(initial_weights()[variable.name])
-    optimizer = build_optimizer(resolved.training, 100, model.trainable_variables, shares)
-    dataset = SimpleNamespace(mean=(0.0,), std=(1.0,), class_names=range(CLASSES))
-    trainer = Trainer(model, optimizer, dataset, resolved, tf.distribute.get_strategy(), tf.Variable(0.0))
+    optimizer = build_optimizer(
+        resolved.training, build_schedule(resolved.training, 100), model.trainable_variables, shares
+    )
+    dataset = SimpleNamespace(mean=(0.0,), std=(1.0,), class_names=range(CLASSES), train=SimpleNamespace(count=BATCH))
+    task = Classification(resolved, dataset)
+    trainer = Trainer(model, optimizer, task, tf.distribute.get_strategy(), tf.Variable(0.0))
     for images, labels in batches():
         batch = {"image": images, "target": tf.one_hot(labels, CLASSES), "valid": np.ones(BATCH, bool)}
         trainer.train_on_replica(batch, tf.constant(0.0))
@@ -143,7 +148,7 @@ def test_a_variable_with_a_share_of_the_rate_moves_by_that_share(name):
 @pytest.mark.parametrize("ema_decay", [None, 0.9999])
 def test_what_is_built_for_a_recipe(name, kind, precision, ema_decay):
     training = recipe(optimizer=name, precision=precision, ema_decay=ema_decay, warmup_epochs=0.5).training
-    optimizer = build_optimizer(training, 100, [keras.Variable(np.zeros(2), name="kernel")])
+    optimizer = build_optimizer(training, build_schedule(training, 100), [keras.Variable(np.zeros(2), name="kernel")])
     assert optimizer.built
     assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) == (precision == "mixed_float16")
     inner = inner_optimizer(optimizer)

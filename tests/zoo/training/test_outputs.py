@@ -1,5 +1,3 @@
-import types
-
 import keras
 import numpy as np
 import pytest
@@ -52,16 +50,6 @@ def test_of_a_large_test_split_an_even_sample_is_kept(dataset, recipe, monkeypat
     sample, labels = outputs._sample(dataset, recipe)
     np.testing.assert_array_equal(sample, [image for image, _ in expected])
     np.testing.assert_array_equal(labels, [label for _, label in expected])
-
-
-@pytest.mark.parametrize(("step", "end"), [(0, ""), (19, "Going on from the checkpoint of step 19 (epoch 0.50)\n")])
-def test_the_beginning_tells_data_model_devices_and_where_it_starts(model, dataset, recipe, capsys, step, end):
-    strategy = types.SimpleNamespace(num_replicas_in_sync=1)
-    trainer = types.SimpleNamespace(model=model, dataset=dataset, recipe=recipe, strategy=strategy)
-    outputs.introduce(trainer, step)
-    assert capsys.readouterr().out == (
-        f"digits: 1212 train, 135 validation, 450 test images\none_layer: 650 parameters, on 1 CPU\n{end}"
-    )
 
 
 def test_the_end_tells_the_accuracy_and_the_folder(capsys):

@@ -3,6 +3,9 @@ import io
 
 import pytest
 
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.progress import Progress
 
 OUTPUT = {"loss": 1.23456, "accuracy": 0.5, "learning_rate": 0.1}
@@ -20,6 +23,12 @@ ROW = {
 LINE = "epoch 3/10  loss 1.2500  accuracy 50.00%  validation loss 0.7500  accuracy 81.25%"
 
 
+def task():
+    """What words the figures."""
+    recipe = recipe_file.load("digits")
+    return Classification(recipe, catalog.load(recipe.data))
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -29,7 +38,7 @@ def on_a_terminal(**arguments):
     """Returns what a training of 4000 images shows after the first 1000."""
     # Not in a fixture: pytest puts its own stdout in place after those.
     with contextlib.redirect_stdout(Terminal()) as terminal:
-        progress = Progress(4000, **arguments)
+        progress = Progress(4000, task(), **arguments)
         progress.update(1000, OUTPUT)
         progress.epoch(ROW, epochs=10)
         progress.close()
@@ -45,7 +54,7 @@ def on_a_terminal(**arguments):
     ],
 )
 def test_in_a_file_there_is_a_line_an_epoch_and_no_bar(capsys, changes, end):
-    progress = Progress(4000)
+    progress = Progress(4000, task())
     progress.update(1000, OUTPUT)
     progress.epoch({**ROW, **changes}, epochs=10)
     progress.close()

@@ -11,9 +11,10 @@ from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, UserError
 from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.classification import Classification, class_weights
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.sums import Sums
-from lambda_keras.zoo.training.trainer import class_weights, images_per_pass
+from lambda_keras.zoo.training.trainer import images_per_pass
 from tests.zoo.training.train_some_steps import SETTINGS, STEPS
 from tests.zoo.training.workers import run_workers
 
@@ -30,8 +31,10 @@ QUICK = [
 def make_trainer(*overrides, strategy=None):
     recipe = recipe_file.load("digits", [*QUICK, *overrides])
     dataset = catalog.load(recipe.data)
-    trainer = assemble.build_trainer(recipe, dataset, strategy or tf.distribute.get_strategy(), StopFlag().raised)
-    trainer.train_dataset = assemble.training_dataset(trainer, start_step=0)
+    trainer = assemble.build_trainer(
+        Classification(recipe, dataset), strategy or tf.distribute.get_strategy(), StopFlag().raised
+    )
+    trainer.train_dataset = trainer.stream(0)
     return trainer
 
 
@@ -75,8 +78,8 @@ def test_two_replicas_equal_one_device_loss_by_loss(strategy, settings, one_devi
 
 def test_class_weights_make_all_classes_count_alike():
     trainer = make_trainer("training.class_weights=true")
-    counts = trainer.dataset.train.images_of_classes(10)
-    weights = class_weights(trainer.dataset).numpy()
+    counts = trainer.task.dataset.train.images_of_classes(10)
+    weights = class_weights(trainer.task.dataset).numpy()
     np.testing.assert_allclose(weights * counts, counts.sum() / 10, rtol=1e-6)
     assert (weights * counts).sum() / counts.sum() == pytest.approx(1)
     # The gradient of a batch of one class is that without weights, times the weight.
@@ -86,7 +89,7 @@ def test_class_weights_make_all_classes_count_alike():
         "valid": np.ones(16, bool),
     }
     weighted, sums = trainer.gradients(batch)
-    trainer._class_weights = None
+    trainer.task._class_weights = None
     plain, plain_sums = trainer.gradients(batch)
     np.testing.assert_allclose(flat(weighted), flat(plain) * weights[3], rtol=1e-3, atol=1e-5)
     assert sums.loss == plain_sums.loss
@@ -102,7 +105,7 @@ def test_clipping_is_of_the_whole_gradient():
     trainer = make_trainer("training.optimizer=momentum", "training.momentum=0", "training.gradient_clipping=0.01")
     before = flat(trainer.weights)
     trainer.train(tf.constant(1))
-    step = (flat(trainer.weights) - before) / -trainer.recipe.training.learning_rate
+    step = (flat(trainer.weights) - before) / -trainer.training.learning_rate
     assert np.linalg.norm(step) == pytest.approx(0.01, rel=1e-3)
 
 

@@ -14,6 +14,7 @@ import tensorflow as tf
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.strategy import create
 
@@ -53,8 +54,8 @@ SETTINGS = {
 def train(strategy, overrides):
     """Returns what the module says, as a dictionary of arrays."""
     recipe = recipe_file.load("digits", COMMON + overrides)
-    trainer = assemble.build_trainer(recipe, catalog.load(recipe.data), strategy, StopFlag().raised)
-    trainer.train_dataset = assemble.training_dataset(trainer, start_step=0)
+    trainer = assemble.build_trainer(Classification(recipe, catalog.load(recipe.data)), strategy, StopFlag().raised)
+    trainer.train_dataset = trainer.stream(0)
     losses = [trainer.train(tf.constant(1))["loss"] for _ in range(STEPS)]
     flat = {"losses": losses, "weights": values(trainer.weights), "statistics": values(trainer.averages.statistics)}
     with trainer.averages.in_place_of_weights():
