@@ -51,6 +51,8 @@ HEAVY = (
     "export/tflite/test_writer.py",
     "export/saved_model/test_signatures.py",
     "zoo/test_shipped_weights.py",
+    "zoo/detection/test_task.py",
+    "zoo/detection/test_run.py",
     "zoo/detection/test_forward.py",
     "zoo/training/test_dry_run.py",
     "export/web/test_page.py",
