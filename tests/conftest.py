@@ -52,6 +52,8 @@ HEAVY = (
     "export/saved_model/test_signatures.py",
     "zoo/test_shipped_weights.py",
     "export/detection/test_signatures.py",
+    "zoo/detection/test_task.py",
+    "zoo/detection/test_run.py",
     "zoo/detection/test_forward.py",
     "export/detection/test_tflite.py",
     "zoo/training/test_dry_run.py",

@@ -13,10 +13,18 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _run(arguments):
     from lambda_keras.zoo import recipe_file
+    from lambda_keras.zoo.detection.recipe import DetectorRecipe
 
     rows = []
     for name in recipe_file.packaged():
         recipe = recipe_file.load(name)
-        size, accuracy = str(recipe.data.image_size), recipe_file.expected_accuracy(name)
+        size, accuracy = str(recipe.data.image_size), recipe_file.expected(name)
         rows.append((name, recipe.model.name, size, recipe.data.name, accuracy))
     print_table(("recipe", "model", "image size", "dataset", "expected test accuracy"), rows, right=(2,))
+    rows = []
+    for name in recipe_file.packaged(DetectorRecipe):
+        detector = recipe_file.load(name, schema=DetectorRecipe)
+        size, precision = str(detector.data.image_size), recipe_file.expected(name, DetectorRecipe)
+        rows.append((name, detector.model.backbone, size, precision))
+    print()
+    print_table(("recipe of a detector", "backbone", "image size", "expected AP"), rows, right=(2,))

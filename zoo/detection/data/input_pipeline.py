@@ -7,6 +7,7 @@ A batch is a dictionary of tensors whose shapes are known. For training:
 * `classes`: int32 `[batch_size, max_objects]`, from 1; 0 is the background,
 * `masks`: uint8 `[batch_size, max_objects, 112, 112]`, 0 or 1: each cut out along its frame,
 * `mask_frames`: float32 `[batch_size, max_objects, 4]`: the boxes as they would be without the edges of `image`,
+* `position`: int64 `[batch_size]`, the place of the picture in the whole stream, from 0,
 * `valid`: bool `[batch_size]`, false where a picture could not be read; it is black and has no objects then.
 
 Rows of boxes, frames and classes without an object are -1. Where the part has no masks, neither has the batch.
@@ -92,15 +93,16 @@ def training_batches(
         placement = jitter.draw(annotations.size, image_size, scales, jitter_seed)
         is_flipped = horizontal_flip & (tf.random.stateless_uniform([], flip_seed) < 0.5)
         objects = _objects(annotations, placement, is_flipped, max_objects, with_masks)
-        return (encoded, annotations.size, placement), (objects, placement.content[1], is_flipped)
+        return (encoded, annotations.size, placement), (objects, placement.content[1], is_flipped, position)
 
     def read(encoded, size, placement):
         return _decode(encoded, size, lambda shape: jitter.resizing(placement, image_size), most_pixels)
 
     def finish(inputs, label, valid):
-        image, (objects, columns, is_flipped) = inputs[0], label
+        image, (objects, columns, is_flipped, position) = inputs[0], label
         image = tf.cond(is_flipped, lambda: jitter.flip_image(image, columns), lambda: image)
-        return {"image": image, **{key: _only_if(valid, key, rows) for key, rows in objects.items()}, "valid": valid}
+        seen = {key: _only_if(valid, key, rows) for key, rows in objects.items()}
+        return {"image": image, **seen, "position": position, "valid": valid}
 
     stream = part.split.shuffled(seed, start, shard, num_shards).map(place, tf.data.AUTOTUNE)
     stream = read_stream(stream, read, (image_size, image_size, CHANNELS)).map(finish, tf.data.AUTOTUNE)

@@ -107,6 +107,7 @@ def test_batches_are_endless_and_of_static_shape(batches):
         "classes": tf.TensorSpec([6, 4], tf.int32),
         "masks": tf.TensorSpec([6, 4, 112, 112], tf.uint8),
         "mask_frames": tf.TensorSpec([6, 4, 4], tf.float32),
+        "position": tf.TensorSpec([6], tf.int64),
         "valid": tf.TensorSpec([6], tf.bool),
     }
 
@@ -199,7 +200,7 @@ def test_of_many_objects_the_first_are_taken_and_without_masks_there_are_none(pa
         part, image_size=32, batch_size=7, seed=7, max_objects=1, scales=(1, 1), horizontal_flip=False
     )
     rows = take(batches, 1)
-    assert sorted(rows) == ["boxes", "classes", "image", "valid"]
+    assert sorted(rows) == ["boxes", "classes", "image", "position", "valid"]
     row = order(part, 7).index(0)
     # The longer side of 60 pixels becomes 32, the other of 40 becomes 21; the crowd comes first, and is left out.
     assert rows["classes"][row].tolist() == [1]

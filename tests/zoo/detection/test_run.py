@@ -1,0 +1,89 @@
+"""Trainings that are killed and started again end as those that were not, and what they leave."""
+
+import csv
+import subprocess
+
+import keras
+import numpy as np
+import pytest
+
+from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.detection.recipe import DetectorRecipe
+from lambda_keras.zoo.detection.run import train
+from lambda_keras.zoo.errors import UserError
+from tests.conftest import ROOT
+from tests.zoo.detection.training import load_parts, recipe, write_pictures
+from tests.zoo.training.faults import state
+
+# Jitter, flip and sampling are on anyway.
+RANDOM = ["model.overrides.stochastic_depth_rate=0.3", "training.evaluation_steps=4", "training.checkpoint_steps=2"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("pictures")
+    write_pictures(folder)
+    return folder
+
+
+def start(python, folder, out, faults=""):
+    command = [*python, "-m", "tests.zoo.detection.train_and_die", faults, f"{out}.signal", folder, out, *RANDOM]
+    return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=1200)
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(folder, warm_python, tmp_path_factory):
+    run = tmp_path_factory.mktemp("runs") / "uninterrupted"
+    result = start(warm_python, folder, run)
+    assert result.returncode == 0, result.stderr
+    return run, result.stdout
+
+
+def rows(run):
+    with open(run / "metrics.csv", newline="", encoding="utf-8") as file:
+        times = ("seconds", "images_per_second")
+        return [{key: value for key, value in row.items() if key not in times} for row in csv.DictReader(file)]
+
+
+def test_a_run_that_was_killed_ends_bit_for_bit_as_one_that_was_not(uninterrupted, folder, warm_python, tmp_path):
+    run = tmp_path / "interrupted"
+    # Between two checkpoints of the first epoch, and at the last step but one.
+    for step in (3, 5):
+        assert start(warm_python, folder, run, f"{step}=SIGKILL").returncode == -9, step
+    result = start(warm_python, folder, run)
+    assert result.returncode == 0, result.stderr
+    assert "Going on from the checkpoint of step 4" in result.stdout
+    expected, got = (state(path, step=6) for path in (uninterrupted[0], run))
+    assert expected.keys() == got.keys()
+    for name in expected:
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+    assert rows(run) == rows(uninterrupted[0])
+
+
+def test_what_a_run_leaves_and_says(uninterrupted):
+    run, printed = uninterrupted
+    assert "6 train, 3 validation pictures of 2 categories" in printed
+    assert "epoch 2/2  loss " in printed
+    assert [row["epoch"] for row in rows(run)] == ["1", "2"]
+    assert {"loss", "mask", "val_box_ap", "val_mask_ap50"} <= rows(run)[0].keys()
+    assert all(0 <= float(row["val_mask_ap"]) <= 1 for row in rows(run))
+    assert recipe_file.load(run / "recipe.yaml", schema=DetectorRecipe) == recipe(*RANDOM)
+    model = keras.saving.load_model(run / "model.keras", compile=False)
+    assert model.dtype_policy.name == "float32"
+    averages = [value for name, value in state(run, step=6).items() if "optimizer" in name]
+    kernel = model.get_layer("mask_head").get_layer("mask_logits").kernel.numpy()
+    assert any(value.shape == kernel.shape and np.array_equal(value, kernel) for value in averages)
+
+
+def test_another_recipe_in_the_same_folder_is_refused(uninterrupted, folder):
+    with pytest.raises(UserError, match=r"holds a run with other settings \(training\.seed 0 there, 5 here"):
+        train(recipe(*RANDOM, "training.seed=5"), uninterrupted[0], *load_parts(folder))
+
+
+def test_parts_of_other_categories_are_refused(folder, tmp_path):
+    write_pictures(tmp_path / "pictures")
+    file = tmp_path / "pictures" / "val.json"
+    file.write_text(file.read_text().replace("green", "blue"))
+    with pytest.raises(UserError, match="have other categories: red, green, and red, blue"):
+        train(recipe(), tmp_path / "run", *load_parts(tmp_path / "pictures"))
+    assert not (tmp_path / "run" / "metrics.csv").exists()

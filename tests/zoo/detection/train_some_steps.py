@@ -1,0 +1,74 @@
+"""Trains a detector for three steps on one device and on two logical ones; run by test_task.py.
+
+    python -m tests.zoo.detection.train_some_steps FOLDER OUT.npz
+
+FOLDER has the pictures. OUT gets, for `one`, `two` and `alone`, which is two devices with a mask head that is left
+unsynchronised: the losses of each step, every variable of the model and of the optimizer after three steps and the
+averages, and the moving variances after the first step.
+"""
+
+import pathlib
+import sys
+
+import numpy as np
+import tensorflow as tf
+
+from lambda_keras.zoo.detection.model import parts_of
+from lambda_keras.zoo.detection.task import task_of
+from lambda_keras.zoo.training import assemble
+from lambda_keras.zoo.training.averages import batch_norms
+from lambda_keras.zoo.training.strategy import create
+from tests.zoo.detection.training import load_parts, recipe
+
+STEPS = 3
+# Scores that differ by more than what float32 rounds: otherwise which proposals are kept is left to rounding.
+SPREAD = (
+    ("region_proposals", "region_scores", 1e5),
+    ("region_proposals", "region_boxes", 1e4),
+)
+
+
+def train(strategy, folder, synchronized):
+    """Returns what the module says, as a dictionary of arrays."""
+    settings = recipe("training.learning_rate=0.0001", "training.warmup_steps=0")
+    task = task_of(settings, load_parts(pathlib.Path(folder)))
+    trainer = assemble.build_trainer(task, strategy, tf.Variable(0.0))
+    for part, name, factor in SPREAD:
+        layer = trainer.model.get_layer(part).get_layer(name)
+        layer.kernel.assign(layer.kernel * factor)
+    if not synchronized:
+        for layer in batch_norms(parts_of(trainer.model).mask_head):
+            layer.synchronized = False
+    # The first picture has no object, so that the replicas' counts differ.
+    trainer.train_dataset = trainer.stream(0)
+    results = {"losses": []}
+    for step in range(STEPS):
+        means = trainer.train(tf.constant(1))
+        results["losses"].append([value for name, value in means.items() if name != "learning_rate"])
+        if step == 0:
+            trainer.averages.share_statistics()
+            for layer in batch_norms(trainer.model):
+                results[f"variance/{layer.moving_variance.path}"] = layer.moving_variance.numpy()
+    trainer.averages.share_statistics()
+    for variable in trainer.model.weights:
+        results[f"model/{variable.path}"] = variable.numpy()
+    for variable in trainer.optimizer.variables:
+        # Without the optimizer's own name, which Keras numbers.
+        results[f"optimizer/{variable.path.rpartition('/')[2]}"] = variable.numpy()
+    return results
+
+
+def main(folder, out):
+    devices = [tf.config.LogicalDeviceConfiguration()] * 2
+    tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
+    arrays = {}
+    # Of two mirrored strategies in a process the second would take the collectives of the first for its own.
+    one, two = create("default"), create("mirrored")
+    for kind, strategy, synchronized in (("one", one, True), ("two", two, True), ("alone", two, False)):
+        results = train(strategy, folder, synchronized)
+        arrays |= {f"{kind}/{key}": value for key, value in results.items()}
+    np.savez(out, **arrays)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,35 @@
+"""What the training of a detector writes at its end."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import keras
+
+from lambda_keras.atomic import replacing
+from lambda_keras.zoo import recipe_file, run_folder
+from lambda_keras.zoo.detection.data.parts import Category
+from lambda_keras.zoo.detection.model import MaskRCNN
+from lambda_keras.zoo.detection.recipe import DetectorRecipe
+from lambda_keras.zoo.detection.retinanet import RetinaNet
+
+
+def write_model(
+    model: keras.Model,
+    config: MaskRCNN | RetinaNet,
+    recipe: DetectorRecipe,
+    categories: Sequence[Category],
+    folder: Path,
+) -> None:
+    """Writes the model, and its recipe beside it.
+
+    Args:
+        model: The model to export, float32.
+        config: What it was built from.
+        recipe: What it was trained by.
+        categories: The kinds of objects in the order of their classes.
+        folder: The run folder.
+    """
+    with replacing(folder / run_folder.RECIPE) as partial:
+        partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
+    with replacing(folder / run_folder.MODEL) as partial:
+        model.save(partial)
