@@ -8,10 +8,11 @@ from lambda_keras.zoo.commands import (
     detect_predict,
     detect_shards,
     detect_stamps,
+    detect_train,
 )
 
 # In the order of `lambda-zoo detect --help`.
-ACTIONS = (detect_evaluate, detect_predict, detect_inspect_data, detect_shards, detect_stamps)
+ACTIONS = (detect_train, detect_evaluate, detect_predict, detect_inspect_data, detect_shards, detect_stamps)
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -33,6 +33,10 @@ def test_stamps_and_their_shards_are_data(tmp_path, capsys):
     ("arguments", "expected"),
     [
         ([], "the following arguments are required: action"),
+        (["train"], "the following arguments are required: --recipe, --data"),
+        (["train", "--recipe", "stumps", "--data", "."], "unknown recipe 'stumps', did you mean 'stamps'?"),
+        (["train", "--recipe", "stamps", "--data", "nowhere"], "no data nowhere; give a folder as COCO's"),
+        (["train", "--recipe", "stamps", "--data", ".", "training.stepz=1"], "unknown key training.stepz"),
         (["predicte"], "invalid choice: 'predicte'"),
         (["predict", "nowhere", "a.png", "--out", "x"], "no such file: a.png"),
         (["evaluate", "nowhere", "--data", "x"], "no such file: nowhere; a detector is the folder of"),
