@@ -70,13 +70,13 @@ def detect(
         detections=config.detections,
         combined_suppression=combined_suppression,
     )
-    found = cleared(found)
+    objects = cleared(found)
     if parts.mask_head is None:
-        return found
-    logits = parts.mask_head(_crops(features, found.boxes, heads.MASK_CROP), training=False)
+        return objects
+    logits = parts.mask_head(_crops(features, objects.boxes, heads.MASK_CROP), training=False)
     logits = tf.reshape(logits, [-1, config.detections, *logits.shape[1:]])
-    masks = tf.sigmoid(tf.gather(logits, found.classes, axis=-1, batch_dims=2))
-    return found._replace(masks=tf.where((found.classes > 0)[..., tf.newaxis, tf.newaxis], masks, 0.0))
+    masks = tf.sigmoid(tf.gather(logits, objects.classes, axis=-1, batch_dims=2))
+    return objects._replace(masks=tf.where((objects.classes > 0)[..., tf.newaxis, tf.newaxis], masks, 0.0))
 
 
 def cleared(found: dict[str, tf.Tensor]) -> Detections:
