@@ -1,6 +1,5 @@
 """Reads recipes (YAML), applies overrides, and says of every error where it stands and what is allowed."""
 
-import difflib
 import importlib.resources
 import itertools
 import math
@@ -15,6 +14,7 @@ import yaml
 
 from lambda_keras.zoo.errors import UserError, shown
 from lambda_keras.zoo.recipe import AnyRecipe, Data, Recipe
+from lambda_keras.zoo.recipe_problems import explain, nearest
 
 _ZOO = importlib.resources.files("lambda_keras.zoo")
 _Schema = TypeVar("_Schema", bound=AnyRecipe)
@@ -63,19 +63,39 @@ def find(source: str | Path, schema: type[AnyRecipe] = Recipe) -> Traversable:
         return path
     if source not in known:
         raise UserError(
-            f"unknown recipe {source!r}{_nearest(source, known)}; known: {', '.join(known)}, or give the path of a "
+            f"unknown recipe {source!r}{nearest(str(source), known)}; known: {', '.join(known)}, or give the path of a "
             ".yaml file"
         )
     return known[source]
 
 
-def load(source: str | Path, overrides: Iterable[str] = (), schema: type[_Schema] = Recipe) -> _Schema:
+def load(source: str | Path, overrides: Iterable[str] = ()) -> Recipe:
+    """Reads and checks the recipe of a classifier.
+
+    Args:
+        source: As for `load_as`.
+        overrides: As for `load_as`.
+
+    Returns:
+        A `lambda_keras.zoo.recipe.Recipe`.
+
+    Raises:
+        UserError: As for `load_as`.
+
+    Example:
+        >>> load("digits", ["training.epochs=7"]).training.epochs
+        7
+    """
+    return load_as(Recipe, source, overrides)
+
+
+def load_as(schema: type[_Schema], source: str | Path, overrides: Iterable[str] = ()) -> _Schema:
     """Reads and checks a recipe.
 
     Args:
+        schema: Of which task.
         source: Name of a packaged recipe, or the path of a `.yaml` file.
         overrides: Strings `key=value` with dotted keys, applied in order, such as `"training.epochs=3"`.
-        schema: Of which task; by default it is of a classifier.
 
     Returns:
         A recipe of that schema.
@@ -83,31 +103,44 @@ def load(source: str | Path, overrides: Iterable[str] = (), schema: type[_Schema
     Raises:
         UserError: The recipe is missing or wrong; one line with file, line, key, what was received and what is
             allowed.
-
-    Example:
-        >>> load("digits", ["training.epochs=7"]).training.epochs
-        7
     """
     file = find(source, schema)
     values, lines = _parse(_text(file), file.name)
-    return of_values(values, overrides, file.name, lines, schema)
+    return values_as(schema, values, overrides, file.name, lines)
 
 
-def of_values(
+def of_values(values: dict[str, Any], overrides: Iterable[str], name: str) -> Recipe:
+    """Makes the recipe of a classifier of a dictionary.
+
+    Args:
+        values: As for `values_as`.
+        overrides: As for `load_as`.
+        name: As for `values_as`.
+
+    Returns:
+        A `lambda_keras.zoo.recipe.Recipe`.
+
+    Raises:
+        UserError: As for `load_as`.
+    """
+    return values_as(Recipe, values, overrides, name)
+
+
+def values_as(
+    schema: type[_Schema],
     values: dict[str, Any],
     overrides: Iterable[str],
     name: str,
     lines: dict[tuple[str, ...], int] | None = None,
-    schema: type[_Schema] = Recipe,
 ) -> _Schema:
     """Makes a recipe of a dictionary.
 
     Args:
+        schema: Of which task.
         values: The recipe's sections, with their keys and values.
         overrides: As for `load`.
         name: What to call its origin in messages.
         lines: `{(section, key, …): line}` where the origin is a file.
-        schema: As for `load`.
 
     Returns:
         A recipe of that schema.
@@ -161,7 +194,7 @@ def _validate(recipe, schema, section, values, name, lines, from_command_line):
         return schema.model_validate(values)
     except pydantic.ValidationError as error:
         problems = [
-            _explain({**problem, "loc": (*section, *problem["loc"])}, name, lines, from_command_line, recipe)
+            explain({**problem, "loc": (*section, *problem["loc"])}, name, lines, from_command_line, recipe)
             for problem in error.errors()
         ]
         raise UserError("; ".join(problems)) from error
@@ -271,60 +304,3 @@ def _override(values, override):
     except (yaml.YAMLError, RecursionError, *_NOT_A_VALUE) as error:
         raise UserError(f"override {shown(override)}: {shown(value)} is not a YAML value") from error
     return path
-
-
-def _explain(problem, file_name, lines, from_command_line, recipe):
-    """Says one pydantic problem in a line: where, which key, what was received, what is allowed."""
-    key = problem["loc"]
-    name = ".".join(map(str, key))
-    if any(key[:depth] in from_command_line for depth in range(len(key) + 1)):
-        where = "command line"
-    else:
-        # A missing key has no line of its own: its section's is the nearest.
-        line = next((lines[key[:depth]] for depth in range(len(key), 0, -1) if key[:depth] in lines), 1)
-        where = f"{file_name}, line {line}" if lines else file_name
-        if any(override[: len(key)] == key for override in from_command_line):
-            where += " and command line"
-    if problem["type"] == "extra_forbidden":
-        known = list(_fields(recipe, key[:-1]))
-        return f"{where}: unknown key {name}{_nearest(key[-1], known)} (allowed: {', '.join(known)})"
-    if problem["type"] == "missing":
-        return f"{where}: {name} is missing"
-    if problem["type"] == "model_type":
-        allowed = ", ".join(_fields(recipe, key))
-        return f"{where}: {name} must have keys below it ({allowed}), got {shown(problem['input'])}"
-    message = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-    if problem["type"] == "value_error":
-        return f"{where}: {name}: {message}"
-    return f"{where}: {name} {message}, got {shown(problem['input'])}{_bounds(recipe, key)}"
-
-
-def _bounds(recipe, key):
-    """The bounds of a value where the schema has such, as ` (allowed: above 0, at most 100)`."""
-    field = _fields(recipe, key[:-1]).get(key[-1])
-    if field is None:
-        # A value within a value, such as one of `data.mean`.
-        return ""
-    words = {"gt": "above", "ge": "at least", "lt": "below", "le": "at most"}
-    allowed = [
-        f"{word} {getattr(bound, name)}"
-        for bound in field.metadata
-        for name, word in words.items()
-        if hasattr(bound, name)
-    ]
-    if allowed and not field.is_required() and field.default is None:
-        allowed.append("or null")
-    return f" (allowed: {', '.join(allowed)})" if allowed else ""
-
-
-def _fields(recipe, section):
-    """The fields of a kind of recipe below a section, which is a tuple of keys; `()` is the recipe itself."""
-    fields = recipe.model_fields
-    for name in section:
-        fields = getattr(fields[name].annotation, "model_fields", {}) if name in fields else {}
-    return fields
-
-
-def _nearest(name, known):
-    matches = difflib.get_close_matches(str(name), known, n=1)
-    return f", did you mean {matches[0]!r}?" if matches else ""

@@ -63,7 +63,7 @@ def check(path: str | Path, recipe: AnyRecipe, overwrite: bool = False) -> None:
         return
     if overwrite:
         try:
-            recipe_file.load(str(file), schema=type(recipe))
+            recipe_file.load_as(type(recipe), str(file))
         except UserError as error:
             raise UserError(
                 f"{path} holds no run that --overwrite can remove: {error}; give another folder with --out"
@@ -71,7 +71,7 @@ def check(path: str | Path, recipe: AnyRecipe, overwrite: bool = False) -> None:
         return
     if not has_begun(path):
         return
-    earlier = recipe_file.load(str(file), schema=type(recipe))
+    earlier = recipe_file.load_as(type(recipe), str(file))
     differing = [
         f"{section}.{key} {getattr(getattr(earlier, section), key)!r} there, {value!r} here"
         for section, values in recipe

@@ -36,7 +36,7 @@ def test_the_first_comments_say_what_to_expect_its_source_and_what_to_type(name)
 
 @pytest.mark.parametrize("name", RECIPES)
 def test_only_what_differs_from_the_defaults_is_written(name):
-    recipe_file.load(name, schema=DetectorRecipe)
+    recipe_file.load_as(DetectorRecipe, name)
     written = yaml.safe_load(RECIPES[name].read_text(encoding="utf-8"))
     for section, schema in (("model", DetectorModel), ("data", DetectorData), ("training", DetectorTraining)):
         defaults = {key: field.default for key, field in schema.model_fields.items()}
@@ -49,7 +49,7 @@ def test_only_what_differs_from_the_defaults_is_written(name):
 @pytest.mark.parametrize("row", [*PAPER, "lambda_resnet50"])
 def test_the_settings_are_the_papers(row):
     backbone, box, mask = PAPER.get(row, (row, None, None))
-    recipe = recipe_file.load(f"mask_rcnn_{row}", schema=DetectorRecipe)
+    recipe = recipe_file.load_as(DetectorRecipe, f"mask_rcnn_{row}")
     assert (recipe.model.backbone, recipe.model.overrides, recipe.model.weights) == (backbone, {}, None)
     assert recipe.model.masks
     assert (recipe.data.image_size, recipe.data.scales) == (1024, (0.1, 2.0))
@@ -64,7 +64,7 @@ def test_the_settings_are_the_papers(row):
 
 
 def test_the_two_of_stamps_differ_in_the_layers_alone():
-    one, other = (recipe_file.load(name, schema=DetectorRecipe) for name in ("stamps", "stamps_convolutions"))
+    one, other = (recipe_file.load_as(DetectorRecipe, name) for name in ("stamps", "stamps_convolutions"))
     assert (one.data, one.training) == (other.data, other.training)
     assert one.model.model_dump(exclude={"overrides"}) == other.model.model_dump(exclude={"overrides"})
     assert other.model.overrides["lambda_blocks"] == [[], [], [], []]

@@ -21,10 +21,10 @@ def _run(arguments):
         size, accuracy = str(recipe.data.image_size), recipe_file.expected(name)
         rows.append((name, recipe.model.name, size, recipe.data.name, accuracy))
     print_table(("recipe", "model", "image size", "dataset", "expected test accuracy"), rows, right=(2,))
-    rows = []
+    detectors = []
     for name in recipe_file.packaged(DetectorRecipe):
-        detector = recipe_file.load(name, schema=DetectorRecipe)
+        detector = recipe_file.load_as(DetectorRecipe, name)
         size, precision = str(detector.data.image_size), recipe_file.expected(name, DetectorRecipe)
-        rows.append((name, detector.model.backbone, size, precision))
+        detectors.append((name, detector.model.backbone, size, precision))
     print()
-    print_table(("recipe of a detector", "backbone", "image size", "expected AP"), rows, right=(2,))
+    print_table(("recipe of a detector", "backbone", "image size", "expected AP"), detectors, right=(2,))

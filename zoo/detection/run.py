@@ -56,7 +56,7 @@ def train(
         lambda_keras.zoo.errors.TryAgainError: A signal stopped it, or another worker is gone; the same call resumes it.
 
     Example:
-        >>> recipe = recipe_file.load("stamps", schema=DetectorRecipe)
+        >>> recipe = recipe_file.load_as(DetectorRecipe, "stamps")
         >>> train_part = coco_json.load("stamps/instances_train.json", "stamps/train", with_masks=True)
         >>> validation_part = coco_json.load("stamps/instances_val.json", "stamps/val", with_masks=True)
         >>> train(recipe, "runs/stamps", train_part, validation_part)["val_mask_ap50"]  # doctest: +SKIP

@@ -111,8 +111,9 @@ class Validation(orbit.AbstractEvaluator):
         return seen
 
     def _figures(self, results, seen):
-        figures = {}
-        for kind, name in (("boxes", "box"), ("masks", "mask")):
+        names: dict[evaluator.Kind, str] = {"boxes": "box", "masks": "mask"}
+        figures: dict[str, float | None] = {}
+        for kind, name in names.items():
             if kind in results:
                 values = evaluator.evaluate(self._truth(), results[kind], kind, seen)
                 figures |= {f"{name}_ap": values.ap, f"{name}_ap50": values.ap50}

@@ -2,7 +2,7 @@
 
 import abc
 import dataclasses
-from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
+from typing import Any, Generic, Protocol, Self, TypeVar
 
 import keras
 import numpy as np
@@ -26,7 +26,8 @@ class TaskSums(Protocol):
         stopping: Above 0 once a signal has asked to stop.
     """
 
-    _fields: ClassVar[tuple[str, ...]]
+    # The names; each NamedTuple types them in its own way.
+    _fields: Any
 
     @property
     def loss(self) -> float | tf.Tensor:

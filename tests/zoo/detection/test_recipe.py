@@ -40,9 +40,9 @@ def test_an_error_in_a_file_has_its_line(tmp_path):
     (tmp_path / "mine.yaml").write_text(text)
     line = text.splitlines().index("  steps: none") + 1
     with pytest.raises(UserError, match=rf"mine\.yaml, line {line}: training\.steps must be a valid integer"):
-        recipe_file.load(tmp_path / "mine.yaml", schema=DetectorRecipe)
+        recipe_file.load_as(DetectorRecipe, tmp_path / "mine.yaml")
 
 
 def test_dump_is_read_back_as_the_same_recipe(tmp_path):
     (tmp_path / "mine.yaml").write_text(recipe_file.dump(recipe()))
-    assert recipe_file.load(tmp_path / "mine.yaml", schema=DetectorRecipe) == recipe()
+    assert recipe_file.load_as(DetectorRecipe, tmp_path / "mine.yaml") == recipe()

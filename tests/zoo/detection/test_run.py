@@ -67,7 +67,7 @@ def test_what_a_run_leaves_and_says(uninterrupted):
     assert [row["epoch"] for row in rows(run)] == ["1", "2"]
     assert {"loss", "mask", "val_box_ap", "val_mask_ap50"} <= rows(run)[0].keys()
     assert all(0 <= float(row["val_mask_ap"]) <= 1 for row in rows(run))
-    assert recipe_file.load(run / "recipe.yaml", schema=DetectorRecipe) == recipe(*RANDOM)
+    assert recipe_file.load_as(DetectorRecipe, run / "recipe.yaml") == recipe(*RANDOM)
     model = keras.saving.load_model(run / "model.keras", compile=False)
     assert model.dtype_policy.name == "float32"
     averages = [value for name, value in state(run, step=6).items() if "optimizer" in name]

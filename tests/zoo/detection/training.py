@@ -47,7 +47,7 @@ VALUES = {
 
 def recipe(*overrides):
     """The recipe of the tests, with overrides as on a command line."""
-    return recipe_file.of_values(json.loads(json.dumps(VALUES)), overrides, "tests", schema=DetectorRecipe)
+    return recipe_file.values_as(DetectorRecipe, json.loads(json.dumps(VALUES)), overrides, "tests")
 
 
 def write_pictures(folder, train=6, val=3):
