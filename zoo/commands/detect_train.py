@@ -30,7 +30,7 @@ def _run(arguments):
     from lambda_keras.zoo import recipe_file
     from lambda_keras.zoo.detection.recipe import DetectorRecipe
 
-    recipe = recipe_file.load(arguments.recipe, arguments.overrides, schema=DetectorRecipe)
+    recipe = recipe_file.load_as(DetectorRecipe, arguments.recipe, arguments.overrides)
     # The strategy of several machines must be there before TensorFlow does anything else.
     from lambda_keras.zoo.training import strategy
 

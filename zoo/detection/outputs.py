@@ -5,11 +5,13 @@ from pathlib import Path
 
 import keras
 
+from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.detection.data.parts import Category
 from lambda_keras.zoo.detection.model import MaskRCNN
 from lambda_keras.zoo.detection.recipe import DetectorRecipe
+from lambda_keras.zoo.detection.record import DetectorRecord
 from lambda_keras.zoo.detection.retinanet import RetinaNet
 
 
@@ -20,7 +22,7 @@ def write_model(
     categories: Sequence[Category],
     folder: Path,
 ) -> None:
-    """Writes the model, and its recipe beside it.
+    """Writes the model, with its recipe and its record beside it.
 
     Args:
         model: The model to export, float32.
@@ -31,5 +33,7 @@ def write_model(
     """
     with replacing(folder / run_folder.RECIPE) as partial:
         partial.write_text(recipe_file.dump(recipe), encoding="utf-8")
+    mean, std = recipe.data.mean or IMAGENET_MEAN, recipe.data.std or IMAGENET_STD
+    DetectorRecord(config, tuple(categories), mean, std).write(folder / run_folder.RECORD)
     with replacing(folder / run_folder.MODEL) as partial:
         model.save(partial)

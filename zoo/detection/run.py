@@ -34,8 +34,8 @@ def train(
     A run that was stopped resumes from its newest checkpoint, with the same numbers as if it had not been stopped.
 
     The folder holds `recipe.yaml`, `metrics.csv`, `model.keras` (float32, with the averaged or best weights where the
-    recipe asks for such), `checkpoints/` and `tensorboard/`; `start.txt` says what became of the weights that the
-    backbone starts from.
+    recipe asks for such), `record.json`, `checkpoints/` and `tensorboard/`; `start.txt` says what became of the weights
+    that the backbone starts from.
 
     Args:
         recipe: A `lambda_keras.zoo.detection.recipe.DetectorRecipe`.

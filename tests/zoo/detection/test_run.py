@@ -3,11 +3,11 @@
 import csv
 import subprocess
 
-import keras
 import numpy as np
 import pytest
 
 from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo.detection.loading import load
 from lambda_keras.zoo.detection.recipe import DetectorRecipe
 from lambda_keras.zoo.detection.run import train
 from lambda_keras.zoo.errors import UserError
@@ -68,7 +68,9 @@ def test_what_a_run_leaves_and_says(uninterrupted):
     assert {"loss", "mask", "val_box_ap", "val_mask_ap50"} <= rows(run)[0].keys()
     assert all(0 <= float(row["val_mask_ap"]) <= 1 for row in rows(run))
     assert recipe_file.load_as(DetectorRecipe, run / "recipe.yaml") == recipe(*RANDOM)
-    model = keras.saving.load_model(run / "model.keras", compile=False)
+    detector = load(run)
+    assert detector.record.class_names == ("red", "green")
+    model = detector.model
     assert model.dtype_policy.name == "float32"
     averages = [value for name, value in state(run, step=6).items() if "optimizer" in name]
     kernel = model.get_layer("mask_head").get_layer("mask_logits").kernel.numpy()
