@@ -30,7 +30,7 @@ SPREAD = (
 
 def train(strategy, folder, synchronized):
     """Returns what the module says, as a dictionary of arrays."""
-    settings = recipe("training.learning_rate=0.0001", "training.warmup_steps=0")
+    settings = recipe("training.learning_rate=0.00002", "training.warmup_steps=0")
     task = task_of(settings, load_parts(pathlib.Path(folder)))
     trainer = assemble.build_trainer(task, strategy, tf.Variable(0.0))
     for part, name, factor in SPREAD:
