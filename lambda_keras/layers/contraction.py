@@ -23,9 +23,9 @@ from lambda_keras.layers.contraction_plan import CONVOLUTIONS, Plan
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import expand_pairs
 
-# Pairs of a query and a context position up to which inference gathers the embedding of each: there the number of
-# operations decides.
-FEW_PAIRS = 2**16
+# Pairs of a query and a context position up to which inference gathers the embedding of each, those of a 7×7 map: there
+# the number of operations decides. TFLite's converter puts what is gathered into the file, which is little for so few.
+FEW_PAIRS = 50**2
 
 
 def normalize_keys(keys: typing.Any, normalization: str, mask: typing.Any = None) -> typing.Any:
