@@ -76,8 +76,8 @@ def wrong_variances(kind, steps):
 def test_two_devices_with_unequal_pictures_equal_one(steps):
     one, two = steps["one"], steps["two"]
     assert one.keys() == two.keys()
-    # Each of the losses, to a millionth of their sum.
-    np.testing.assert_array_less(np.abs(two["losses"] - one["losses"]) / one["losses"][:, :1], 1e-6)
+    # Each of the losses, in relation to their sum. It is below a millionth on one machine; others round otherwise.
+    np.testing.assert_array_less(np.abs(two["losses"] - one["losses"]) / one["losses"][:, :1], 3e-6)
     assert wrong_variances("two", steps) == []
     # As vectors, because single gradients cancel to nothing but rounding, as those of a bias in front of BatchNorm.
     # Momenta are gradients alone; how much of them is rounding depends on the machine.
