@@ -1,6 +1,5 @@
 """Write a detector as a TFLite file of built-in operations: one picture at a time, on phones and small devices."""
 
-import os
 from pathlib import Path
 
 import tensorflow as tf
@@ -9,11 +8,10 @@ from lambda_keras.export.files import scratch_folder
 from lambda_keras.export.labels import check_labels
 from lambda_keras.export.tflite.metadata import add_labels
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
-from lambda_keras.export.tflite.writer import check_float32, convert
+from lambda_keras.export.tflite.writer import check_float32, check_path, convert, put
 from lambda_keras.wildcards import without_wildcards
 from lambda_keras.zoo.detection.data.pictures import CHANNELS
 from lambda_keras.zoo.detection.loading import Detector
-from lambda_keras.zoo.errors import UserError, writing
 
 
 class PortableDetector(tf.Module):
@@ -56,8 +54,7 @@ def export_tflite(detector: Detector, path: Path) -> Path:
         UserError: The name does not end in .tflite, the file cannot be written, the model does not compute in float32,
             it has an operation that is not built in, or the name of a class has a line break.
     """
-    if path.suffix != ".tflite":
-        raise UserError(f"{path}: the name of a TFLite file must end in .tflite")
+    check_path(path)
     check_float32(detector.model)
     check_labels(detector.record.class_names)
     served = PortableDetector(detector)
@@ -67,7 +64,5 @@ def export_tflite(detector: Detector, path: Path) -> Path:
         converter = tf.lite.TFLiteConverter.from_saved_model(str(scratch / "saved_model"))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         content = add_labels(convert(converter, scratch / "converter.log"), detector.record.class_names)
-        with writing(path):
-            (scratch / path.name).write_bytes(content)
-            os.replace(scratch / path.name, path)
+        put(content, scratch, path)
     return path

@@ -92,15 +92,12 @@ def export_tflite(
             _check_clipping(content, model, calibration)
         if record:
             content = add_metadata(content, record)
-        with writing(path):
-            (scratch / path.name).write_bytes(content)
-            os.replace(scratch / path.name, path)
+        put(content, scratch, path)
     return path
 
 
 def _check(model, path, quantization, calibration, batch_size):
-    if path.suffix != ".tflite":
-        raise UserError(f"{path}: the name of a TFLite file must end in .tflite")
+    check_path(path)
     if quantization in CALIBRATED and calibration is None:
         raise UserError(f"--quantize {quantization} needs --calibration: images that show which values occur")
     if quantization not in CALIBRATED and calibration is not None:
@@ -108,6 +105,12 @@ def _check(model, path, quantization, calibration, batch_size):
     if batch_size is not None and not 1 <= batch_size <= LARGEST_BATCH:
         raise UserError(f"--batch must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
     check_float32(model)
+
+
+def check_path(path: Path) -> None:
+    """Raises a `UserError` where a path does not end in .tflite."""
+    if path.suffix != ".tflite":
+        raise UserError(f"{path}: the name of a TFLite file must end in .tflite")
 
 
 def check_float32(model: keras.Model) -> None:
@@ -158,6 +161,22 @@ def _convert_by_operation(converter):
         debug_options=tf.lite.experimental.QuantizationDebugOptions(denylisted_ops=list(FLOAT_OPERATIONS)),
     )
     return debugger.get_nondebug_quantized_model()
+
+
+def put(content: bytes, scratch: Path, path: Path) -> None:
+    """Writes a file beside its place and moves it there once it is whole.
+
+    Args:
+        content: The file.
+        scratch: A folder on the same disk.
+        path: Where it goes.
+
+    Raises:
+        UserError: It cannot be written.
+    """
+    with writing(path):
+        (scratch / path.name).write_bytes(content)
+        os.replace(scratch / path.name, path)
 
 
 def convert(

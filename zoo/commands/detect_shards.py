@@ -22,6 +22,6 @@ def _run(arguments):
 
     part = catalog.load(arguments.data, arguments.part, not arguments.boxes_only, arguments.images, arguments.data_dir)
     shards.write(part, arguments.out, arguments.shards)
-    for line in part.report.lines() if part.report else [f"{part.split.count:,} pictures"]:
+    for line in part.lines():
         say(line)
     narrate(f"Wrote {arguments.out}")

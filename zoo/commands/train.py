@@ -1,22 +1,19 @@
 """`lambda-zoo train`: a recipe in, a run folder out."""
 
 import argparse
-from pathlib import Path
 
 from lambda_keras.zoo.command_line import add_common_options, is_quiet, say
+from lambda_keras.zoo.commands.training_options import add_recipe, add_run, out_of, strategy_of
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("train", help="train a recipe's model and evaluate it on the test split")
-    parser.add_argument("--recipe", required=True, help="name from `lambda-zoo recipes`, or path of a .yaml file")
-    parser.add_argument("--out", help="folder to write (default: runs/<recipe>); resumes the run that it holds")
+    add_recipe(parser)
     parser.add_argument(
         "--data-dir", help="folder of the images or of prepared TensorFlow Datasets (digits needs none)"
     )
-    parser.add_argument("--strategy", default="default", help="default, mirrored, multi_worker or tpu")
-    parser.add_argument("--tpu", help="with --strategy tpu: name or address of the TPU, or local")
-    parser.add_argument("--overwrite", action="store_true", help="remove the run that the folder holds, start anew")
+    add_run(parser)
     parser.add_argument("--dry-run", action="store_true", help="print size, steps and memory of the training, and end")
     parser.add_argument("--replicas", type=int, default=1, help="with --dry-run: devices to share a batch (default: 1)")
     add_common_options(parser)
@@ -33,15 +30,11 @@ def _run(arguments):
 
         say(dry_run(recipe, arguments.data_dir, arguments.replicas))
         return
-    # The strategy of several machines must be there before TensorFlow does anything else.
-    from lambda_keras.zoo.training import strategy
-
-    distribution = strategy.create(arguments.strategy, arguments.tpu)
+    distribution = strategy_of(arguments)
     from lambda_keras.zoo.training.run import train
+    from lambda_keras.zoo.training.strategy import is_chief
 
-    out = arguments.out or Path("runs", Path(arguments.recipe).stem)
-    accuracy = train(
-        recipe, out, arguments.data_dir, distribution, overwrite=arguments.overwrite, verbose=not is_quiet()
-    )
-    if is_quiet() and strategy.is_chief(distribution):
+    out, verbose = out_of(arguments), not is_quiet()
+    accuracy = train(recipe, out, arguments.data_dir, distribution, overwrite=arguments.overwrite, verbose=verbose)
+    if is_quiet() and is_chief(distribution):
         print(f"Test accuracy {accuracy:.2%}")

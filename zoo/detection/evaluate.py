@@ -3,7 +3,6 @@
 import json
 import math
 from pathlib import Path
-from typing import Any
 
 import tensorflow as tf
 
@@ -16,12 +15,11 @@ from lambda_keras.zoo.detection.data import catalog
 from lambda_keras.zoo.detection.data.input_pipeline import evaluation_batches
 from lambda_keras.zoo.detection.data.parts import Category, Part
 from lambda_keras.zoo.detection.evaluator import Figures, Kind
+from lambda_keras.zoo.detection.found import FILES, Found, Results, add_results, no_results
 from lambda_keras.zoo.detection.loading import Detector, load
 from lambda_keras.zoo.errors import UserError, writing_to
 
 FIGURES = "evaluation.json"
-# A file for the results of each kind.
-RESULTS: dict[Kind, str] = {"boxes": "boxes.json", "masks": "masks.json"}
 HEADER = ("", "AP", "AP50", "AP75", "AP_s", "AP_m", "AP_l")
 
 
@@ -76,7 +74,7 @@ def evaluate(
     print(f"pictures that could not be read: {unreadable:,} of {loaded.split.count:,}")
     with writing_to(folder):
         for kind, found in results.items():
-            evaluator.write_results(found, folder / RESULTS[kind])
+            evaluator.write_results(found, folder / FILES[kind])
         evaluated = {"source": detector.name, "data": data, "part": part, "pictures": len(image_ids)}
         content = {**evaluated, "unreadable_pictures": unreadable}
         content |= {kind: of_kind._asdict() for kind, of_kind in figures.items()}
@@ -88,7 +86,7 @@ def evaluate(
 
 def find_all(
     detector: Detector, part: Part, batch_size: int, most_pixels: int = MOST_PIXELS
-) -> tuple[dict[Kind, list[dict[str, Any]]], list[int]]:
+) -> tuple[Results, list[int]]:
     """Finds the objects of all pictures of a part.
 
     Args:
@@ -102,22 +100,16 @@ def find_all(
         that could be read.
     """
     find = tf.function(detector.find, autograph=False)
-    kinds: tuple[Kind, ...] = ("boxes", "masks") if detector.record.has_masks else ("boxes",)
-    results: dict[Kind, list[dict[str, Any]]] = {kind: [] for kind in kinds}
+    results = no_results(detector.record.has_masks)
     categories, image_ids = detector.record.categories, []
     batches = evaluation_batches(part, image_size=detector.image_size, batch_size=batch_size, most_pixels=most_pixels)
     for batch in progress_bar(batches, total=math.ceil(part.split.count / batch_size), unit="batch"):
-        found = find(batch["image"], batch["source_size"])
-        boxes, classes, scores = (column.numpy() for column in (found.boxes, found.classes, found.scores))
+        detections = find(batch["image"], batch["source_size"])
         for row in batch["valid"].numpy().nonzero()[0]:
-            image_id, size = int(batch["image_id"][row]), batch["source_size"][row].numpy().tolist()
-            is_object = classes[row] > 0
-            of_picture = boxes[row][is_object], classes[row][is_object], scores[row][is_object]
+            image_id = int(batch["image_id"][row])
+            found = Found.of(detections, row, batch["source_size"][row].numpy())
             image_ids.append(image_id)
-            results["boxes"] += evaluator.box_results(image_id, *of_picture, categories)
-            if found.masks is not None:
-                masks = found.masks[row].numpy()[is_object]
-                results["masks"] += evaluator.mask_results(image_id, size, *of_picture, masks, categories)
+            add_results(results, found.results(image_id, categories))
     return results, image_ids
 
 

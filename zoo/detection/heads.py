@@ -30,12 +30,12 @@ def build_region_proposals(maps: Mapping[str, keras.KerasTensor], anchors: int, 
         anchors]` for each level, and `"boxes"`, `[batch, rows, columns, anchors * 4]`; float32.
     """
     inputs = {level: keras.Input(x.shape[1:], name=level) for level, x in maps.items()}
-    convolution = _convolution(channels, 3, keras.initializers.RandomNormal(stddev=0.01), "region_conv")
-    scores = _prediction(anchors, keras.initializers.RandomNormal(stddev=1e-5), "region_scores")
-    boxes = _prediction(anchors * 4, keras.initializers.RandomNormal(stddev=1e-5), "region_boxes")
+    shared = convolution(channels, 3, keras.initializers.RandomNormal(stddev=0.01), "region_conv")
+    scores = prediction(anchors, 1, keras.initializers.RandomNormal(stddev=1e-5), "region_scores")
+    boxes = prediction(anchors * 4, 1, keras.initializers.RandomNormal(stddev=1e-5), "region_boxes")
     outputs: dict[str, dict[str, keras.KerasTensor]] = {"scores": {}, "boxes": {}}
     for level, x in inputs.items():
-        x = _normalize(convolution(x), f"region_{level}")
+        x = _normalize(shared(x), f"region_{level}")
         outputs["scores"][level] = scores(x)
         outputs["boxes"][level] = boxes(x)
     return keras.Model(inputs, outputs, name="region_proposals")
@@ -88,12 +88,12 @@ def build_mask_head(classes: int, channels: int) -> keras.Model:
         name="mask_upsample",
     )(x)
     x = _normalize(x, "mask_upsample")
-    return keras.Model(inputs, _prediction(1 + classes, _fan_out(), "mask_logits")(x), name="mask_head")
+    return keras.Model(inputs, prediction(1 + classes, 1, _fan_out(), "mask_logits")(x), name="mask_head")
 
 
 def _tower(x, channels, name):
     for number in range(1, 5):
-        x = _convolution(channels, 3, _fan_out(), f"{name}_conv{number}")(x)
+        x = convolution(channels, 3, _fan_out(), f"{name}_conv{number}")(x)
         x = _normalize(x, f"{name}_conv{number}")
     return x
 
@@ -102,7 +102,17 @@ def _normalize(x, name):
     return keras.layers.ReLU(name=f"{name}_relu")(normalization(f"{name}_bn")(x))
 
 
-def _convolution(channels, kernel_size, initializer, name):
+def convolution(
+    channels: int, kernel_size: int, initializer: keras.initializers.Initializer, name: str
+) -> keras.layers.Conv2D:
+    """A convolution that is normalised after it, so it has no bias.
+
+    Args:
+        channels: Those that leave it.
+        kernel_size: Side of its kernel.
+        initializer: Of the kernel; for no two layers the same, which would get the same numbers.
+        name: Of the layer.
+    """
     return keras.layers.Conv2D(
         channels,
         kernel_size,
@@ -114,10 +124,31 @@ def _convolution(channels, kernel_size, initializer, name):
     )
 
 
-def _prediction(channels, initializer, name):
-    # Losses, and the order of scores, are not for half precision.
+def prediction(
+    channels: int,
+    kernel_size: int,
+    initializer: keras.initializers.Initializer,
+    name: str,
+    bias: str | keras.initializers.Initializer = "zeros",
+) -> keras.layers.Conv2D:
+    """The convolution at the end of a head. It is float32: losses, and the order of scores, are not for half precision.
+
+    Args:
+        channels: As for `convolution`.
+        kernel_size: As for `convolution`.
+        initializer: As for `convolution`.
+        name: Of the layer.
+        bias: The initialiser of its bias.
+    """
     return keras.layers.Conv2D(
-        channels, 1, data_format="channels_last", kernel_initializer=initializer, dtype="float32", name=name
+        channels,
+        kernel_size,
+        padding="same",
+        data_format="channels_last",
+        kernel_initializer=initializer,
+        bias_initializer=bias,
+        dtype="float32",
+        name=name,
     )
 
 

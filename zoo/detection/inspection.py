@@ -49,9 +49,8 @@ def inspect_data(
     if not 1 <= image_size <= LARGEST_IMAGE:
         raise UserError(f"--image-size must be 1 to {LARGEST_IMAGE}, got {image_size}")
     loaded = catalog.load(data, part, with_masks, images, data_dir)
-    lines = loaded.report.lines() if loaded.report else [f"{loaded.split.count:,} pictures"]
     names = [category.name for category in loaded.categories]
-    for line in (*lines, f"{len(names):,} categories: {', '.join(names)}", *alike(names)):
+    for line in (*loaded.lines(), f"{len(names):,} categories: {', '.join(names)}", *alike(names)):
         say(line)
     batches = training_batches(
         loaded, image_size=image_size, batch_size=ROWS * COLUMNS, seed=seed, with_masks=with_masks

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
-import numpy as np
 import tensorflow as tf
 from pycocotools import mask as coco_masks
 
@@ -15,32 +14,14 @@ from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, decode, why
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.detection import drawing
 from lambda_keras.zoo.detection.data import pictures
-from lambda_keras.zoo.detection.evaluator import box_results, mask_results, write_results
+from lambda_keras.zoo.detection.evaluator import write_results
+from lambda_keras.zoo.detection.found import FILES, Found, add_results, no_results
 from lambda_keras.zoo.detection.loading import Detector, load
 from lambda_keras.zoo.errors import UserError, reason, writing_to
 
-BOXES, MASKS, PICTURES = "boxes.json", "masks.json", "pictures.json"
+PICTURES = "pictures.json"
 # Objects of a lower score are not drawn.
 LOWEST_SCORE = 0.5
-
-
-class Found(NamedTuple):
-    """The objects of one picture, best first; arrays.
-
-    Attributes:
-        size: Height and width of the picture, upright, in pixels.
-        boxes: float32 `[objects, 4]`: ymin, xmin, ymax and xmax in pixels of the picture.
-        classes: int32 `[objects]`, from 1.
-        scores: float32 `[objects]`, 0 to 1.
-        masks: float32 `[objects, 28, 28]`: for each cell of the box the probability that it is of the object; `None`
-            of a detector without masks.
-    """
-
-    size: tuple[int, int]
-    boxes: np.ndarray
-    classes: np.ndarray
-    scores: np.ndarray
-    masks: np.ndarray | None
 
 
 class Predictor:
@@ -74,11 +55,7 @@ class Predictor:
         except tf.errors.InvalidArgumentError as error:
             raise _undecodable(error, name) from error
         found = self._find(image[tf.newaxis], size[tf.newaxis])
-        is_object = found.classes[0].numpy() > 0
-        boxes, classes, scores = (x[0].numpy()[is_object] for x in (found.boxes, found.classes, found.scores))
-        cells = None if found.masks is None else found.masks[0].numpy()[is_object]
-        height, width = size.numpy().tolist()
-        return Found((height, width), boxes, classes, scores, cells)
+        return Found.of(found, 0, size.numpy())
 
 
 def predict(
@@ -111,12 +88,11 @@ def predict(
         if not Path(file).is_file():
             raise UserError(f"no such file: {file}")
     detector = load(source)
-    categories, has_masks = detector.record.categories, detector.record.has_masks
+    categories = detector.record.categories
     predictor, out = Predictor(detector), Path(out)
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
-    boxes: list[dict[str, Any]] = []
-    segments: list[dict[str, Any]] = []
+    results = no_results(detector.record.has_masks)
     images: list[dict[str, Any]] = []
     rows: list[tuple[str, str, str, str]] = []
     for number, file in enumerate(progress_bar(files, unit="picture"), 1):
@@ -124,22 +100,16 @@ def predict(
         found = predictor.find(encoded, file, most_pixels)
         height, width = found.size
         images.append({"id": number, "file_name": str(file), "height": height, "width": width})
-        boxes += box_results(number, found.boxes, found.classes, found.scores, categories)
-        of_picture: list[dict[str, Any]] = []
-        if found.masks is not None:
-            of_picture = mask_results(
-                number, found.size, found.boxes, found.classes, found.scores, found.masks, categories
-            )
-        segments += of_picture
-        objects = _drawn(found, of_picture, detector.record.class_names, lowest_score)
+        of_picture = found.results(number, categories)
+        add_results(results, of_picture)
+        objects = _drawn(found, of_picture.get("masks"), detector.record.class_names, lowest_score)
         rows += _rows(file, found, detector.record.class_names, lowest_score)
         picture = drawing.draw(decode(encoded, pictures.CHANNELS, most_pixels).numpy(), objects)
         with writing_to(out), replacing(out / f"{number}_{Path(file).stem}.png") as partial:
             picture.save(partial, "PNG")
     with writing_to(out):
-        write_results(boxes, out / BOXES)
-        if has_masks:
-            write_results(segments, out / MASKS)
+        for kind, entries in results.items():
+            write_results(entries, out / FILES[kind])
         with replacing(out / PICTURES) as partial:
             content = {"images": images, "annotations": [], "categories": [entry._asdict() for entry in categories]}
             partial.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
@@ -160,7 +130,7 @@ def _undecodable(error, name):
 
 
 def _drawn(found, segments, names, lowest_score):
-    """What is drawn of one picture; segments are empty where there are no masks."""
+    """What is drawn of one picture; segments are `None` where there are no masks."""
     objects: list[drawing.Drawn] = []
     rows = zip(found.boxes, found.classes, found.scores, segments or [None] * len(found.scores), strict=True)
     for box, label, score, segment in rows:

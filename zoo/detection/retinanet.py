@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from lambda_keras.zoo.detection import losses, operations
+from lambda_keras.zoo.detection import heads, losses, operations
 from lambda_keras.zoo.detection.anchors import Anchors, by_anchor
 from lambda_keras.zoo.detection.detections import Detections, cleared
 from lambda_keras.zoo.detection.losses import Term
@@ -188,28 +188,11 @@ def _build_head(maps, anchors, classes, channels):
 
 def _branch(inputs, channels, outputs, bias, name):
     convolutions = [
-        keras.layers.Conv2D(
-            channels,
-            3,
-            padding="same",
-            data_format="channels_last",
-            use_bias=False,
-            kernel_initializer=keras.initializers.RandomNormal(stddev=0.01),
-            name=f"{name}_conv{number}",
-        )
+        heads.convolution(channels, 3, keras.initializers.RandomNormal(stddev=0.01), f"{name}_conv{number}")
         for number in range(1, 5)
     ]
-    prediction = keras.layers.Conv2D(
-        outputs,
-        3,
-        padding="same",
-        data_format="channels_last",
-        kernel_initializer=keras.initializers.RandomNormal(stddev=1e-5),
-        bias_initializer=bias,
-        # Losses, and the order of scores, are not for half precision.
-        dtype="float32",
-        name=f"{name}_prediction",
-    )
+    initializer = keras.initializers.RandomNormal(stddev=1e-5)
+    prediction = heads.prediction(outputs, 3, initializer, f"{name}_prediction", bias)
     found = {}
     for level, x in inputs.items():
         for number, convolution in enumerate(convolutions, 1):

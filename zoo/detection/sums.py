@@ -9,6 +9,8 @@ from typing import NamedTuple, Self
 import numpy as np
 import tensorflow as tf
 
+from lambda_keras.zoo.training.sums import entries
+
 
 class MaskRCNNSums(NamedTuple):
     """Sums over images; a vector of them, in this order, is what replicas add up and checkpoints hold.
@@ -43,7 +45,7 @@ class MaskRCNNSums(NamedTuple):
             >>> MaskRCNNSums.of(np.arange(9.0)).images
             6.0
         """
-        return cls(*_entries(vector))
+        return cls(*entries(vector))
 
 
 class RetinaNetSums(NamedTuple):
@@ -68,8 +70,4 @@ class RetinaNetSums(NamedTuple):
     @classmethod
     def of(cls, vector: tf.Tensor | tf.Variable | np.ndarray) -> Self:
         """The sums in a vector `[6]`, in a graph or outside of one."""
-        return cls(*_entries(vector))
-
-
-def _entries(vector):
-    return vector if isinstance(vector, np.ndarray) else tf.unstack(vector)
+        return cls(*entries(vector))

@@ -1,7 +1,6 @@
 """Average precision of a detector in training, under a strategy, with the averaged weights."""
 
 import functools
-from typing import Any
 
 import numpy as np
 import orbit
@@ -10,6 +9,8 @@ import tensorflow as tf
 from lambda_keras.zoo.detection import evaluator
 from lambda_keras.zoo.detection.data import input_pipeline
 from lambda_keras.zoo.detection.data.parts import Part
+from lambda_keras.zoo.detection.detections import Detections
+from lambda_keras.zoo.detection.found import Found, add_results, no_results
 from lambda_keras.zoo.detection.task import Detection
 from lambda_keras.zoo.errors import StoppedError, UserError
 from lambda_keras.zoo.training.trainer import Trainer
@@ -47,9 +48,7 @@ class Validation(orbit.AbstractEvaluator):
         trainer, strategy = self.trainer, self.trainer.strategy
         batches = -(-self.part.split.count // (strategy.num_replicas_in_sync * trainer.images_per_pass))
         iterator = iter(strategy.distribute_datasets_from_function(self._batches_of_worker(batches)))
-        results: dict[evaluator.Kind, list[dict[str, Any]]] = {"boxes": []}
-        if "mask" in trainer.task.kinds:
-            results["masks"] = []
+        results = no_results(with_masks="mask" in trainer.task.kinds)
         seen: list[int] = []
         trainer.averages.share_statistics()
         with trainer.averages.in_place_of_weights():
@@ -96,18 +95,14 @@ class Validation(orbit.AbstractEvaluator):
 
     def _collect(self, found, results):
         """Adds what was found in a batch to the results, and returns the numbers of its pictures."""
-        categories, seen = self.part.categories, []
-        for row in np.flatnonzero(found["valid"]):
-            image_id, size = int(found["image_id"][row]), tuple(found["source_size"][row].tolist())
-            is_object = found["classes"][row] > 0
-            boxes = found["boxes"][row][is_object] / found["scale"][row]
-            boxes = np.minimum(boxes, np.tile(size, 2).astype("float32"))
-            classes, scores = found["classes"][row][is_object], found["scores"][row][is_object]
-            seen.append(image_id)
-            results["boxes"] += evaluator.box_results(image_id, boxes, classes, scores, categories)
-            if "masks" in results:
-                masks = found["masks"][row][is_object]
-                results["masks"] += evaluator.mask_results(image_id, size, boxes, classes, scores, masks, categories)
+        # The others have no scale to divide by.
+        found = {name: column[found["valid"]] for name, column in found.items()}
+        edges = np.tile(found["source_size"], 2).astype("float32")[:, np.newaxis]
+        boxes = np.minimum(found["boxes"] / found["scale"][:, np.newaxis, np.newaxis], edges)
+        detections = Detections(boxes, found["classes"], found["scores"], found.get("masks"))
+        seen = found["image_id"].tolist()
+        for row, (image_id, size) in enumerate(zip(seen, found["source_size"], strict=True)):
+            add_results(results, Found.of(detections, row, size).results(image_id, self.part.categories))
         return seen
 
     def _figures(self, results, seen):

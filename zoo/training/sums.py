@@ -31,7 +31,7 @@ class Sums(NamedTuple):
             >>> Sums.of(np.array([6.0, 3.0, 4.0, 0.0, 0.0])).accuracy
             0.75
         """
-        return cls(*(vector if isinstance(vector, np.ndarray) else tf.unstack(vector)))
+        return cls(*entries(vector))
 
     @property
     def mean_loss(self) -> float | tf.Tensor:
@@ -42,3 +42,8 @@ class Sums(NamedTuple):
     def accuracy(self) -> float | tf.Tensor:
         """The share of the images that are right, 0..1."""
         return self.correct / self.images
+
+
+def entries(vector: tf.Tensor | tf.Variable | np.ndarray) -> np.ndarray | list[tf.Tensor]:
+    """The numbers of a vector one by one, in a graph or outside of one, for the sums of any task."""
+    return vector if isinstance(vector, np.ndarray) else tf.unstack(vector)

@@ -14,6 +14,7 @@ from lambda_keras.zoo.detection.data import coco_json
 from lambda_keras.zoo.detection.data.parts import Category
 from lambda_keras.zoo.detection.model import MaskRCNN, build_mask_rcnn
 from lambda_keras.zoo.detection.record import DetectorRecord
+from tests.zoo.detection.training import SMALL
 
 # A backbone with lambda layers and maps of strides 4 to 32.
 BACKBONE, OVERRIDES = "lambda_resnet_tiny", {"stem": "vanilla"}
@@ -28,19 +29,7 @@ CROWD[5:20, 30:50] = 1
 
 @pytest.fixture(scope="session")
 def config():
-    return MaskRCNN(
-        BACKBONE,
-        classes=3,
-        image_size=64,
-        overrides=OVERRIDES,
-        channels=8,
-        dense_channels=16,
-        candidates=60,
-        proposals=40,
-        sampled_anchors=32,
-        sampled_regions=16,
-        detections=6,
-    )
+    return MaskRCNN(BACKBONE, classes=3, image_size=64, overrides=OVERRIDES, **SMALL)
 
 
 @pytest.fixture(scope="session")

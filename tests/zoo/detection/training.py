@@ -11,18 +11,22 @@ from lambda_keras.zoo.detection.recipe import DetectorRecipe
 from lambda_keras.zoo.detection.task import Parts
 
 COLOURS = ((220, 40, 40), (40, 200, 60))
+# What makes a detector small.
+SMALL = {
+    "channels": 8,
+    "dense_channels": 16,
+    "candidates": 60,
+    "proposals": 40,
+    "sampled_anchors": 32,
+    "sampled_regions": 16,
+    "detections": 6,
+}
 VALUES = {
     "model": {
         "backbone": "lambda_resnet_tiny",
         # One lambda layer: more would be traced, not proved.
         "overrides": {"stem": "vanilla", "blocks": [1, 1, 1, 1], "lambda_blocks": [[], [], [], [1]]},
-        "channels": 8,
-        "dense_channels": 16,
-        "candidates": 60,
-        "proposals": 40,
-        "sampled_anchors": 32,
-        "sampled_regions": 16,
-        "detections": 6,
+        **SMALL,
     },
     "data": {
         "image_size": 64,

@@ -93,3 +93,7 @@ class Part:
     categories: tuple[Category, ...]
     has_masks: bool
     report: Report | None
+
+    def lines(self) -> list[str]:
+        """What there is, as lines for a person."""
+        return self.report.lines() if self.report else [f"{self.split.count:,} pictures"]
