@@ -2,7 +2,7 @@
 
 import keras
 
-from lambda_keras.layers.lambda_layer import runs_on_cpu
+from lambda_keras.layers.devices import runs_on_cpu
 
 BACKEND = keras.backend.backend()
 

@@ -22,8 +22,6 @@ from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import (
     CONVOLUTIONS,
     DENSE_ORDERS,
-    ON_ACCELERATORS,
-    ON_CPU,
     ORDERS,
     Costs,
     Depths,
@@ -31,9 +29,10 @@ from lambda_keras.layers.contraction_plan import (
     Problem,
     plan,
 )
+from lambda_keras.layers.devices import current_device
 from lambda_keras.layers.grids import Grids
 
-DEVICE = ON_ACCELERATORS if backends.is_accelerated() else ON_CPU
+DEVICE = current_device()
 HEADS, KEY_DIM = 4, 16
 SIDES = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20, 23, 24, 28, 31, 32, 37, 40, 48, 56, 64)
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -79,7 +78,7 @@ def chosen_plan(problem, training):
         batch=problem.batch,
         training=training,
         device=DEVICE,
-        xla_on_cpu=DEVICE is ON_CPU and backends.BACKEND == "jax",
+        xla_on_cpu=not backends.is_accelerated() and backends.BACKEND == "jax",
     )
 
 

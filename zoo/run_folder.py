@@ -25,7 +25,7 @@ EVALUATION = "evaluation"
 IN_FOLDERS = {
     CHECKPOINTS: r"checkpoint(\.tmp\w*)?|ckpt-\d+(\.(index|data-\d+-of-\d+)(\.tempstate\d+)?|_temp(/.*)?)",
     TENSORBOARD: r"(training|validation|position_tables)(/events\.out\.tfevents\..*)?",
-    EVALUATION: r"evaluation\.json|per_class\.csv|confusion_matrix\.png",
+    EVALUATION: r"(evaluation|boxes|masks)\.json|per_class\.csv|confusion_matrix\.png",
 }
 
 

@@ -112,9 +112,11 @@ def lambda_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any
         `[b, n, h, v]`.
     """
     (n, m, k), v = embeddings.shape, values.shape[-1]
+    # One product for all queries and examples. A product for each query would have the same values in all of them, and
+    # their gradient would be a sum over as many copies.
+    embeddings = ops.reshape(ops.transpose(embeddings, (0, 2, 1)), (n * k, m))
     values = ops.transpose(ops.reshape(values, (-1, m, v)), (1, 0, 2))
-    values = ops.reshape(values, (1, m, -1))
-    position_lambdas = ops.matmul(ops.transpose(embeddings, (0, 2, 1)), values)
+    position_lambdas = ops.matmul(embeddings, ops.reshape(values, (m, -1)))
     position_lambdas = ops.reshape(position_lambdas, (row, n // row, k, -1, v))
     position_lambdas = ops.transpose(position_lambdas, (3, 1, 0, 2, 4))
     return ops.matmul(queries, ops.reshape(position_lambdas, (-1, n, k, v)))

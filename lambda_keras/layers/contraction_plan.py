@@ -96,8 +96,9 @@ class Device:
 
 
 # Fitted by `python -m benchmarks.contraction --fit` on two cores of an Intel Xeon (AVX-512, AMX, 2 MB of L2 a core),
-# with nothing else running; of the bounds from 2 to 40 MB for `caches` this one had the least regret.
-ON_CPU = Device(
+# with nothing else running; of the bounds from 2 to 40 MB for `caches` this one had the least regret. Since then
+# lambda-first has become one product, which is faster than these costs of it say.
+ON_AVX512 = Device(
     memory=64 * 2**20,
     caches=12 * 2**20,
     inference={
@@ -125,6 +126,46 @@ ON_CPU = Device(
         ),
         "convolution": Costs(0, 1.5e-10, 2.2e-09, large=2.6e-09, query=2.5e-07, call=0.00011),
         "depthwise_convolution": Costs(0, 1.8e-10, 7.5e-10, large=2.6e-09, call=0.00025),
+    },
+)
+# The same on two cores of an AMD EPYC without AVX-512, where a convolution's multiply-add costs several times a matrix
+# product's. A chunk costs at least half of what it costs above: of that the shapes that were drawn said too little.
+ON_AVX2 = Device(
+    memory=64 * 2**20,
+    caches=12 * 2**20,
+    inference={
+        "lambda_first": Costs(9.2e-05, 1.3e-11, 2e-09, embedding=2.3e-09, large=8.7e-11, query=2e-07, call=0.00026),
+        "query_first": Costs(
+            4.3e-05, 2.6e-11, 6.3e-10, embedding=2.5e-09, copied=3.2e-09, large=2.6e-10, query=5.9e-07
+        ),
+        "convolution": Costs(0, 1.7e-10, 1.4e-10, query=1.6e-06, call=0.00055),
+        "depthwise_convolution": Costs(0, 1.8e-10, 3e-09, call=0.00029),
+    },
+    training={
+        "lambda_first": Costs(
+            0.00017,
+            3.3e-11,
+            3e-09,
+            embedding=9.3e-09,
+            copied=1.3e-08,
+            large=2e-09,
+            query=4.9e-07,
+            recomputed=9.5e-12,
+            call=1.3e-05,
+        ),
+        "query_first": Costs(
+            0.000145,
+            3.7e-11,
+            3.3e-09,
+            embedding=1e-08,
+            copied=1.6e-08,
+            large=1.9e-09,
+            query=3.9e-07,
+            recomputed=3.4e-11,
+            call=3e-07,
+        ),
+        "convolution": Costs(0, 6.9e-10, 5.8e-09, query=4e-07, call=0.00026),
+        "depthwise_convolution": Costs(0, 7.1e-10, 9.3e-09),
     },
 )
 # Not measured: 20 tera-multiply-adds and 1 terabyte a second, 10 microseconds an operation. Few and large products.
@@ -178,7 +219,7 @@ def plan(
     training: bool | None = False,
     stores_embeddings: bool = False,
     implementation: str = "auto",
-    device: Device = ON_CPU,
+    device: Device = ON_AVX512,
     xla_on_cpu: bool = False,
 ) -> Plan:
     """Picks the order of contraction, and how many rows of queries to process at once.

@@ -19,21 +19,12 @@ from lambda_keras.layers.argument_checks import (
 from lambda_keras.layers.batch_normalization import BatchNormalization
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
-from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_CPU, Depths, Plan, plan
+from lambda_keras.layers.contraction_plan import Depths, Plan, plan
+from lambda_keras.layers.devices import current_device, runs_on_cpu
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer
 from lambda_keras.layers.interaction import Interaction, Shape
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
-
-
-def runs_on_cpu() -> bool:
-    """Whether the backend has no other device than the CPU."""
-    if keras.backend.backend() == "torch":
-        # Keras lists no devices for torch.
-        import torch
-
-        return not torch.cuda.is_available()
-    return all(device.startswith("cpu") for device in keras.distribution.list_devices())
 
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
@@ -304,7 +295,6 @@ class LambdaLayer(Interaction):
             training: Whether gradients are taken.
             stores_embeddings: Whether the embeddings E are stored, as `lambda_keras.fuse` does.
         """
-        on_cpu = runs_on_cpu()
         return plan(
             Grids.of_shapes(inputs_shape, context_shape),
             Depths(self.num_heads, self.key_dim, self.value_dim, self.intra_depth),
@@ -314,8 +304,8 @@ class LambdaLayer(Interaction):
             training=training,
             stores_embeddings=stores_embeddings,
             implementation=self.implementation,
-            device=ON_CPU if on_cpu else ON_ACCELERATORS,
-            xla_on_cpu=on_cpu and keras.backend.backend() == "jax",
+            device=current_device(),
+            xla_on_cpu=runs_on_cpu() and keras.backend.backend() == "jax",
         )
 
     def multiply_adds(self, inputs_shape: tuple[int, ...], context_shape: tuple[int, ...] | None = None) -> int:

@@ -15,7 +15,7 @@ from lambda_keras.layers.contraction_plan import (
     CONVOLUTIONS,
     DENSE_ORDERS,
     ON_ACCELERATORS,
-    ON_CPU,
+    ON_AVX512,
     Depths,
     Plan,
     Problem,
@@ -141,7 +141,7 @@ def test_a_plan_for_every_shape_within_its_memory(
         masked=masked,
         training=training,
         implementation=implementation,
-        device=dataclasses.replace(ON_CPU, memory=memory),
+        device=dataclasses.replace(ON_AVX512, memory=memory),
     )
     if chosen.order in CONVOLUTIONS:
         assert (implementation, masked) == ("auto", False)
@@ -171,7 +171,7 @@ def test_what_the_plan_counts_is_what_is_made(order):
 
 
 def test_more_memory_never_means_smaller_chunks():
-    devices = [dataclasses.replace(ON_CPU, memory=2**power) for power in range(20, 36)]
+    devices = [dataclasses.replace(ON_AVX512, memory=2**power) for power in range(20, 36)]
     plans = [plan_of_paper((64, 64), value_dim=16, scope_size=None, device=device) for device in devices]
     rows = [chosen.query_rows or 64 for chosen in plans]
     assert rows == sorted(rows)
