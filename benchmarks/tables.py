@@ -179,6 +179,33 @@ def roofline_table():
     return "\n".join(lines)
 
 
+def detector_memory_table():
+    """A row for each kind of work: the peaks of both sizes, and by how much more the larger image takes."""
+    rows = read(RESULTS / "detector_memory.csv")
+    sizes = list(dict.fromkeys(row["image_size"] for row in rows))
+    lines = [
+        f"| one image | {' | '.join(f'peak at {size} pixels (GB)' for size in sizes)} | growth, as a ratio |",
+        "|---|" + "--:|" * (len(sizes) + 1),
+    ]
+    for work in dict.fromkeys(row["work"] for row in rows):
+        of_work = [row for row in rows if row["work"] == work]
+        cells = [*(row["peak_gigabytes"] for row in of_work), of_work[-1]["growth_ratio"]]
+        lines.append(f"| {work} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def detectors_table():
+    """A row for each recipe of the paper's detectors, with the paper's figures."""
+    figures = [f"{kind}_ap{size}" for kind in ("box", "mask") for size in ("", "_small", "_medium", "_large")]
+    lines = [
+        "| recipe | paper: AP box | small | medium | large | paper: AP mask | small | medium | large | here |",
+        "|---|" + "--:|" * len(figures) + "---|",
+    ]
+    for row in read(ROOT / "zoo" / "detection" / "results.csv"):
+        lines.append(f"| `{row['recipe']}` | {' | '.join(row[figure] for figure in figures)} | not run |")
+    return "\n".join(lines)
+
+
 TABLES = {
     "models": models_table,
     "chosen models": lambda: models_table(CHOSEN),
@@ -187,6 +214,8 @@ TABLES = {
     "pairs": pairs_table,
     "growth": growth_table,
     "roofline": roofline_table,
+    "detectors": detectors_table,
+    "detector memory": detector_memory_table,
 }
 
 

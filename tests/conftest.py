@@ -43,6 +43,7 @@ HEAVY = (
     "zoo/detection/test_run.py",
     "zoo/detection/test_forward.py",
     "export/detection/test_signatures.py",
+    "export/detection/test_verification.py",
     "test_extras.py",
     "lambda_keras/weights/formats/test_open_file.py",
     "test_recorded_files.py",

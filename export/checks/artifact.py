@@ -10,7 +10,7 @@ from lambda_keras.export.files import check_loadable
 from lambda_keras.export.saved_model import description
 from lambda_keras.export.saved_model.writer import versions
 from lambda_keras.export.tflite import metadata
-from lambda_keras.export.tflite.contents import quantization_of
+from lambda_keras.export.tflite.contents import finds_objects, quantization_of
 from lambda_keras.export.tflite.quantization import BOUNDS, NONE, Bounds
 from lambda_keras.weights import Preprocessor, WeightsError
 from lambda_keras.zoo.errors import UserError
@@ -30,11 +30,13 @@ class Artifact:
             `lambda_keras.export.checks.runtimes.RUNTIMES`.
         path: The SavedModel's folder or the file.
         quantization: How its numbers are written, one of `lambda_keras.export.tflite.quantization.KINDS`.
+        is_detector: Whether it finds objects; otherwise it is a classifier.
     """
 
     kind: str
     path: Path
     quantization: str = NONE
+    is_detector: bool = False
 
     @property
     def bounds(self) -> Bounds:
@@ -76,12 +78,12 @@ def find_artifact(path: Path) -> Artifact:
     if not path.exists():
         raise UserError(f"no such artifact: {path}")
     if path.is_file() and path.suffix == ".tflite":
-        return Artifact(TFLITE, path, quantization_of(path))
+        return Artifact(TFLITE, path, quantization_of(path), finds_objects(path))
     if path.is_dir():
         newest = [path, *versions(path)][-1]
         if (newest / "saved_model.pb").is_file():
             check_loadable(newest)
-            return Artifact(SAVED_MODEL, newest)
+            return Artifact(SAVED_MODEL, newest, is_detector=description.finds_objects(newest))
     raise UserError(f"{path}: expected a .tflite file, a SavedModel or a folder of its versions")
 
 
@@ -98,6 +100,26 @@ def find_artifacts(paths: Sequence[Path]) -> list[Artifact]:
         if other is not path:
             raise UserError(f"{artifact} is given twice, as {other} and as {path}; leave one out")
     return artifacts
+
+
+def check_kind(artifacts: Sequence[Artifact], model_name: str, is_detector: bool) -> None:
+    """Refuses classifiers that shall be compared with a detector, and detectors with a classifier.
+
+    Args:
+        artifacts: As `find_artifacts` returns them.
+        model_name: The model that they are to be compared with.
+        is_detector: Whether this is a detector.
+
+    Raises:
+        UserError: One of them is of the other kind.
+    """
+    kinds = {True: "a detector", False: "a classifier"}
+    for artifact in artifacts:
+        if artifact.is_detector != is_detector:
+            raise UserError(
+                f"{artifact} is {kinds[artifact.is_detector]}, and {model_name} {kinds[is_detector]}; give the model "
+                "that it was exported from"
+            )
 
 
 def in_runtimes(artifacts: list[Artifact], runtimes: list[str]) -> list[Artifact]:

@@ -8,6 +8,11 @@ from lambda_keras.export.checks.verification import Comparison, Cost, Verificati
 from lambda_keras.export.tflite.delegation import operations_outside_xnnpack
 from lambda_keras.zoo.command_line import print_table, say
 
+LOAD_AND_LATENCY = (
+    "load: from the file to a first answer, without importing the runtime, which its first artifact starts; "
+    "latency: of a batch, the median of {rounds} rounds in which all took turns."
+)
+
 
 def print_report(model_name: str, images: int, artifacts: list[Artifact], verification: Verification) -> None:
     """Prints two tables, each with a row for the model and for each artifact, and what they mean.
@@ -23,10 +28,7 @@ def print_report(model_name: str, images: int, artifacts: list[Artifact], verifi
     print_costs(model_name, artifacts, verification.costs)
     print()
     print(f"{images} images; artifacts ran in fresh processes without keras and lambda_keras, one for each runtime.")
-    print(
-        "load: from the file to a first answer, without importing the runtime, which its first artifact starts; "
-        f"latency: of a batch, the median of {verification.rounds} rounds in which all took turns."
-    )
+    print(LOAD_AND_LATENCY.format(rounds=verification.rounds))
     if any(artifact.kind == TFLITE for artifact in artifacts):
         print(THREADS)
     for artifact in artifacts:

@@ -3,7 +3,7 @@
 Executed by path in a fresh process (`python -I run_artifact.py …`), never imported. It refuses what a
 stranger does not have: our packages, keras, and TensorFlow itself where the runtime does not need it.
 
-    run_artifact.py saved_model|tflite|openvino|onnxruntime PROBABILITIES.npy
+    run_artifact.py saved_model|tflite|openvino|onnxruntime RESULTS.npy
 
 It answers each line of JSON on stdin by another on stdout, and ends with stdin. There are two requests:
 
@@ -13,10 +13,18 @@ It answers each line of JSON on stdin by another on stdout, and ends with stdin.
 The first is answered by `{"load_seconds": …, "shape": [batch, height, width, channels]}` with null for what may be any
 number; any number of artifacts may be loaded. The second runs these images as one batch, writes their probabilities to
 the file and is answered by `{"seconds": …}`, which is the time that the runtime took. What fails ends the process.
+
+Detectors have two requests of their own, answered by `{"load_seconds": …}` and `{"seconds": …}`:
+
+    {"load_detector": "ARTIFACT"}
+    {"detect": "ARTIFACT", "picture": "FILE.npz"}
+
+A picture has `encoded`, the bytes of its file, `image`, as a TFLite file takes it, and `size`, its height and width.
+What is found in it is written as an .npz file.
 """
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 for name in ("lambda_keras", "keras", "tf_keras"):
@@ -33,6 +41,8 @@ Serve = Callable[[np.ndarray], np.ndarray]
 # Each loader returns a function of images to probabilities, the shape of images that the artifact takes, None for what
 # may be any number, and the seconds of loading without importing the runtime.
 Loaded = tuple[Serve, list[int | None], float]
+# Of a detector, a function of the arrays of a picture to those of what is found in it.
+Detect = Callable[[Mapping[str, np.ndarray]], dict[str, np.ndarray]]
 
 
 def load_saved_model(path: str) -> Loaded:
@@ -95,6 +105,37 @@ def load_tflite(path: str) -> Loaded:
     return serve, [None if n < 0 else int(n) for n in image["shape_signature"]], seconds
 
 
+def load_detector_saved_model(path: str) -> tuple[Detect, float]:
+    """A detector's SavedModel in TensorFlow, which decodes files itself."""
+    import tensorflow as tf
+
+    start = time.perf_counter()
+    serving = tf.saved_model.load(path).signatures["detect_bytes"]
+    seconds = time.perf_counter() - start
+
+    def detect(picture):
+        found = serving(image_bytes=tf.constant([picture["encoded"].tobytes()]))
+        return {name: value.numpy()[0] for name, value in found.items()}
+
+    return detect, seconds
+
+
+def load_detector_tflite(path: str) -> tuple[Detect, float]:
+    """A detector's TFLite file in LiteRT, which takes pictures that are resized."""
+    sys.modules["tensorflow"] = None  # type: ignore[assignment]  # as above
+    from ai_edge_litert.interpreter import Interpreter
+
+    start = time.perf_counter()
+    serving = Interpreter(model_path=path).get_signature_runner("serving_default")
+    seconds = time.perf_counter() - start
+
+    def detect(picture):
+        found = serving(images=picture["image"][np.newaxis], sizes=picture["size"][np.newaxis])
+        return {name: value[0] for name, value in found.items()}
+
+    return detect, seconds
+
+
 def quantized(values: np.ndarray, details: dict[str, Any]) -> np.ndarray:
     """Float values as the tensor of these details holds them; a float tensor holds them as they are."""
     if details["dtype"] != np.int8:
@@ -127,14 +168,31 @@ LOADERS = {
     "openvino": load_openvino,
     "onnxruntime": load_onnxruntime,
 }
+DETECTOR_LOADERS = {"saved_model": load_detector_saved_model, "tflite": load_detector_tflite}
 
 
-def main(kind: str, probabilities_path: str) -> None:
+def detect_in(detect: Detect, picture_path: str, found_path: str) -> float:
+    """Writes what is found in a picture, and returns the seconds it took."""
+    with np.load(picture_path, allow_pickle=False) as archive:
+        picture = dict(archive)
+    start = time.perf_counter()
+    found = detect(picture)
+    seconds = time.perf_counter() - start
+    # TensorFlow's strings are Python's objects, of which a file would be a pickle.
+    arrays: dict[str, Any] = {
+        name: value.astype("S") if value.dtype == object else value for name, value in found.items()
+    }
+    with open(found_path, "wb") as file:
+        np.savez(file, **arrays)
+    return seconds
+
+
+def main(kind: str, results_path: str) -> None:
     """Answers request after request."""
     # What a runtime prints goes to stderr, so that stdout has nothing but answers.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
-    load, loaded = LOADERS[kind], {}
+    load, loaded, detectors = LOADERS[kind], {}, {}
     for line in sys.stdin:
         request = json.loads(line)
         if "load" in request:
@@ -142,11 +200,17 @@ def main(kind: str, probabilities_path: str) -> None:
             serve, shape, seconds = load(path)
             loaded[path] = serve, shape
             answer = {"load_seconds": seconds, "shape": shape}
+        elif "load_detector" in request:
+            path = request["load_detector"]
+            detectors[path], seconds = DETECTOR_LOADERS[kind](path)
+            answer = {"load_seconds": seconds}
+        elif "detect" in request:
+            answer = {"seconds": detect_in(detectors[request["detect"]], request["picture"], results_path)}
         else:
             serve, shape = loaded[request["run"]]
             images = np.load(request["images"], mmap_mode="r", allow_pickle=False)[request["start"] : request["stop"]]
             probabilities, seconds = run(serve, shape[0], images)
-            np.save(probabilities_path, probabilities)
+            np.save(results_path, probabilities)
             answer = {"seconds": seconds}
         print(json.dumps(answer), file=answers, flush=True)
 

@@ -24,7 +24,7 @@ from lambda_keras.zoo.models.model_source import ModelSource
 from lambda_keras.zoo.models.record import Record
 
 PROGRAM = Path(__file__).with_name("run_artifact.py")
-PROBABILITIES = "probabilities.npy"
+RESULTS = "results"
 ERRORS = "errors.log"
 LEAST_ROUNDS = 3
 MOST_ROUNDS = 25
@@ -86,7 +86,7 @@ class Stranger:
 
     Args:
         process: The interpreter.
-        folder: Where it writes `PROBABILITIES`, and its messages to `ERRORS`.
+        folder: Where it writes `RESULTS`, and its messages to `ERRORS`.
     """
 
     def __init__(self, process: subprocess.Popen, folder: Path):
@@ -96,12 +96,12 @@ class Stranger:
         """Loads an artifact, which stays.
 
         Returns:
-            `load_seconds` and the `shape` of the images that it takes.
+            `load_seconds` and, but for a detector, the `shape` of the images that it takes.
 
         Raises:
             UserError: It cannot be loaded.
         """
-        return self._ask(artifact, {"load": str(artifact.path.resolve())})
+        return self._ask(artifact, {"load_detector" if artifact.is_detector else "load": str(artifact.path.resolve())})
 
     def run(self, artifact: Artifact, images_path: Path, start: int, stop: int) -> tuple[np.ndarray, float]:
         """Runs images through an artifact that is loaded; see `ModelRunner.run`.
@@ -111,7 +111,18 @@ class Stranger:
         """
         request = {"run": str(artifact.path.resolve()), "images": str(images_path.resolve())}
         seconds = self._ask(artifact, {**request, "start": start, "stop": stop})["seconds"]
-        return np.load(self._folder / PROBABILITIES, allow_pickle=False), seconds
+        return np.load(self._folder / RESULTS, allow_pickle=False), seconds
+
+    def detect(self, artifact: Artifact, picture_path: Path) -> tuple[dict[str, np.ndarray], float]:
+        """Finds the objects of a picture with a detector that is loaded; see `DetectorRunner.detect`.
+
+        Raises:
+            UserError: The artifact fails.
+        """
+        request = {"detect": str(artifact.path.resolve()), "picture": str(picture_path.resolve())}
+        seconds = self._ask(artifact, request)["seconds"]
+        with np.load(self._folder / RESULTS, allow_pickle=False) as archive:
+            return dict(archive), seconds
 
     def _ask(self, artifact, request):
         process, errors = self._process, self._folder / ERRORS
@@ -132,7 +143,7 @@ class Stranger:
 
 
 class ArtifactRunner:
-    """An artifact that a stranger has loaded, as `start` gives it; otherwise as `ModelRunner`."""
+    """A classifier that a stranger has loaded, as `start` gives it; otherwise as `ModelRunner`."""
 
     def __init__(self, artifact: Artifact, stranger: Stranger):
         self.artifact, self.name, self._stranger = artifact, str(artifact), stranger
@@ -148,12 +159,35 @@ class ArtifactRunner:
         return self._stranger.run(self.artifact, images_path, start, stop)
 
 
+class DetectorRunner:
+    """A detector that a stranger has loaded, as `start_detectors` gives it."""
+
+    def __init__(self, artifact: Artifact, stranger: Stranger):
+        self.artifact, self.name, self._stranger = artifact, str(artifact), stranger
+        self.load_seconds = stranger.load(artifact)["load_seconds"]
+
+    def detect(self, picture_path: Path) -> tuple[dict[str, np.ndarray], float]:
+        """Finds the objects of a picture.
+
+        Args:
+            picture_path: An .npz file, see `run_artifact.py`.
+
+        Returns:
+            What the artifact returns, without the dimension of the batch, and the seconds that it took, without
+            reading the picture's arrays.
+
+        Raises:
+            UserError: The artifact fails.
+        """
+        return self._stranger.detect(self.artifact, picture_path)
+
+
 Runner = ModelRunner | ArtifactRunner
 
 
 @contextlib.contextmanager
 def start(artifacts: Sequence[Artifact]) -> Iterator[list[ArtifactRunner]]:
-    """Lets strangers load artifacts, one stranger for all of a runtime; they stay until the block ends.
+    """Lets strangers load classifiers, one stranger for all of a runtime; they stay until the block ends.
 
     Args:
         artifacts: What they load and run.
@@ -161,14 +195,37 @@ def start(artifacts: Sequence[Artifact]) -> Iterator[list[ArtifactRunner]]:
     Raises:
         UserError: An artifact cannot be loaded.
     """
-    with contextlib.ExitStack() as stack:
-        strangers, runners = {}, []
+    with _strangers() as stranger_of:
         # One after the other: while one is loaded, no other process imports its runtime.
-        for artifact in artifacts:
+        yield [ArtifactRunner(artifact, stranger_of(artifact)) for artifact in artifacts]
+
+
+@contextlib.contextmanager
+def start_detectors(artifacts: Sequence[Artifact]) -> Iterator[list[DetectorRunner]]:
+    """Lets strangers load detectors, as `start` does classifiers.
+
+    Args:
+        artifacts: What they load and run.
+
+    Raises:
+        UserError: An artifact cannot be loaded.
+    """
+    with _strangers() as stranger_of:
+        yield [DetectorRunner(artifact, stranger_of(artifact)) for artifact in artifacts]
+
+
+@contextlib.contextmanager
+def _strangers() -> Iterator[Callable[[Artifact], Stranger]]:
+    """Gives a function that starts the stranger of an artifact's runtime, or returns the one that it has."""
+    with contextlib.ExitStack() as stack:
+        strangers: dict[str, Stranger] = {}
+
+        def stranger_of(artifact):
             if artifact.kind not in strangers:
                 strangers[artifact.kind] = stack.enter_context(_stranger(artifact.kind))
-            runners.append(ArtifactRunner(artifact, strangers[artifact.kind]))
-        yield runners
+            return strangers[artifact.kind]
+
+        yield stranger_of
 
 
 @contextlib.contextmanager
@@ -176,7 +233,7 @@ def _stranger(kind: str) -> Iterator[Stranger]:
     """Starts one for artifacts of this kind; it is killed when the block ends."""
     with temporary_folder() as folder:
         # -I: no PYTHONPATH, no current folder.
-        command = [sys.executable, "-I", str(PROGRAM), kind, str(folder / PROBABILITIES)]
+        command = [sys.executable, "-I", str(PROGRAM), kind, str(folder / RESULTS)]
         pipe = subprocess.PIPE
         with (
             # Not a pipe: one that nobody reads fills up and stops the process.

@@ -37,6 +37,12 @@ def _run(options: argparse.Namespace) -> int:
     from lambda_keras.zoo.models.model_source import find
 
     artifacts = find_artifacts(options.artifacts)
+    for artifact in artifacts:
+        if artifact.is_detector:
+            raise UserError(
+                f"{artifact} is a detector, whose time depends on what a picture shows; `lambda-export verify` "
+                "measures it with pictures"
+            )
     if options.weights and not options.model:
         raise UserError("--weights is for --model, which is missing; add it, or leave out --weights")
     source = find(options.model, options.weights) if options.model else None

@@ -5,6 +5,10 @@ import argparse
 from lambda_keras.export.checks.runtimes import RUNTIMES
 from lambda_keras.export.commands.options import add_artifacts, add_data_dir, add_model
 from lambda_keras.zoo.command_line import add_common_options, positive
+from lambda_keras.zoo.errors import UserError
+
+# Of a detector: they take a second each on a CPU, and the first show what all would.
+MOST_PICTURES = 100
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -14,8 +18,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--data",
         required=True,
-        metavar="FILE.npz|DATASET",
-        help="images and labels: the test.npz of a training, or a dataset, such as digits: its test part",
+        metavar="FILE.npz|DATASET|FOLDER",
+        help="images and labels: the test.npz of a training, or a dataset, such as digits: its test part; "
+        "of a detector, a folder of pictures, or what `lambda-zoo detect evaluate` takes",
     )
     add_data_dir(parser)
     parser.add_argument("--image-size", type=positive, metavar="N", help="side in pixels, of artifacts made with it")
@@ -32,14 +37,39 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lambda_keras.export.checks.artifact import find_artifacts, in_runtimes
+    from lambda_keras.export.checks.artifact import check_kind, find_artifacts
+    from lambda_keras.zoo.detection.loading import is_detector
+
+    artifacts = find_artifacts(options.artifacts)
+    found = is_detector(options.model)
+    check_kind(artifacts, options.model, found)
+    return _verify_detector(options, artifacts) if found else _verify_classifier(options, artifacts)
+
+
+def _verify_detector(options, artifacts):
+    from lambda_keras.export.detection.picture_files import read_files
+    from lambda_keras.export.detection.report import print_report
+    from lambda_keras.export.detection.verification import load_original, verify
+
+    for name in ("weights", "image_size", "runtime"):
+        if getattr(options, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"{option} is for classifiers, and {options.model} is a detector; leave it out")
+    files = read_files(options.data, MOST_PICTURES, options.data_dir)
+    original = load_original(options.model)
+    verification = verify(original, files, artifacts)
+    print_report(original.detector.name, artifacts, verification)
+    return 0 if verification.passes(artifacts) else 1
+
+
+def _verify_classifier(options, artifacts):
+    from lambda_keras.export.checks.artifact import in_runtimes
     from lambda_keras.export.checks.report import print_report
     from lambda_keras.export.checks.runner import load_original
     from lambda_keras.export.checks.verification import verify
     from lambda_keras.export.images.labelled import load_test_images
     from lambda_keras.zoo.models.model_source import find
 
-    artifacts = find_artifacts(options.artifacts)
     artifacts += in_runtimes(artifacts, options.runtime)
     original, record = load_original(find(options.model, options.weights), options.image_size)
     data = load_test_images(options.data, original.model, record, options.data_dir)

@@ -81,6 +81,16 @@ def read_preprocessing(folder: Path) -> dict | None:
         raise UserError(f"{file} is damaged, or not of `lambda-export saved-model`; export the model again") from error
 
 
+def finds_objects(folder: Path) -> bool:
+    """Whether the SavedModel in `folder` is one of `lambda-export detector`, by its `model.json`."""
+    file = folder / MODEL_DESCRIPTION
+    try:
+        return file.is_file() and "detector" in json.loads(file.read_bytes())
+    except (ValueError, TypeError):
+        # A damaged file is refused where more is read from it.
+        return False
+
+
 def hash_of_file(path: Path | None) -> str | None:
     """The SHA-256 of a `.keras` file; a folder or what the Hub has under another name has none here."""
     if path is None or not path.is_file():

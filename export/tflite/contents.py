@@ -40,6 +40,16 @@ def quantization_of(path: Path) -> str:
     return quantization.DYNAMIC if schema.TensorType.INT8 in types else quantization.NONE
 
 
+def finds_objects(path: Path) -> bool:
+    """Whether a TFLite file that is sound is a detector: it returns boxes.
+
+    Args:
+        path: The file.
+    """
+    signatures = Interpreter(model_path=str(path)).get_signature_list()
+    return any("boxes" in signature["outputs"] for signature in signatures.values())
+
+
 def calibrated_tensors(content: bytes) -> dict[str, tuple[Range, float]]:
     """Reads what the calibration of an int8 model has set.
 

@@ -2,8 +2,8 @@
 
 import argparse
 
-from lambda_keras.zoo.command_line import add_common_options, is_quiet
-from lambda_keras.zoo.commands.training_options import add_recipe, add_run, out_of, strategy_of
+from lambda_keras.zoo.command_line import add_common_options, is_quiet, say
+from lambda_keras.zoo.commands.training_options import add_dry_run, add_recipe, add_run, out_of, strategy_of
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -18,6 +18,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument("--data-dir", metavar="FOLDER", help="of coco/2017: of TensorFlow Datasets (default: its own)")
     add_run(parser)
+    add_dry_run(parser)
     add_common_options(parser)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.steps=1000")
     parser.set_defaults(run=_run)
@@ -28,6 +29,14 @@ def _run(arguments):
     from lambda_keras.zoo.detection.recipe import DetectorRecipe
 
     recipe = recipe_file.load_as(DetectorRecipe, arguments.recipe, arguments.overrides)
+    if arguments.dry_run:
+        from lambda_keras.zoo.detection.data import catalog
+        from lambda_keras.zoo.detection.dry_run import dry_run
+        from lambda_keras.zoo.detection.task import Parts
+
+        parts = catalog.load_for_training(arguments.data, recipe.model.masks, arguments.data_dir)
+        say(dry_run(recipe, Parts(*parts), arguments.replicas))
+        return
     distribution = strategy_of(arguments)
     from lambda_keras.zoo.detection.data import catalog
     from lambda_keras.zoo.detection.run import train

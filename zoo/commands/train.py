@@ -3,7 +3,7 @@
 import argparse
 
 from lambda_keras.zoo.command_line import add_common_options, is_quiet, say
-from lambda_keras.zoo.commands.training_options import add_recipe, add_run, out_of, strategy_of
+from lambda_keras.zoo.commands.training_options import add_dry_run, add_recipe, add_run, out_of, strategy_of
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
@@ -14,8 +14,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--data-dir", help="folder of the images or of prepared TensorFlow Datasets (digits needs none)"
     )
     add_run(parser)
-    parser.add_argument("--dry-run", action="store_true", help="print size, steps and memory of the training, and end")
-    parser.add_argument("--replicas", type=int, default=1, help="with --dry-run: devices to share a batch (default: 1)")
+    add_dry_run(parser)
     add_common_options(parser)
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as training.epochs=3")
     parser.set_defaults(run=_run)

@@ -21,6 +21,12 @@ def add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--overwrite", action="store_true", help="remove the run that the folder holds, start anew")
 
 
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Adds `--dry-run` and `--replicas`."""
+    parser.add_argument("--dry-run", action="store_true", help="print size, steps and memory of the training, and end")
+    parser.add_argument("--replicas", type=int, default=1, help="with --dry-run: devices to share a batch (default: 1)")
+
+
 def out_of(arguments: argparse.Namespace) -> str | Path:
     """The folder that a run goes into."""
     return arguments.out or Path("runs", Path(arguments.recipe).stem)

@@ -1,6 +1,7 @@
 """`record.json` beside a detector: which network it is, how it wants its images, what its classes are called."""
 
 import dataclasses
+import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -118,6 +119,20 @@ class DetectorRecord:
                     "classifier to `lambda-zoo predict` and `lambda-zoo evaluate`"
                 ) from error
             raise UserError(f"{path} is damaged: {_explain(error)}; copy it from the run again") from error
+
+
+def is_of_detector(path: Path) -> bool:
+    """Whether a `record.json` is that of a detector, whole or damaged; a file that cannot be read is not.
+
+    Args:
+        path: The file, which need not be there.
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            return False
+        return "network" in json.loads(path.read_bytes())
+    except (OSError, ValueError, TypeError, RecursionError):
+        return False
 
 
 class _Strict(BaseModel):

@@ -34,8 +34,8 @@ def train(
     A run that was stopped resumes from its newest checkpoint, with the same numbers as if it had not been stopped.
 
     The folder holds `recipe.yaml`, `metrics.csv`, `model.keras` (float32, with the averaged or best weights where the
-    recipe asks for such), `record.json`, `checkpoints/` and `tensorboard/`; `start.txt` says what became of the weights
-    that the backbone starts from.
+    recipe asks for such), `record.json`, `model_card.md`, `checkpoints/` and `tensorboard/`; `start.txt` says what
+    became of the weights that the backbone starts from.
 
     Args:
         recipe: A `lambda_keras.zoo.detection.recipe.DetectorRecipe`.
@@ -71,7 +71,8 @@ def train(
         best = max(rows, key=lambda row: row[task.best_by] or 0.0) if final_weights.are_best else rows[-1]
         if chief:
             with writing_run(folder):
-                outputs.write_model(assembly.model, task.config, recipe, task.parts.train.categories, folder)
+                categories, pictures = train_part.categories, validation_part.split.count
+                outputs.write(assembly.model, task.config, recipe, categories, best, pictures, folder)
         if verbose and chief:
             say(f"Validation: {task.precisions(best)}")
             say(f"Wrote {folder}")

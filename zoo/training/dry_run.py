@@ -3,6 +3,7 @@
 import dataclasses
 from pathlib import Path
 
+import keras
 import tensorflow as tf
 
 import lambda_keras as lk
@@ -11,10 +12,11 @@ from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.loading import check_backend
-from lambda_keras.zoo.recipe import Recipe
+from lambda_keras.zoo.recipe import AnyRecipe, CommonTraining, Recipe
 from lambda_keras.zoo.training import assemble, averages, memory
 from lambda_keras.zoo.training.classification import Classification
-from lambda_keras.zoo.training.trainer import images_per_pass
+from lambda_keras.zoo.training.task import TaskType
+from lambda_keras.zoo.training.trainer import Trainer, images_per_pass
 
 GIGA = 1e9
 
@@ -38,9 +40,7 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
     Example:
         >>> print(dry_run(recipe_file.load("digits")))  # doctest: +SKIP
     """
-    check_backend()
-    if replicas < 1:
-        raise UserError(f"--replicas must be at least 1, got {replicas}")
+    check_replicas(replicas)
     training = recipe.training
     images = images_per_pass(training, replicas)
     dataset, is_here = catalog.without_download(recipe.data, data_dir)
@@ -53,29 +53,81 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
     # The weights of the classes are counted from images, and take no memory.
     unweighted = recipe.model_copy(update={"training": training.model_copy(update={"class_weights": False})})
     task = Classification(unweighted, dataset)
-    trainer = assemble.build_trainer(task, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
-    for layer in averages.batch_norms(trainer.model):
-        # As with that many replicas: without the fused kernel it keeps more for the gradient.
-        layer.synchronized = training.synchronized_batch_norm and replicas > 1
+    trainer = trainer_of(task, replicas)
     parts = memory.estimate(trainer, images)
     rows = {
         "model": recipe.model.name,
-        "parameters": f"{_trainable(trainer.model) / 1e6:.2f} M (trainable)",
+        "parameters": parameters(trainer.model),
         "multiply-adds": f"{lk.count_multiply_adds(trainer.model) / GIGA:.3g} G an image",
-        "classes": len(dataset.class_names),
+        "classes": str(len(dataset.class_names)),
         "images": (_images(dataset) if is_known else "unknown") + remark,
         "steps": _steps(training, task.length) if is_known else f"unknown, in {training.epochs} epochs",
+        **rows_of_replica(training, replicas, parts),
+    }
+    return with_comments(recipe, rows)
+
+
+def check_replicas(replicas: int) -> None:
+    """Refuses a number of replicas that is none, and other backends than TensorFlow.
+
+    Args:
+        replicas: Devices that share a batch.
+
+    Raises:
+        UserError: It is one of these.
+    """
+    check_backend()
+    if replicas < 1:
+        raise UserError(f"--replicas must be at least 1, got {replicas}")
+
+
+def trainer_of(task: TaskType, replicas: int) -> Trainer[TaskType]:
+    """Builds the trainer of a task as each of some replicas has it; nothing is trained with it.
+
+    Args:
+        task: A `lambda_keras.zoo.training.task.Task`.
+        replicas: Devices that share a batch.
+
+    Raises:
+        UserError: The recipe does not fit the model or the data.
+    """
+    trainer = assemble.build_trainer(task, tf.distribute.get_strategy(), stopping=tf.Variable(0.0))
+    for layer in averages.batch_norms(trainer.model):
+        # As with that many replicas: without the fused kernel it keeps more for the gradient.
+        layer.synchronized = task.training.synchronized_batch_norm and replicas > 1
+    return trainer
+
+
+def parameters(model: keras.Model) -> str:
+    """How many numbers of a model are trained."""
+    return f"{sum(weight.shape.num_elements() for weight in model.trainable_weights) / 1e6:.2f} M (trainable)"
+
+
+def rows_of_replica(training: CommonTraining, replicas: int, parts: memory.Memory) -> dict[str, str]:
+    """Learning rate, images and memory of each replica, by name.
+
+    Args:
+        training: The section of the recipe.
+        replicas: Devices that share a batch.
+        parts: The memory of a replica.
+    """
+    return {
         "learning rate": f"{training.peak_learning_rate:g} at its peak",
-        "each replica": f"{images} images at a time: batch {training.batch_size} / {replicas} replicas / "
-        f"{training.gradient_accumulation} passes",
+        "each replica": f"{images_per_pass(training, replicas)} images at a time: batch {training.batch_size} / "
+        f"{replicas} replicas / {training.gradient_accumulation} passes",
         "memory": f"{parts.total / GIGA:.3g} GB on each replica, of which",
         **{f"  {name.replace('_', ' ')}": f"{size / GIGA:.3g} GB" for name, size in dataclasses.asdict(parts).items()},
     }
+
+
+def with_comments(recipe: AnyRecipe, rows: dict[str, str]) -> str:
+    """A recipe as YAML, with what is said of it in comments below.
+
+    Args:
+        recipe: The recipe.
+        rows: Texts by name.
+    """
     return recipe_file.dump(recipe) + "\n".join(["#", *(f"# {name:<18}{text}" for name, text in rows.items())])
-
-
-def _trainable(model):
-    return sum(weight.shape.num_elements() for weight in model.trainable_weights)
 
 
 def _images(dataset):

@@ -1,6 +1,7 @@
 """The memory that a training needs on each replica, estimated before it is started."""
 
 import dataclasses
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -58,21 +59,48 @@ def estimate(trainer: Trainer[Any], images: int) -> Memory:
         >>> f"{estimate(trainer, 128).total / 1e9:.1f} GB"  # doctest: +SKIP
         '15.1 GB'
     """
+    return with_activations(trainer, images, trainer.model.input_shape[1:], activations(trainer.model, images))
+
+
+def with_activations(trainer: Trainer[Any], images: int, shape: Sequence[int], kept_activations: int) -> Memory:
+    """Estimates the memory that a replica needs where its activations are known.
+
+    Args:
+        trainer: As for `estimate`.
+        images: As for `estimate`.
+        shape: Of an image.
+        kept_activations: From `kept`.
+    """
     training = trainer.training
     trainable = _bytes(trainer.model.trainable_variables)
     moving_average = trainable if training.ema_decay else 0
-    pixels = images * tf.TensorShape(trainer.model.input_shape[1:]).num_elements()
+    pixels = images * tf.TensorShape(shape).num_elements()
     return Memory(
         weights=_bytes(trainer.model.variables),
         gradients=trainable * (2 if training.gradient_accumulation > 1 else 1),
         optimizer=_bytes(trainer.optimizer.variables) - moving_average,
         moving_average=moving_average,
-        activations=activations(trainer.model, images),
+        activations=kept_activations,
         input_batch=pixels * (1 + 4 + 1),
     )
 
 
 def activations(model: keras.Model, images: int) -> int:
+    """Bytes that the gradient of a classifier needs of its forward pass, as `kept` counts them.
+
+    Args:
+        model: A functional `keras.Model` whose input has a known size, batch aside.
+        images: Images in the batch.
+    """
+
+    def loss(batch):
+        return tf.reduce_sum(tf.nn.log_softmax(model(batch, training=True)))
+
+    batch = tf.TensorSpec((images, *model.input_shape[1:]), tf.float32)
+    return kept(loss, model.trainable_variables, batch)
+
+
+def kept(loss: Callable[..., tf.Tensor], variables: Sequence[keras.Variable], *inputs: Any) -> int:
     """Bytes of the tensors that a forward pass makes and the gradient reads, each counted once.
 
     TensorFlow traces forward pass and gradient into graphs, from which this is read; nothing is computed. XLA may keep
@@ -82,20 +110,20 @@ def activations(model: keras.Model, images: int) -> int:
     while its gradient is computed.
 
     Args:
-        model: A functional `keras.Model` whose input has a known size, batch aside.
-        images: Images in the batch.
+        loss: The forward pass.
+        variables: Those that the gradient is of.
+        *inputs: Specifications of what `loss` takes, `tf.TensorSpec`s of known shapes or structures of them.
     """
     made: set[str] = set()
 
-    @tf.function
-    def gradient(batch):
+    @tf.function(autograph=False)
+    def gradient(*batch):
         with tf.GradientTape() as tape:
-            loss = tf.reduce_sum(tf.nn.log_softmax(model(batch, training=True)))
+            value = loss(*batch)
         made.update(operation.name for operation in tf.compat.v1.get_default_graph().get_operations())
-        return tape.gradient(loss, [variable.value for variable in model.trainable_variables])
+        return tape.gradient(value, [variable.value for variable in variables])
 
-    batch = tf.TensorSpec((images, *model.input_shape[1:]), tf.float32)
-    operations = gradient.get_concrete_function(batch).graph.get_operations()
+    operations = gradient.get_concrete_function(*inputs).graph.get_operations()
     tensors = (_owner(tensor) for operation in operations if operation.name not in made for tensor in operation.inputs)
     read = {tensor.name: tensor for tensor in tensors if tensor.op.name in made and tensor.op.type not in _NOT_MADE}
     # Of unknown shape are only buffers that GPUs alone fill.

@@ -8,7 +8,7 @@ import pytest
 
 from lambda_keras.export.checks import runner
 from lambda_keras.export.checks.artifact import Artifact
-from lambda_keras.export.checks.runner import ERRORS, PROBABILITIES, ModelRunner, check_images, median_seconds, start
+from lambda_keras.export.checks.runner import ERRORS, RESULTS, ModelRunner, check_images, median_seconds, start
 from lambda_keras.export.checks.runtimes import RUNTIMES
 from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.export.tflite.writer import export_tflite
@@ -142,7 +142,7 @@ def test_a_process_that_ended_is_one_line_of_the_artifact_that_was_asked(fixed, 
     shutil.copy(fixed, tmp_path / "other.tflite")
     with start([Artifact("tflite", path) for path in (fixed, tmp_path / "other.tflite")]) as (first, second):
         first.run(tmp_path / "images.npy", 0, 3)
-        with open(started[-1].args[4].replace(PROBABILITIES, ERRORS), "ab") as errors:
+        with open(started[-1].args[4].replace(RESULTS, ERRORS), "ab") as errors:
             errors.write(b"of what was asked before\n")
         started[-1].kill()
         for _ in range(requests):

@@ -18,6 +18,8 @@ from tests.zoo.training.faults import state
 # Jitter, flip and sampling are on anyway.
 RANDOM = ["model.overrides.stochastic_depth_rate=0.3", "training.evaluation_steps=4", "training.checkpoint_steps=2"]
 
+FIGURES = ("box_ap", "box_ap50", "mask_ap", "mask_ap50")
+
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
@@ -68,6 +70,8 @@ def test_what_a_run_leaves_and_says(uninterrupted):
     assert {"loss", "mask", "val_box_ap", "val_mask_ap50"} <= rows(run)[0].keys()
     assert all(0 <= float(row["val_mask_ap"]) <= 1 for row in rows(run))
     assert recipe_file.load_as(DetectorRecipe, run / "recipe.yaml") == recipe(*RANDOM)
+    percentages = [f"{100 * float(rows(run)[-1][f'val_{figure}']):.1f}" for figure in FIGURES]
+    assert f"| {' | '.join(percentages)} |" in (run / "model_card.md").read_text(encoding="utf-8")
     detector = load(run)
     assert detector.record.class_names == ("red", "green")
     model = detector.model

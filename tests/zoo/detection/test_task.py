@@ -2,11 +2,13 @@
 
 import subprocess
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_keras.zoo.detection.model import network_of
+import lambda_keras as lk
+from lambda_keras.zoo.detection.model import STAGES, network_of, parts_of
 from lambda_keras.zoo.detection.task import task_of
 from lambda_keras.zoo.training import assemble
 from lambda_keras.zoo.training.averages import batch_norms
@@ -102,6 +104,27 @@ def test_nothing_draws_from_a_state(trainer):
     step = tf.function(trainer.train_on_replica).get_concrete_function(batch, tf.constant(0.0))
     assert "StatelessRandomUniformIntV2" in kinds_of(step.graph)
     assert [kind for kind in kinds_of(step.graph) if kind.startswith(STATEFUL_RANDOM)] == []
+
+
+def test_a_classifier_s_weights_are_what_the_backbone_starts_from(folder, tmp_path, capsys):
+    overrides = recipe().model.overrides
+    classifier = lk.create_model("lambda_resnet_tiny", input_shape=(64, 64, 3), classes=5, **overrides)
+    images = np.random.default_rng(0).normal(size=(2, 64, 64, 3)).astype("float32")
+    # Statistics of its own too.
+    classifier(images, training=True)
+    classifier.save(tmp_path / "classifier.keras")
+    settings = recipe(f"model.weights={tmp_path}/classifier.keras")
+    task = task_of(settings, load_parts(folder))
+    trainer = assemble.build_trainer(task, tf.distribute.get_strategy(), tf.Variable(0.0), is_new=True)
+    assert not trainer.start.random
+    assert str(trainer.start) in capsys.readouterr().out
+    names = [f"{stage}_block1_relu" for stage in STAGES]
+    expected = keras.Model(classifier.input, [classifier.get_layer(name).output for name in names])(images)
+    found = parts_of(trainer.model).backbone(images)
+    for stage, value in zip(STAGES, expected, strict=True):
+        np.testing.assert_array_equal(found[stage], value, err_msg=stage)
+    # A run that goes on takes its checkpoint's weights instead.
+    assert assemble.build_trainer(task, tf.distribute.get_strategy(), tf.Variable(0.0)).start is None
 
 
 def test_every_variable_is_in_the_checkpoint_by_a_path_of_its_own(folder, tmp_path):

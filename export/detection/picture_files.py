@@ -1,0 +1,44 @@
+"""The pictures in which a detector and its artifacts are compared: those of a folder, or of data with objects."""
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+from lambda_keras.zoo.data.image_folder import ENDINGS
+from lambda_keras.zoo.detection.data import catalog
+from lambda_keras.zoo.errors import UserError, reason
+
+# The part that a detector is evaluated with.
+PART = "val"
+
+
+def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator[tuple[str, bytes]]:
+    """Reads the first pictures of a folder or of data, one after the other.
+
+    Args:
+        source: A folder with files of pictures in it, the endings of which are
+            `lambda_keras.zoo.data.image_folder.ENDINGS`; or data for `lambda_keras.zoo.detection.data.catalog.load`, of
+            which the part to evaluate with is taken.
+        most: How many are read.
+        data_dir: As for `lambda_keras.zoo.detection.data.catalog.load`.
+
+    Returns:
+        Names and bytes of files.
+
+    Raises:
+        UserError: There are no such data, or a file cannot be read.
+    """
+    folder = Path(source)
+    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS) if folder.is_dir() else []
+    if files:
+        return ((str(path), _bytes_of(path)) for path in itertools.islice(files, most))
+    part = catalog.load(source, PART, with_masks=False, data_dir=data_dir)
+    stream = part.split.ordered().take(most).as_numpy_iterator()
+    return ((f"picture {annotations.image_id} of {source}", encoded) for encoded, annotations in stream)
+
+
+def _bytes_of(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {reason(error)}") from error
