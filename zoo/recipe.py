@@ -64,6 +64,8 @@ class Data(Section):
         validation: The same for the validation part; give both or neither.
         test: The same for the test part; by default `test`, or `validation` where there is no `test`.
         validation_fraction: Share of the training part that is held back for validation.
+        streams: Streams that record files are read as, see `lambda_keras.zoo.data.record_streams`, by default 16. The
+            number of workers must divide it. For TensorFlow Datasets only.
         image_size: Side of the model's images in pixels.
         crop: How training images are cropped: `inception` (8 to 100 % of the area, aspect ratio 3/4 to 4/3), `pad`
             (`crop_padding` black pixels on each side, then a crop of the original size) or `none` (as in evaluation).
@@ -89,6 +91,7 @@ class Data(Section):
     validation: str | None = None
     test: str | None = None
     validation_fraction: float = Field(default=0.1, gt=0, le=0.5)
+    streams: int | None = Field(default=None, ge=1, le=4096)
     image_size: int = Field(ge=8, le=1024)
     crop: Literal["inception", "pad", "none"] = "none"
     crop_padding: int = Field(default=0, ge=0, le=128)

@@ -51,6 +51,7 @@ IMAGENET = {
     "train": "train[20shard:]",
     "validation": "train[:20shard]",
     "test": "validation",
+    "streams": 64,
     "crop": "inception",
     "horizontal_flip": True,
 }

@@ -209,6 +209,10 @@ def _load(data, data_dir):
             raise UserError(
                 f"data.train, data.validation and data.test are for TensorFlow Datasets; {data.name} has its own parts"
             )
+        if data.streams is not None:
+            raise UserError(
+                f"data.streams is for images in record files, those of TensorFlow Datasets; {data.name} has none"
+            )
         return source.load(data, data_dir)
     builder = tfds.builder_of(data.name, data_dir, _OWN_NAMES)
     return _dataset(data.name, tfds.classes_of(builder), tfds.channels_of(builder), tfds.splits_of(builder, data))

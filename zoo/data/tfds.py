@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lambda_keras.wildcards import WILDCARDS, has_wildcards
 from lambda_keras.zoo.command_line import narrate
+from lambda_keras.zoo.data.record_streams import STREAMS
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 
@@ -76,7 +77,8 @@ def splits_of(builder: "tfds.core.DatasetBuilder", data: "Data") -> tuple[Record
 
     Args:
         builder: From `builder_of`.
-        data: The recipe's `lambda_keras.zoo.recipe.Data`, for the split expressions and `validation_fraction`.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`, for the split expressions, `validation_fraction` and
+            `streams`.
 
     Returns:
         Three `lambda_keras.zoo.data.splits.RecordSplit`: training, validation, test. By default the training part is
@@ -93,7 +95,7 @@ def splits_of(builder: "tfds.core.DatasetBuilder", data: "Data") -> tuple[Record
             raise UserError(
                 f"dataset {builder.name!r}: images of data.train are in data.{part} too; choose other parts"
             )
-    return RecordSplit(train, parse), RecordSplit(validation, parse), RecordSplit(test, parse)
+    return RecordSplit(train, parse, data.streams or STREAMS), RecordSplit(validation, parse), RecordSplit(test, parse)
 
 
 def classes_of(builder: "tfds.core.DatasetBuilder") -> tuple[str, ...]:

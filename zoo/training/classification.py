@@ -42,6 +42,7 @@ class Classification(Task[Sums]):
         self.recipe: Recipe = recipe
         self.training: Training = recipe.training
         self.dataset = dataset
+        self.images = dataset.train.described()
         steps = steps_per_epoch(recipe, dataset)
         self.length = Length(recipe.training.epochs * steps, steps)
         self._class_weights = class_weights(dataset) if recipe.training.class_weights else None
