@@ -25,7 +25,7 @@ class Split(abc.ABC):
     worker would.
 
     An image is a uint8 tensor `[height, width, channels]`, or a scalar string with the bytes of its file. Which of
-    both is the same for all images of a split. A label is an int64 scalar.
+    both is the same for all images of a split. A label is an int64 scalar, or float32 `[classes]`: the share of each.
 
     Attributes:
         count: Number of images.

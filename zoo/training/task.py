@@ -159,6 +159,17 @@ class Task(abc.ABC, Generic[SumsType]):
         """
         return None
 
+    def check_pass(self, images: int) -> None:
+        """Refuses a number of images that a replica takes at a time; most tasks take any.
+
+        Args:
+            images: The number.
+
+        Raises:
+            UserError: The recipe cannot be trained with so many.
+        """
+        return None
+
     @abc.abstractmethod
     def batches(self, *, batch_size: int, start: int, shard: int, num_shards: int) -> tf.data.Dataset:
         """Endless full batches of training images; a random choice depends on the seed and the image's position alone.
