@@ -118,6 +118,15 @@ def pairs_table():
     return "\n".join(lines)
 
 
+def input_streams_table():
+    """A row for each number of workers: what one of them opens and reads."""
+    lines = ["| workers | files opened by a worker | images/s that it prepares |", "|--:|--:|--:|"]
+    for row in read(RESULTS / "input_streams.csv"):
+        opened = f"{row['files_opened_by_a_worker']} of {row['files']}"
+        lines.append(f"| {row['workers']} | {opened} | {row['images_per_second_of_a_worker']} |")
+    return "\n".join(lines)
+
+
 def growth_table():
     """A row for each layer: time and memory at the largest map, and the exponents."""
     rows = {row["layer"]: row for row in read(RESULTS / "growth.csv")}
@@ -216,6 +225,7 @@ TABLES = {
     "roofline": roofline_table,
     "detectors": detectors_table,
     "detector memory": detector_memory_table,
+    "input streams": input_streams_table,
 }
 
 

@@ -7,7 +7,11 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, PositiveFloat, field_validator, model_validator
 
-from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
+from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS, MOST_STREAMS
+from lambda_keras.zoo.errors import UserError
+
+# How far from a whole number a share of images may be, for each image.
+_ROUNDING = 1e-5
 
 
 class Section(BaseModel):
@@ -53,8 +57,8 @@ class Model(Section):
         return self
 
 
-class Data(Section):
-    """Which images to train on, and how they are varied.
+class Images(Section):
+    """Which images to train on.
 
     Attributes:
         name: `digits`, `fashion_mnist`, `image_folder`, `image_table`, or any image classification dataset of
@@ -64,7 +68,30 @@ class Data(Section):
         validation: The same for the validation part; give both or neither.
         test: The same for the test part; by default `test`, or `validation` where there is no `test`.
         validation_fraction: Share of the training part that is held back for validation.
+        streams: Streams that record files are read as, see `lambda_keras.zoo.data.record_streams`, by default 16. The
+            number of workers must divide it. For TensorFlow Datasets only.
         image_size: Side of the model's images in pixels.
+    """
+
+    name: str = Field(min_length=1)
+    train: str | None = None
+    validation: str | None = None
+    test: str | None = None
+    validation_fraction: float = Field(default=0.1, gt=0, le=0.5)
+    streams: int | None = Field(default=None, ge=1, le=MOST_STREAMS)
+    image_size: int = Field(ge=8, le=1024)
+
+    @model_validator(mode="after")
+    def _splits_belong_together(self):
+        if (self.train is None) != (self.validation is None):
+            raise ValueError("train and validation are given together or not at all")
+        return self
+
+
+class Augmentation(Section):
+    """How training images are varied.
+
+    Attributes:
         crop: How training images are cropped: `inception` (8 to 100 % of the area, aspect ratio 3/4 to 4/3), `pad`
             (`crop_padding` black pixels on each side, then a crop of the original size) or `none` (as in evaluation).
         crop_padding: Pixels for `crop: pad`.
@@ -74,22 +101,8 @@ class Data(Section):
         random_erasing: Probability that a rectangle of a training image is filled with noise.
         mixup: Alpha of mixup's Beta distribution, 0 for none.
         cutmix: Alpha of CutMix's Beta distribution, 0 for none. With mixup too, each batch takes one of the two.
-        evaluation_crop: Share of the side that the central crop keeps in evaluation (timm's crop_pct).
-        interpolation: How images are resized.
-        channels: Channels that images of `image_folder` and `image_table` are read with, 3 by default; other datasets
-            have their own.
-        mean: Mean of each channel that the images are normalised with, on the scale 0 to 1: that of the weights to
-            start from. By default the dataset's own, see `lambda_keras.zoo.data.catalog.load`; give both or neither.
-        std: The same of the standard deviation.
-        most_pixels: How many pixels an image file may have; one with more counts as damaged.
     """
 
-    name: str = Field(min_length=1)
-    train: str | None = None
-    validation: str | None = None
-    test: str | None = None
-    validation_fraction: float = Field(default=0.1, gt=0, le=0.5)
-    image_size: int = Field(ge=8, le=1024)
     crop: Literal["inception", "pad", "none"] = "none"
     crop_padding: int = Field(default=0, ge=0, le=128)
     horizontal_flip: bool = False
@@ -98,6 +111,71 @@ class Data(Section):
     random_erasing: float = Field(default=0, ge=0, le=1)
     mixup: float = Field(default=0, ge=0, le=10)
     cutmix: float = Field(default=0, ge=0, le=10)
+
+    @model_validator(mode="after")
+    def _padding_belongs_to_its_crop(self):
+        if (self.crop == "pad") != (self.crop_padding > 0):
+            raise ValueError(
+                f"crop: pad and a crop_padding above 0 go together, got {self.crop} and {self.crop_padding}"
+            )
+        return self
+
+
+class Pseudo(Section):
+    """Pseudo-labelled images that are trained on beside the labelled ones, in every batch as many.
+
+    Attributes:
+        folder: What `lambda-zoo pseudo-label select` wrote.
+        share: Share of a batch that is pseudo-labelled, such as 0.75 for three pseudo-labelled images beside each
+            labelled one. It must give whole numbers of images in a batch and in each pass of a replica.
+        streams: As for the labelled images.
+        augmentation: How these images are varied; by default as the labelled ones, with draws of their own.
+    """
+
+    folder: str = Field(min_length=1)
+    share: float = Field(gt=0, lt=1)
+    streams: int | None = Field(default=None, ge=1, le=MOST_STREAMS)
+    augmentation: Augmentation | None = None
+
+    def images_of(self, images: int) -> int:
+        """How many of some images are pseudo-labelled.
+
+        Args:
+            images: Those of a batch, or of a pass.
+
+        Raises:
+            UserError: The share of them is no whole number, or all or nothing.
+
+        Example:
+            >>> Pseudo(folder="selected", share=0.75).images_of(128)
+            96
+        """
+        count = round(images * self.share)
+        # A share such as 0.66667 is meant to be two thirds.
+        if abs(images * self.share - count) > _ROUNDING * images or not 0 < count < images:
+            raise UserError(
+                f"data.pseudo.share {self.share} of {images} images must be a whole number of them, and not all or "
+                f"none; got {images * self.share:g}: choose training.batch_size, training.gradient_accumulation or the "
+                "share so that it comes out even in every pass"
+            )
+        return count
+
+
+class Data(Augmentation, Images):
+    """Which images to train on, how they are varied and how they are read.
+
+    Attributes:
+        evaluation_crop: Share of the side that the central crop keeps in evaluation (timm's crop_pct).
+        interpolation: How images are resized.
+        channels: Channels that images of `image_folder` and `image_table` are read with, 3 by default; other datasets
+            have their own.
+        mean: Mean of each channel that the images are normalised with, on the scale 0 to 1: that of the weights to
+            start from. By default the dataset's own, see `lambda_keras.zoo.data.catalog.load`; give both or neither.
+        std: The same of the standard deviation.
+        most_pixels: How many pixels an image file may have; one with more counts as damaged.
+        pseudo: Pseudo-labelled images beside the labelled ones, a `Pseudo`; by default none.
+    """
+
     # A smaller share would make an image of a few pixels one of billions.
     evaluation_crop: float = Field(default=1, ge=0.1, le=1)
     interpolation: Literal["bilinear", "bicubic"] = "bicubic"
@@ -105,6 +183,7 @@ class Data(Section):
     mean: tuple[float, ...] | None = None
     std: tuple[PositiveFloat, ...] | None = None
     most_pixels: int = Field(default=MOST_PIXELS, ge=1, le=2**31)
+    pseudo: Pseudo | None = None
 
     @model_validator(mode="after")
     def _channels_fit(self):
@@ -119,15 +198,12 @@ class Data(Section):
             raise ValueError(f"mean and std need a value for each channel, got {self.mean} and {self.std}")
         return self
 
-    @model_validator(mode="after")
-    def _splits_belong_together(self):
-        if (self.train is None) != (self.validation is None):
-            raise ValueError("train and validation are given together or not at all")
-        if (self.crop == "pad") != (self.crop_padding > 0):
-            raise ValueError(
-                f"crop: pad and a crop_padding above 0 go together, got {self.crop} and {self.crop_padding}"
-            )
-        return self
+    @property
+    def of_pseudo(self) -> "Data":
+        """The same for pseudo-labelled images, which may be varied in another way."""
+        if self.pseudo is None or self.pseudo.augmentation is None:
+            return self
+        return self.model_copy(update=dict(self.pseudo.augmentation))
 
 
 class CommonTraining(Section):

@@ -1,6 +1,7 @@
 """What is wrong with a recipe, in a line for each problem."""
 
 import difflib
+import typing
 from collections.abc import Iterable
 from typing import Any
 
@@ -70,7 +71,9 @@ def _fields(recipe, section):
     """The fields of a kind of recipe below a section, which is a tuple of keys; `()` is the recipe itself."""
     fields = recipe.model_fields
     for name in section:
-        fields = getattr(fields[name].annotation, "model_fields", {}) if name in fields else {}
+        # Of a section that may be left out, its kind is one of several.
+        kinds = (fields[name].annotation, *typing.get_args(fields[name].annotation)) if name in fields else ()
+        fields = next((kind.model_fields for kind in kinds if hasattr(kind, "model_fields")), {})
     return fields
 
 

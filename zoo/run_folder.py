@@ -1,5 +1,6 @@
 """The folder a training run leaves behind, in which no file is ever half written."""
 
+import json
 import re
 from pathlib import Path
 
@@ -18,7 +19,8 @@ PREDICTIONS = "predictions.png"
 BEST_WEIGHTS = "best.weights.h5"
 START = "start.txt"
 CARD = "model_card.md"
-FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_WEIGHTS, START, CARD)
+INPUT = "input.json"
+FILES = (RECIPE, METRICS, MODEL, RECORD, TEST_SPLIT, CURVES, PREDICTIONS, BEST_WEIGHTS, START, CARD, INPUT)
 CHECKPOINTS = "checkpoints"
 TENSORBOARD = "tensorboard"
 EVALUATION = "evaluation"
@@ -84,6 +86,43 @@ def check(path: str | Path, recipe: AnyRecipe, overwrite: bool = False) -> None:
             f"{path} holds a run with other settings ({'; '.join(differing)}); give another folder with --out, or "
             "--overwrite to remove that run"
         )
+
+
+def check_input(path: str | Path, images: dict[str, str]) -> None:
+    """Refuses to continue a run whose images came in another order, or were others.
+
+    Args:
+        path: The folder of a run that has checkpoints.
+        images: What `write_input` is to find there.
+
+    Raises:
+        UserError: The run had others, or what it had is not known.
+    """
+    file = Path(path, INPUT)
+    try:
+        earlier = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except (OSError, ValueError) as error:
+        raise UserError(f"cannot read {file}: {error}; give another folder with --out to start anew") from error
+    if earlier != images:
+        there = earlier or "none written, as before record files were read in streams"
+        raise UserError(
+            f"{path} holds a run on other images, or in another order ({there} there, {images} here), which cannot be "
+            "continued with these; give another folder with --out, or --overwrite to remove that run"
+        )
+
+
+def write_input(folder: Path, images: dict[str, str]) -> None:
+    """Writes what must be the same when a run is continued, and is not in its recipe.
+
+    Args:
+        folder: The folder of a run that begins.
+        images: `lambda_keras.zoo.training.task.Task.images`; where there is nothing to say there is no file.
+    """
+    if images:
+        with replacing(folder / INPUT) as partial:
+            partial.write_text(json.dumps(images, indent=1) + "\n", encoding="utf-8")
+    else:
+        (folder / INPUT).unlink(missing_ok=True)
 
 
 def start(path: str | Path, recipe: AnyRecipe, overwrite: bool = False) -> Path:

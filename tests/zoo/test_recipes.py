@@ -26,6 +26,17 @@ PAPER_350_EPOCHS = """
 350 320 15 0.3 0.2 84.7
 420 320 15 0.3 0.2 84.9
 """
+# The same table: depth, image size and top-1 accuracy with 130 M pseudo-labelled images.
+PAPER_PSEUDO_LABELS = """
+50 128 82.1
+50 160 83.4
+101 160 84.7
+101 192 85.4
+152 192 86.1
+152 224 86.5
+152 288 86.7
+"""
+ROWS_PSEUDO_LABELS = [row.split() for row in PAPER_PSEUDO_LABELS.strip().splitlines()]
 ROWS_350_EPOCHS = [row.split() for row in PAPER_350_EPOCHS.strip().splitlines()]
 # Its ResNet-50 comparison and ablations: recipe, top-1 accuracy, what differs in the layers.
 ATTENTION = {"num_heads": 8, "key_dim": None, "normalize_lambda": True}
@@ -51,6 +62,7 @@ IMAGENET = {
     "train": "train[20shard:]",
     "validation": "train[:20shard]",
     "test": "validation",
+    "streams": 64,
     "crop": "inception",
     "horizontal_flip": True,
 }
@@ -102,6 +114,33 @@ def test_the_350_epoch_settings_are_the_papers(row):
     assert expected.startswith("unknown" if top1 == "–" else f"{top1} %")
 
 
+@pytest.mark.parametrize("row", ROWS_PSEUDO_LABELS, ids=lambda row: "-".join(row[:2]))
+def test_co_training_has_the_values_of_the_350_epoch_settings(row):
+    depth, image_size, top1 = row
+    name = f"lambda_resnet{depth}_{image_size}"
+    supervised, recipe = recipe_file.load(name), recipe_file.load(f"{name}_pseudo")
+    assert recipe.model_copy(update={"data": recipe.data.model_copy(update={"pseudo": None})}) == supervised
+    assert recipe_file.expected(f"{name}_pseudo").startswith(f"{top1} %")
+    assert recipe.data.pseudo.images_of(recipe.training.batch_size) == 3 * recipe.training.batch_size // 4
+
+
+def test_noisy_students_noise_is_its_papers():
+    """Section 3.1 of arXiv 1911.04252: two operations of strength 27, dropout 0.5, survival 0.8 of the last layer."""
+    recipe = recipe_file.load("noisy_student_lambda_resnet152_224")
+    plain = recipe_file.load("lambda_resnet152_224")
+    assert (recipe.data.randaugment_layers, recipe.data.randaugment_magnitude) == (2, 27)
+    noise = {"dropout_rate": 0.5, "stochastic_depth_rate": 0.2}
+    assert recipe.model.overrides == {**plain.model.overrides, **noise}
+    assert recipe.training == plain.training
+
+
+def test_a_thousand_labelled_images():
+    teacher, student = (recipe_file.load(name).data for name in ("fashion_mnist_1000", "fashion_mnist_semi"))
+    assert student.model_copy(update={"pseudo": None}) == teacher
+    # train[1000:55000] is neither labelled nor held out.
+    assert (teacher.train, teacher.validation, teacher.test) == ("train[:1000]", "train[55000:]", None)
+
+
 @pytest.mark.parametrize(("name", "top1", "overrides"), ROWS_90_EPOCHS)
 def test_the_90_epoch_settings_are_the_papers(name, top1, overrides):
     recipe = recipe_file.load(name)
@@ -132,5 +171,7 @@ def test_the_mobilenet_settings_are_the_papers(name, top1):
 
 def test_no_recipe_is_left_out_here():
     papers = {f"lambda_resnet{row[0]}_{row[1]}" for row in ROWS_350_EPOCHS} | {row[0] for row in ROWS_90_EPOCHS}
+    papers |= {f"lambda_resnet{row[0]}_{row[1]}_pseudo" for row in ROWS_PSEUDO_LABELS}
     others = {"mobilenet_v2", "lambda_mobilenet_v2", "digits", "fashion_mnist", "image_folder"}
+    others |= {"noisy_student_lambda_resnet152_224", "fashion_mnist_1000", "fashion_mnist_semi"}
     assert set(RECIPES) == papers | others

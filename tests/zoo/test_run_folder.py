@@ -52,6 +52,30 @@ def test_a_run_of_the_same_recipe_goes_on(finished, recipe):
     assert contents(finished) == before
 
 
+STREAMS = {"order": "16 streams of records"}
+
+
+def test_a_run_goes_on_with_the_order_of_images_that_it_had(finished):
+    run_folder.write_input(finished, STREAMS)
+    run_folder.check_input(finished, STREAMS)
+    with pytest.raises(UserError, match=r"16 streams of records'\} there, \{'order': '8 streams.*--overwrite"):
+        run_folder.check_input(finished, {"order": "8 streams of records"})
+    # Images that are read by their index.
+    run_folder.write_input(finished, {})
+    run_folder.check_input(finished, {})
+
+
+def test_a_run_from_before_there_were_streams_is_refused_with_the_reason(finished):
+    (finished / run_folder.INPUT).unlink()
+    with pytest.raises(UserError, match=r"none written, as before record files were read in streams there, \{'order'"):
+        run_folder.check_input(finished, STREAMS)
+
+
+def test_an_input_file_that_is_damaged(finished):
+    with pytest.raises(UserError, match=r"cannot read .*input\.json: .*; give another folder with --out"):
+        run_folder.check_input(finished, STREAMS)
+
+
 @pytest.mark.parametrize(
     ("overrides", "expected"),
     [

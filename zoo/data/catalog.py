@@ -34,7 +34,8 @@ def _load_digits(data, data_dir):
 
 
 def _load_fashion_mnist(data, data_dir):
-    splits = idx_files.load(data_dir, data.validation_fraction, len(FASHION_MNIST_CLASSES))
+    choose = (lambda sizes: tfds.ranges_of(data.name, sizes, data)) if data.train or data.test else None
+    splits = idx_files.load(data_dir, data.validation_fraction, len(FASHION_MNIST_CLASSES), choose)
     return _dataset(data.name, FASHION_MNIST_CLASSES, 1, splits)
 
 
@@ -56,6 +57,7 @@ class Source:
         load: A function of a recipe's `Data` and of `data_dir` that returns the `Dataset`. Such a source has its own
             parts, so that a recipe has no split expressions. `None` for TensorFlow Datasets.
         is_in: Whether this source is what a `data_dir` holds; otherwise it is that of TensorFlow Datasets.
+        takes_splits: Whether a recipe may choose its parts by split expressions, as those of TensorFlow Datasets.
         takes_channels: Whether its images can be read with as many channels as a model takes.
         table_in_run: Where `data_dir` is not given for a model trained here: the file beside the model.
         mean: Mean of the training images, where they are normalised with their own.
@@ -67,6 +69,7 @@ class Source:
 
     load: Callable | None = None
     is_in: Callable[[str | Path | None], bool] = lambda data_dir: True
+    takes_splits: bool = False
     takes_channels: bool = False
     table_in_run: str | None = None
     mean: tuple[float, ...] | None = None
@@ -81,6 +84,7 @@ SOURCES = {
     "fashion_mnist": Source(
         load=_load_fashion_mnist,
         is_in=idx_files.are_in,
+        takes_splits=True,
         mean=(0.286,),
         std=(0.353,),
         sizes={"train": (60_000, 1), "test": (10_000, 1)},
@@ -158,7 +162,8 @@ def normalised(dataset: Dataset, data: "Data") -> Dataset:
     for part in ("train", "validation", "test"):
         if getattr(dataset, part).count == 0:
             raise UserError(f"dataset {data.name!r} has no images for {part}")
-    if data.randaugment_layers and dataset.channels not in rand_augment.CHANNELS:
+    is_augmented = data.randaugment_layers or data.of_pseudo.randaugment_layers
+    if is_augmented and dataset.channels not in rand_augment.CHANNELS:
         raise UserError(
             f"RandAugment needs images of 1 or 3 channels, {data.name!r} has {dataset.channels}; set "
             "data.randaugment_layers to 0"
@@ -205,9 +210,13 @@ def _own_source(name, data_dir):
 
 def _load(data, data_dir):
     if source := _own_source(data.name, data_dir):
-        if data.train or data.test:
+        if (data.train or data.test) and not source.takes_splits:
             raise UserError(
                 f"data.train, data.validation and data.test are for TensorFlow Datasets; {data.name} has its own parts"
+            )
+        if data.streams is not None:
+            raise UserError(
+                f"data.streams is for images in record files, those of TensorFlow Datasets; {data.name} has none"
             )
         return source.load(data, data_dir)
     builder = tfds.builder_of(data.name, data_dir, _OWN_NAMES)

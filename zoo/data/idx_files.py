@@ -2,6 +2,7 @@
 
 import gzip
 import zlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -17,13 +18,20 @@ def are_in(folder: str | Path | None) -> bool:
     return folder is not None and _find(Path(folder), "train-images-idx3-ubyte") is not None
 
 
-def load(folder: str | Path, validation_fraction: float, classes: int) -> tuple[ArraySplit, ArraySplit, ArraySplit]:
+def load(
+    folder: str | Path,
+    validation_fraction: float,
+    classes: int,
+    choose: Callable[[dict[str, int]], Sequence[Sequence[tuple[str, int, int]]]] | None = None,
+) -> tuple[ArraySplit, ...]:
     """Loads a dataset from its four files, `train-images-idx3-ubyte` and so on, with or without `.gz`.
 
     Args:
         folder: The folder of the files.
         validation_fraction: Share of the training part, at its end, to hold back for validation.
         classes: Number of classes.
+        choose: A function of the sizes of the splits `train` and `test` that returns, for each part, ranges `(split,
+            skip, take)` of which it is made; by default as above.
 
     Returns:
         Three `lambda_keras.zoo.data.splits.Split` of grey images `[height, width, 1]`: training, validation, test.
@@ -32,13 +40,23 @@ def load(folder: str | Path, validation_fraction: float, classes: int) -> tuple[
         UserError: A file is missing, damaged or of another kind, or the files do not belong together.
     """
     folder = Path(folder)
-    images, labels = _load_part(folder, "train", classes)
-    boundary = round(len(images) * (1 - validation_fraction))
-    return (
-        ArraySplit(images[:boundary], labels[:boundary]),
-        ArraySplit(images[boundary:], labels[boundary:]),
-        ArraySplit(*_load_part(folder, "t10k", classes)),
+    splits = {split: _load_part(folder, name, classes) for split, name in (("train", "train"), ("test", "t10k"))}
+    sizes = {split: len(labels) for split, (_, labels) in splits.items()}
+    boundary = round(sizes["train"] * (1 - validation_fraction))
+    parts: Sequence[Sequence[tuple[str, int, int]]] = (
+        [("train", 0, boundary)],
+        [("train", boundary, sizes["train"] - boundary)],
+        [("test", 0, sizes["test"])],
     )
+    if choose is not None:
+        parts = choose(sizes)
+    return tuple(_part(splits, ranges) for ranges in parts)
+
+
+def _part(splits, ranges):
+    """The split of some ranges, one after the other."""
+    taken = [[column[skip : skip + take] for column in splits[name]] for name, skip, take in ranges]
+    return ArraySplit(*(np.concatenate(columns) for columns in zip(*taken, strict=True)))
 
 
 def _load_part(folder, part, classes):

@@ -3,7 +3,8 @@
 Images stay uint8 up to the device, which moves a quarter of the bytes. A batch is a dictionary:
 
 * `image`: uint8 `[batch_size, image_size, image_size, channels]`,
-* `target`: float32 `[batch_size, classes]`, the share of each class in the image: 1 for its label, 0 for others,
+* `target`: float32 `[batch_size, classes]`, the share of each class in the image: 1 for its label, 0 for others, or
+  what a label says that has several,
 * `valid`: bool `[batch_size]`, false where an image could not be read, or where a row fills up the last batch.
 """
 
@@ -164,4 +165,9 @@ def _shape(dataset, data):
 
 def _as_dictionary(dataset):
     classes = len(dataset.class_names)
-    return lambda image, label, valid: {"image": image, "target": tf.one_hot(label, classes), "valid": valid}
+
+    def as_dictionary(image, label, valid):
+        target = label if label.dtype == tf.float32 else tf.one_hot(label, classes)
+        return {"image": image, "target": target, "valid": valid}
+
+    return as_dictionary

@@ -6,3 +6,5 @@ MOST_PIXELS = 178_956_970
 MOST_SERVED_PIXELS = 50_000_000
 # Images; a batch of a million is a mistake that no memory holds.
 LARGEST_BATCH = 65_536
+# Of record files: as many are open at the same time.
+MOST_STREAMS = 4_096

@@ -9,21 +9,23 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-# Undecoded examples that a split of record files shuffles among: 1.8 GB of ImageNet's JPEGs.
-SHUFFLE_BUFFER = 16_384
-# Record files that are read at the same time, examples in turn.
-FILES_AT_ONCE = 16
+from lambda_keras.zoo.data import record_streams
+from lambda_keras.zoo.data.record_streams import RecordFiles
+from lambda_keras.zoo.errors import UserError
+
+# Labels that are counted at a time.
+LABELS_AT_ONCE = 16_384
 
 
 class Split(abc.ABC):
     """One part of a dataset, whose images can be read in order or as an endless shuffled stream.
 
-    Position `p` of the shuffled stream belongs to epoch `p // count`; every epoch has each image once, in an order
-    that is a function of the seed and the epoch alone. So a stream can be taken up at any position, and workers can
-    share it by position: together they see exactly what one worker would.
+    Every epoch has each image once, in an order that is a function of the seed and the epoch alone. So the shuffled
+    stream can be taken up at any position, and workers can share it by position: together they see exactly what one
+    worker would.
 
     An image is a uint8 tensor `[height, width, channels]`, or a scalar string with the bytes of its file. Which of
-    both is the same for all images of a split. A label is an int64 scalar.
+    both is the same for all images of a split. A label is an int64 scalar, or float32 `[classes]`: the share of each.
 
     Attributes:
         count: Number of images.
@@ -50,16 +52,15 @@ class Split(abc.ABC):
             shard: Which positions to yield: those that are `shard` modulo `num_shards`.
             num_shards: Number of shards.
         """
-
-        def epoch_from_start(epoch):
-            return self._shuffled_epoch(tf.stack([seed, epoch]), tf.maximum(start - epoch * self.count, 0))
-
-        def read(position, item):
-            return position, *self._read(item)
-
-        stream = tf.data.Dataset.counter(start // self.count).flat_map(epoch_from_start).enumerate(start)
-        stream = stream.shard(num_shards, (shard - start) % num_shards).map(read, tf.data.AUTOTUNE)
+        items = self._shuffled(seed, start, shard, num_shards)
+        positions = tf.data.Dataset.counter(start + (shard - start) % num_shards, num_shards)
+        stream = tf.data.Dataset.zip(positions, items)
+        stream = stream.map(lambda position, item: (position, *self._read(item)), tf.data.AUTOTUNE)
         return stream.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
+
+    def described(self) -> dict[str, str]:
+        """Returns what a run that is continued must find again, for its folder; nothing where the seed says all."""
+        return {}
 
     def images_of_classes(self, classes: int) -> np.ndarray:
         """Counts the images of each class, without decoding one; record files are read once.
@@ -71,7 +72,7 @@ class Split(abc.ABC):
             int64 `[classes]`, an array.
         """
         counts = np.zeros(classes, "int64")
-        for batch in self.labels().batch(SHUFFLE_BUFFER).as_numpy_iterator():
+        for batch in self.labels().batch(LABELS_AT_ONCE).as_numpy_iterator():
             counts += np.bincount(batch, minlength=classes)
         return counts
 
@@ -84,8 +85,8 @@ class Split(abc.ABC):
         """Returns all items, in order; an item is whatever `_read` takes."""
 
     @abc.abstractmethod
-    def _shuffled_epoch(self, seed, skip):
-        """Returns the items of an epoch without the first `skip`; `seed` int64 [2] is another one each epoch."""
+    def _shuffled(self, seed, start, shard, num_shards):
+        """Returns the endless items of a shard in shuffled order, from the first of its positions on."""
 
     @abc.abstractmethod
     def _read(self, item):
@@ -95,16 +96,21 @@ class Split(abc.ABC):
 class RandomAccessSplit(Split):
     """A split whose images are accessible by their index, so that shuffling costs a permutation of integers.
 
-    An item is an index, int64.
+    An item is an index, int64. Position `p` of the shuffled stream belongs to epoch `p // count`.
     """
 
     def _in_order(self):
         return tf.data.Dataset.range(self.count)
 
-    def _shuffled_epoch(self, seed, skip):
-        # Not `tf.random.experimental.index_shuffle`: its orders of neighbouring seeds are much alike.
-        order = tf.random.experimental.stateless_shuffle(tf.range(self.count, dtype=tf.int64), seed)
-        return tf.data.Dataset.from_tensor_slices(order[skip:])
+    def _shuffled(self, seed, start, shard, num_shards):
+        def epoch_from_start(epoch):
+            # Not `tf.random.experimental.index_shuffle`: its orders of neighbouring seeds are much alike.
+            indices = tf.range(self.count, dtype=tf.int64)
+            order = tf.random.experimental.stateless_shuffle(indices, tf.stack([seed, epoch]))
+            return tf.data.Dataset.from_tensor_slices(order[tf.maximum(start - epoch * self.count, 0) :])
+
+        stream = tf.data.Dataset.counter(start // self.count).flat_map(epoch_from_start)
+        return stream.shard(num_shards, (shard - start) % num_shards)
 
 
 class ArraySplit(RandomAccessSplit):
@@ -146,45 +152,44 @@ class FileSplit(RandomAccessSplit):
 class RecordSplit(Split):
     """Encoded images in TFRecord files, which can only be read from their beginning.
 
-    An epoch takes the files in a shuffled order, some at a time, and shuffles examples in a buffer before they are
-    decoded. Hence two costs: a stream that starts within an epoch reads the records before its start, and each of
-    several workers reads all records, though it decodes its own only.
+    An item is a serialised example. The shuffled order is that of `lambda_keras.zoo.data.record_streams`: several
+    workers open each its own files, and a stream that starts within an epoch reads from there on. In `ordered` each
+    worker reads all records, though it decodes its own only.
 
     Args:
         files: For each file `(path, skip, take)`: records to pass over at its beginning, and how many to use.
         parse: A function of a serialised example that returns the encoded image and the int64 label.
+        streams: How many streams the shuffled order is made of; the number of workers must divide it.
     """
 
     def __init__(
         self,
         files: Iterable[tuple[str, int, int]],
         parse: Callable[[tf.Tensor], tuple[tf.Tensor, tf.Tensor]],
+        streams: int = record_streams.STREAMS,
     ):
-        paths, skips, takes = zip(*files, strict=True)
-        super().__init__(sum(takes))
+        self._files = RecordFiles.of(files)
+        super().__init__(int(tf.reduce_sum(self._files.takes)))
         self._parse = parse
-        with tf.device("CPU"):
-            self._files = tf.constant(paths), tf.constant(skips, tf.int64), tf.constant(takes, tf.int64)
+        self._streams = streams
+
+    def described(self) -> dict[str, str]:
+        """Returns how its order is made."""
+        return {"order": f"{self._streams} streams of records"}
 
     def _in_order(self):
-        return tf.data.Dataset.from_tensor_slices(self._files).flat_map(_records)
+        return self._files.records()
 
-    def _shuffled_epoch(self, seed, skip):
-        # A traced function has a seed of its own, which `shuffle` mixes with its argument. Where it is not set it
-        # is the seed of the whole program, and the order would depend on that.
-        tf.random.set_seed(1)
-        file_seed, buffer_seed = tf.unstack(tf.random.split(seed, 2))
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(self._files[0])), file_seed)
-        files = tf.data.Dataset.from_tensor_slices(tuple(tf.gather(column, order) for column in self._files))
-        records = files.interleave(_records, FILES_AT_ONCE, num_parallel_calls=tf.data.AUTOTUNE, deterministic=True)
-        return records.shuffle(SHUFFLE_BUFFER, buffer_seed[0], reshuffle_each_iteration=False).skip(skip)
+    def _shuffled(self, seed, start, shard, num_shards):
+        if self._streams % num_shards:
+            raise UserError(
+                f"{num_shards} workers cannot share {self._streams} streams of records equally; start a number of "
+                "workers that divides it, or set data.streams for a new run"
+            )
+        return record_streams.shuffled_records(self._files, self._streams, seed, start, shard, num_shards)
 
     def _read(self, item):
         return self._parse(item)
-
-
-def _records(path, skip, take):
-    return tf.data.TFRecordDataset(path).skip(skip).take(take)
 
 
 @dataclass(frozen=True)

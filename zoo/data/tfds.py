@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lambda_keras.wildcards import WILDCARDS, has_wildcards
 from lambda_keras.zoo.command_line import narrate
+from lambda_keras.zoo.data.record_streams import STREAMS
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 
@@ -76,7 +77,8 @@ def splits_of(builder: "tfds.core.DatasetBuilder", data: "Data") -> tuple[Record
 
     Args:
         builder: From `builder_of`.
-        data: The recipe's `lambda_keras.zoo.recipe.Data`, for the split expressions and `validation_fraction`.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`, for the split expressions, `validation_fraction` and
+            `streams`.
 
     Returns:
         Three `lambda_keras.zoo.data.splits.RecordSplit`: training, validation, test. By default the training part is
@@ -87,13 +89,11 @@ def splits_of(builder: "tfds.core.DatasetBuilder", data: "Data") -> tuple[Record
             does not classify images, or its files are no TFRecord files.
     """
     parse = _parser(builder)
-    train, validation, test = (files_of(builder, expression) for expression in _expressions(builder, data))
-    for part, files in (("validation", validation), ("test", test)):
-        if _overlap(train, files):
-            raise UserError(
-                f"dataset {builder.name!r}: images of data.train are in data.{part} too; choose other parts"
-            )
-    return RecordSplit(train, parse), RecordSplit(validation, parse), RecordSplit(test, parse)
+    sizes = {name: split.num_examples for name, split in builder.info.splits.items()}
+    parts = [files_of(builder, expression) for expression in _expressions(builder.name, sizes, data)]
+    _check_overlap(builder.name, parts)
+    train, validation, test = parts
+    return RecordSplit(train, parse, data.streams or STREAMS), RecordSplit(validation, parse), RecordSplit(test, parse)
 
 
 def classes_of(builder: "tfds.core.DatasetBuilder") -> tuple[str, ...]:
@@ -137,18 +137,53 @@ def _parser(builder):
     return parse
 
 
-def _expressions(builder, data):
+def ranges_of(name: str, sizes: dict[str, int], data: "Data") -> list[list[tuple[str, int, int]]]:
+    """Returns the parts of a dataset of another source, chosen by split expressions all the same.
+
+    Args:
+        name: Of the dataset.
+        sizes: Images of each of its splits.
+        data: The recipe's `lambda_keras.zoo.recipe.Data`.
+
+    Returns:
+        For each part, training, validation and test, ranges `(split, skip, take)`.
+
+    Raises:
+        UserError: The dataset has no such split, or an image of the training part is in another part.
+    """
+    import tensorflow_datasets as tfds
+
+    splits = {
+        split: tfds.core.SplitInfo(name=split, shard_lengths=[size], num_bytes=0) for split, size in sizes.items()
+    }
+    parts = []
+    for expression in _expressions(name, sizes, data):
+        try:
+            instructions = tfds.core.ReadInstruction.from_spec(expression).to_absolute(splits)
+        except (AssertionError, KeyError, NotImplementedError, ValueError) as error:
+            raise _no_part(name, expression, sizes, error) from error
+        parts.append([_range(part, sizes) for part in instructions])
+    _check_overlap(name, parts)
+    return parts
+
+
+def _range(part, sizes):
+    """The range of an instruction of TensorFlow Datasets, which leaves the beginning and the end of a split out."""
+    start, end = part.from_ or 0, sizes[part.splitname] if part.to is None else part.to
+    return part.splitname, start, max(end - start, 0)
+
+
+def _expressions(name, sizes, data):
     """Returns the split expressions of training, validation and test."""
-    splits = builder.info.splits
     train, validation, test = data.train, data.validation, data.test
     if test is None:
-        test = next((name for name in ("test", "validation") if name in splits), None)
-    if train is None and "train" in splits:
-        boundary = round(splits["train"].num_examples * (1 - data.validation_fraction))
+        test = next((name for name in ("test", "validation") if name in sizes), None)
+    if train is None and "train" in sizes:
+        boundary = round(sizes["train"] * (1 - data.validation_fraction))
         train, validation = f"train[:{boundary}]", f"train[{boundary}:]"
     if train is None or test is None:
         raise UserError(
-            f"dataset {builder.name!r} has the splits {', '.join(splits)}; say which to use, such as "
+            f"dataset {name!r} has the splits {', '.join(sizes)}; say which to use, such as "
             "data.train=train[:80%] data.validation=train[80%:90%] data.test=train[90%:]"
         )
     return train, validation, test
@@ -176,14 +211,25 @@ def files_of(builder: "tfds.core.DatasetBuilder", expression: str) -> list[tuple
         )
     try:
         instructions = builder.info.splits[expression].file_instructions
-    except (AssertionError, KeyError, ValueError) as error:
-        raise UserError(
-            f"dataset {builder.name!r}: {expression!r} is not a part of it: {str(error).splitlines()[0]}; its splits "
-            f"are {', '.join(builder.info.splits)}, an expression is such as train[20shard:] or train[:80%]"
-        ) from error
+    except (AssertionError, KeyError, NotImplementedError, ValueError) as error:
+        raise _no_part(builder.name, expression, builder.info.splits, error) from error
     if not instructions:
         raise UserError(f"dataset {builder.name!r}: {expression!r} has no images")
     return [(instruction.filename, instruction.skip, instruction.take) for instruction in instructions]
+
+
+def _no_part(name, expression, splits, error):
+    return UserError(
+        f"dataset {name!r}: {expression!r} is not a part of it: {str(error).splitlines()[0]}; its splits are "
+        f"{', '.join(splits)}, an expression is such as train[20shard:] or train[:80%]"
+    )
+
+
+def _check_overlap(name, parts):
+    train, validation, test = parts
+    for part, files in (("validation", validation), ("test", test)):
+        if _overlap(train, files):
+            raise UserError(f"dataset {name!r}: images of data.train are in data.{part} too; choose other parts")
 
 
 def _overlap(files, other_files):

@@ -76,6 +76,7 @@ class Detection(Task[Any]):
         self.recipe: DetectorRecipe = recipe
         self.training: DetectorTraining = recipe.training
         self.parts = parts
+        self.images = parts.train.split.described()
         self.kinds = ("box", "mask") if recipe.model.masks else ("box",)
         steps = self.training.evaluation_steps or max(parts.train.split.count // self.training.batch_size, 1)
         self.length = Length(self.training.steps, min(steps, self.training.steps))

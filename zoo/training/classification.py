@@ -1,5 +1,7 @@
 """Classification as a task of the training loop: one label, or shares of several, for each image."""
 
+from typing import Any
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -9,7 +11,7 @@ from lambda_keras.zoo.command_line import narrate
 from lambda_keras.zoo.data import class_names, input_pipeline, mixing
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError, errors_of_weights
-from lambda_keras.zoo.recipe import Recipe, Training
+from lambda_keras.zoo.recipe import Data, Recipe, Training
 from lambda_keras.zoo.training import randomness
 from lambda_keras.zoo.training.freezing import freeze
 from lambda_keras.zoo.training.layer_rates import shares_of_rate
@@ -21,7 +23,7 @@ from lambda_keras.zoo.training.task import Length, Row, Task
 MIXING = 0
 
 
-class Classification(Task[Sums]):
+class Classification(Task[Any]):
     """The training of a classifier.
 
     Args:
@@ -32,8 +34,8 @@ class Classification(Task[Sums]):
         UserError: A batch is larger than the training part.
     """
 
-    sums = Sums
-    columns = ("loss", "accuracy", "val_loss", "val_accuracy")
+    sums: type[Any] = Sums
+    columns: tuple[str, ...] = ("loss", "accuracy", "val_loss", "val_accuracy")
     best_by = "val_accuracy"
     warmup_key = "warmup_epochs"
     inspection = "lambda-zoo inspect-data"
@@ -42,6 +44,7 @@ class Classification(Task[Sums]):
         self.recipe: Recipe = recipe
         self.training: Training = recipe.training
         self.dataset = dataset
+        self.images = dataset.train.described()
         steps = steps_per_epoch(recipe, dataset)
         self.length = Length(recipe.training.epochs * steps, steps)
         self._class_weights = class_weights(dataset) if recipe.training.class_weights else None
@@ -98,20 +101,46 @@ class Classification(Task[Sums]):
             num_shards=num_shards,
         )
 
-    def loss(self, model: keras.Model, batch: dict[str, tf.Tensor], passes: tf.Variable) -> tuple[tf.Tensor, Sums]:
+    def loss(self, model: keras.Model, batch: dict[str, tf.Tensor], passes: tf.Variable) -> tuple[tf.Tensor, Any]:
         """The sum of the losses of the images divided by the size of the whole batch."""
-        data = self.recipe.data
-        images, targets = self.normalised(batch["image"]), batch["target"]
-        if data.mixup or data.cutmix:
-            seed = randomness.pass_seed(self.training.seed, MIXING, passes)
-            images, targets = mixing.mix(images, targets, data, seed)
+        images = self.normalised(batch["image"])
+        images, targets = self.mixed(images, batch["target"], self.recipe.data, self.training.seed, passes)
         logits = model(images, training=True)
         losses = self.losses(targets, logits)
-        weights = 1.0 if self._class_weights is None else tf.linalg.matvec(targets, self._class_weights)
         correct = tf.argmax(logits, -1, tf.int32) == input_pipeline.labels(targets)
         counts = (correct, tf.ones_like(correct), ~batch["valid"])
         sums = Sums(tf.reduce_sum(losses), *(tf.reduce_sum(tf.cast(count, tf.float32)) for count in counts))
-        return tf.reduce_sum(losses * weights) / self.training.batch_size, sums
+        return tf.reduce_sum(losses * self.weights_of(targets)) / self.training.batch_size, sums
+
+    def mixed(
+        self, images: tf.Tensor, targets: tf.Tensor, data: Data, seed: int, passes: tf.Variable
+    ) -> tuple[tf.Tensor, tf.Tensor]:
+        """The images of a pass after mixup and CutMix, where the recipe asks for one of them.
+
+        Args:
+            images: float32 `[batch, height, width, channels]`.
+            targets: float32 `[batch, classes]`.
+            data: A `lambda_keras.zoo.recipe.Data`, for the strength of both.
+            seed: Of the stream that the images are of.
+            passes: Forward passes that are done.
+
+        Returns:
+            Images and targets of the same shapes.
+        """
+        if not data.mixup and not data.cutmix:
+            return images, targets
+        return mixing.mix(images, targets, data, randomness.pass_seed(seed, MIXING, passes))
+
+    def weights_of(self, targets: tf.Tensor) -> float | tf.Tensor:
+        """What the losses of images are multiplied by, with the recipe's `class_weights`; otherwise 1.
+
+        Args:
+            targets: float32 `[batch, classes]`.
+
+        Returns:
+            float32 `[batch]`, or 1.
+        """
+        return 1.0 if self._class_weights is None else tf.linalg.matvec(targets, self._class_weights)
 
     def normalised(self, images: tf.Tensor) -> tf.Tensor:
         """The images of a batch as the model takes them.
@@ -137,12 +166,12 @@ class Classification(Task[Sums]):
         smoothing = self.training.label_smoothing
         return keras.losses.categorical_crossentropy(targets, logits, from_logits=True, label_smoothing=smoothing)
 
-    def means(self, sums: Sums) -> dict[str, float]:
+    def means(self, sums: Any) -> dict[str, float]:
         """`loss` and `accuracy`."""
         return {"loss": sums.mean_loss, "accuracy": sums.accuracy}
 
-    def figures(self, sums: Sums, validation: dict[str, float | None]) -> Row:
-        """Loss and accuracy of the epoch and after it."""
+    def figures(self, sums: Any, validation: dict[str, float | None]) -> Row:
+        """The means of the epoch, and loss and accuracy after it."""
         return {**self.means(sums), "val_loss": validation["loss"], "val_accuracy": validation["accuracy"]}
 
     def introduction(self) -> list[str]:
@@ -205,16 +234,18 @@ def class_weights(dataset: Dataset) -> tf.Tensor:
 
 
 def steps_per_epoch(recipe: Recipe, dataset: Dataset) -> int:
-    """Steps in an epoch; the images of an incomplete batch begin the next one.
+    """Steps in an epoch of the labelled images; those of an incomplete batch begin the next one.
 
     Args:
         recipe: A `lambda_keras.zoo.recipe.Recipe`.
         dataset: A `lambda_keras.zoo.data.splits.Dataset`.
 
     Raises:
-        UserError: A batch is larger than the training part.
+        UserError: A batch is larger than the training part, or its share of pseudo-labelled images no whole number.
     """
-    images, batch_size = dataset.train.count, recipe.training.batch_size
-    if batch_size > images:
-        raise UserError(f"training.batch_size {batch_size} is more than the {images} training images")
-    return images // batch_size
+    images, batch_size, pseudo = dataset.train.count, recipe.training.batch_size, recipe.data.pseudo
+    labelled = batch_size if pseudo is None else batch_size - pseudo.images_of(batch_size)
+    if labelled > images:
+        of_it = "" if pseudo is None else f", {labelled} of it labelled,"
+        raise UserError(f"training.batch_size {batch_size}{of_it} is more than the {images} training images")
+    return images // labelled

@@ -8,13 +8,14 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
-from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data import catalog, pseudo_labels
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.loading import check_backend
 from lambda_keras.zoo.recipe import AnyRecipe, CommonTraining, Recipe
 from lambda_keras.zoo.training import assemble, averages, memory
 from lambda_keras.zoo.training.classification import Classification
+from lambda_keras.zoo.training.co_training import CoTraining
 from lambda_keras.zoo.training.task import TaskType
 from lambda_keras.zoo.training.trainer import Trainer, images_per_pass
 
@@ -52,7 +53,10 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
         dataset = dataclasses.replace(dataset, train=one_batch)
     # The weights of the classes are counted from images, and take no memory.
     unweighted = recipe.model_copy(update={"training": training.model_copy(update={"class_weights": False})})
-    task = Classification(unweighted, dataset)
+    pseudo = _pseudo_labels(recipe.data.pseudo, dataset)
+    has_pseudo = recipe.data.pseudo is not None
+    task = CoTraining(unweighted, dataset, pseudo) if has_pseudo else Classification(unweighted, dataset)
+    task.check_pass(images)
     trainer = trainer_of(task, replicas)
     parts = memory.estimate(trainer, images)
     rows = {
@@ -61,6 +65,7 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
         "multiply-adds": f"{lk.count_multiply_adds(trainer.model) / GIGA:.3g} G an image",
         "classes": str(len(dataset.class_names)),
         "images": (_images(dataset) if is_known else "unknown") + remark,
+        **_row_of_pseudo(recipe, pseudo),
         "steps": _steps(training, task.length) if is_known else f"unknown, in {training.epochs} epochs",
         **rows_of_replica(training, replicas, parts),
     }
@@ -132,6 +137,21 @@ def with_comments(recipe: AnyRecipe, rows: dict[str, str]) -> str:
 
 def _images(dataset):
     return ", ".join(f"{getattr(dataset, name).count:,} {name}" for name in ("train", "validation", "test"))
+
+
+def _pseudo_labels(section, dataset):
+    """The pseudo-labelled images of a recipe; `None` where there are none, or not yet."""
+    if section is None or not Path(section.folder).is_dir():
+        return None
+    return pseudo_labels.load(section.folder, dataset.class_names, section.streams)
+
+
+def _row_of_pseudo(recipe, pseudo):
+    section, batch_size = recipe.data.pseudo, recipe.training.batch_size
+    if section is None:
+        return {}
+    images = f"{pseudo.split.count:,} images" if pseudo else f"unknown (there is no folder {section.folder})"
+    return {"pseudo-labelled": f"{images}, {section.images_of(batch_size)} of {batch_size} in a batch"}
 
 
 def _steps(training, length):

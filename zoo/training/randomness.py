@@ -6,6 +6,7 @@ Keras keeps the state of its seed generators in variables that are in no checkpo
 import functools
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from lambda_keras.keras_internals import sublayers
@@ -38,6 +39,16 @@ def pass_seed(seed: int, place: int, passes: tf.Variable | tf.Tensor) -> tf.Tens
     replica = tf.distribute.get_replica_context().replica_id_in_sync_group
     folded = tf.random.experimental.stateless_fold_in([seed, place], passes)
     return tf.random.experimental.stateless_fold_in(folded, replica)
+
+
+def stream_seed(seed: int, stream: int) -> int:
+    """The seed of one of several streams of images, so that the same position of two is not varied alike.
+
+    Args:
+        seed: The recipe's seed.
+        stream: The number of the stream; the first, 0, has the recipe's seed itself.
+    """
+    return seed if stream == 0 else int(np.random.SeedSequence(seed, spawn_key=(stream,)).generate_state(1)[0] >> 1)
 
 
 def _next(seed, place, passes, ordered=True):

@@ -12,7 +12,7 @@ from lambda_keras.zoo.errors import writing_run
 from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training import outputs, session
-from lambda_keras.zoo.training.classification import Classification
+from lambda_keras.zoo.training.co_training import task_of
 from lambda_keras.zoo.training.evaluator import Evaluator
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.strategy import is_chief
@@ -119,7 +119,7 @@ def train_phase(
         return test["accuracy"]
 
     return session.run(
-        Classification(recipe, dataset),
+        task_of(recipe, dataset),
         folder,
         stop,
         strategy,

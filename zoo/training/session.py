@@ -55,17 +55,23 @@ def run(
         What `finish` returns.
 
     Raises:
-        UserError: The recipe does not fit, the folder cannot be written, or the loss is not finite.
+        UserError: The recipe does not fit, the run that is to be continued had other images, the folder cannot be
+            written, or the loss is not finite.
         lambda_keras.zoo.errors.TryAgainError: A signal stopped it, or another worker is gone; the same call resumes it.
     """
     folder = Path(out)
     chief = is_chief(strategy)
     is_new = overwrite or not checkpoints.written(folder / run_folder.CHECKPOINTS)
+    if not is_new:
+        run_folder.check_input(folder, task.images)
     # Before the folder is touched: whatever is wrong with the recipe should be found here.
     assembly = assemble(task, strategy, stop.raised, is_new)
     trainer = assembly.trainer
     if chief:
         run_folder.start(folder, task.recipe, overwrite)
+        if is_new:
+            with writing_run(folder):
+                run_folder.write_input(folder, task.images)
     # The others read the folder once it is there.
     wait_for_workers(strategy)
     if chief and trainer.start is not None:

@@ -99,6 +99,8 @@ class Task(abc.ABC, Generic[SumsType]):
         best_by: The column whose highest value is that of the best epoch.
         warmup_key: The key of the section `training` that says how long the learning rate rises.
         inspection: The command that looks at its images.
+        images: What a run must find again to be continued with the same images in the same order, and its recipe does
+            not say.
     """
 
     recipe: AnyRecipe
@@ -109,6 +111,7 @@ class Task(abc.ABC, Generic[SumsType]):
     best_by: str
     warmup_key: str
     inspection: str
+    images: dict[str, str]
 
     @abc.abstractmethod
     def build_model(self) -> keras.Model:
@@ -153,6 +156,17 @@ class Task(abc.ABC, Generic[SumsType]):
 
         Args:
             model: From `build_model`.
+        """
+        return None
+
+    def check_pass(self, images: int) -> None:
+        """Refuses a number of images that a replica takes at a time; most tasks take any.
+
+        Args:
+            images: The number.
+
+        Raises:
+            UserError: The recipe cannot be trained with so many.
         """
         return None
 

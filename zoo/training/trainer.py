@@ -65,6 +65,7 @@ class Trainer(orbit.StandardTrainer, Generic[TaskType]):
         self.stopping = stopping
         self.start = start
         self.images_per_pass = images_per_pass(training, strategy.num_replicas_in_sync)
+        task.check_pass(self.images_per_pass)
         with strategy.scope():
             self.step = orbit.utils.create_global_step()
             self.passes = orbit.utils.create_global_step()

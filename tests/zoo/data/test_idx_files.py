@@ -34,6 +34,29 @@ def test_three_parts_of_the_files(folder):
     np.testing.assert_array_equal(labels, LABELS)
 
 
+def test_parts_by_split_expressions_are_those_of_tensorflow_datasets(folder, recipe_data):
+    parts = {"train": "train[:3]+train[5:7]", "validation": "train[80%:]", "test": "test[-2:]"}
+    dataset = catalog.load(recipe_data("fashion_mnist", 28, **parts), folder)
+    expected = {"train": [0, 1, 2, 5, 6], "validation": [16, 17, 18, 19], "test": [23, 24]}
+    for part, indices in expected.items():
+        images = [image for image, _ in getattr(dataset, part).ordered().as_numpy_iterator()]
+        np.testing.assert_array_equal(np.stack(images)[..., 0], IMAGES[indices])
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ({"train": "train[:5]", "validation": "train[4:]"}, "images of data.train are in data.validation too"),
+        ({"train": "train[:50]", "validation": "test"}, r"'train\[:50\]' is not a part of it: Requested slice"),
+        ({"test": "tset"}, "'tset' is not a part of it: Unknown split 'tset'.*its splits are train, test"),
+        ({"test": "test[3:3]"}, "has no images for test"),
+    ],
+)
+def test_wrong_split_expressions(parts, expected, folder, recipe_data):
+    with pytest.raises(UserError, match=expected):
+        catalog.load(recipe_data("fashion_mnist", 28, **parts), folder)
+
+
 def test_a_folder_has_them_or_not(folder, tmp_path_factory):
     assert idx_files.are_in(folder)
     assert not idx_files.are_in(tmp_path_factory.mktemp("empty"))

@@ -4,8 +4,8 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_keras.zoo.data import splits
 from lambda_keras.zoo.data.splits import ArraySplit, FileSplit, RecordSplit
+from lambda_keras.zoo.errors import UserError
 
 COUNT = 23
 SKIPPED, TAKEN = (2, 0, 1), (11, 7, 5)
@@ -28,7 +28,17 @@ def split(request, tmp_path_factory):
             for content in [99] * skipped + [next(indices) for _ in range(taken)] + [98]:
                 writer.write(bytes([content]))
     files = [(str(folder / f"{file}.tfrecord"), *part) for file, part in enumerate(zip(SKIPPED, TAKEN, strict=True))]
-    return RecordSplit(files, lambda record: (record, tf.cast(tf.io.decode_raw(record, tf.uint8)[0], tf.int64) + 100))
+    # Of one stream, so that its epochs are as those of the others.
+    return RecordSplit(files, parse_byte, streams=1)
+
+
+def parse_byte(record):
+    return record, tf.cast(tf.io.decode_raw(record, tf.uint8)[0], tf.int64) + 100
+
+
+@pytest.fixture(scope="module")
+def arrays():
+    return ArraySplit(np.arange(COUNT, dtype="uint8").reshape(-1, 1, 1, 1), np.arange(COUNT) + 100)
 
 
 def test_images_of_classes(split):
@@ -82,9 +92,15 @@ def test_the_order_is_a_function_of_the_seed_alone(split):
     assert indices(split.shuffled(4), 2 * COUNT) != first
 
 
-def test_positions_are_counted_from_the_beginning_of_the_stream(split):
-    positions = [int(position) for position, _, _ in split.shuffled(0, 30, 1, 2).take(4).as_numpy_iterator()]
+def test_positions_are_counted_from_the_beginning_of_the_stream(arrays):
+    positions = [int(position) for position, _, _ in arrays.shuffled(0, 30, 1, 2).take(4).as_numpy_iterator()]
     assert positions == [31, 33, 35, 37]
+
+
+def test_workers_that_cannot_share_the_streams_are_refused(tmp_path):
+    split = RecordSplit([(str(tmp_path / "file"), 0, 20)], parse_byte, streams=8)
+    with pytest.raises(UserError, match=r"3 workers cannot share 8 streams of records equally; set data\.streams to"):
+        split.shuffled(0, num_shards=3)
 
 
 def test_the_stream_is_endless_and_says_so(split):
@@ -94,12 +110,12 @@ def test_the_stream_is_endless_and_says_so(split):
 
 @settings(max_examples=12, deadline=None)
 @given(start=st.integers(0, 3 * COUNT), num_shards=st.integers(1, 5), data=st.data())
-def test_any_start_and_shard_is_a_slice_of_the_whole_stream(split, start, num_shards, data):
+def test_any_start_and_shard_is_a_slice_of_the_whole_stream(arrays, start, num_shards, data):
     shard = data.draw(st.integers(0, num_shards - 1))
     end = 4 * COUNT
-    whole = indices(split.shuffled(7), end)
+    whole = indices(arrays.shuffled(7), end)
     expected = [whole[position] for position in range(start, end) if position % num_shards == shard]
-    assert indices(split.shuffled(7, start, shard, num_shards), len(expected)) == expected
+    assert indices(arrays.shuffled(7, start, shard, num_shards), len(expected)) == expected
 
 
 def test_files_before_the_start_are_not_read(tmp_path):
@@ -138,17 +154,3 @@ def test_permutations_of_epochs_and_seeds_are_not_alike():
         orders += list(stream.as_numpy_iterator())
     correlations = np.corrcoef(orders) - np.eye(len(orders))
     assert np.abs(correlations).max() < 5 / np.sqrt(count)
-
-
-def test_records_are_shuffled_beyond_the_buffer_by_the_order_of_files(tmp_path, monkeypatch):
-    monkeypatch.setattr(splits, "SHUFFLE_BUFFER", 2)
-    monkeypatch.setattr(splits, "FILES_AT_ONCE", 1)
-    for file in range(8):
-        with tf.io.TFRecordWriter(str(tmp_path / f"{file}")) as writer:
-            for index in range(5):
-                writer.write(bytes([5 * file + index]))
-    split = RecordSplit([(str(tmp_path / f"{file}"), 0, 5) for file in range(8)], lambda record: (record, 0))
-    stream = [image[0] for _, image, _ in split.shuffled(0).take(80).as_numpy_iterator()]
-    files = [[index // 5 for index in epoch] for epoch in (stream[:40], stream[40:])]
-    assert files[0] != sorted(files[0])
-    assert files[0] != files[1]

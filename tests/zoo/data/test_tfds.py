@@ -65,7 +65,8 @@ def test_a_folder_in_which_tensorflow_datasets_finds_nothing_is_refused(recipe_d
 
 
 def test_an_epoch_is_every_image_of_all_files(recipe_data, data_dir):
-    split = catalog.load(recipe_data("shapes:1.0.0", **EXPRESSIONS), data_dir).train
+    split = catalog.load(recipe_data("shapes:1.0.0", streams=3, **EXPRESSIONS), data_dir).train
+    assert split.described() == {"order": "3 streams of records"}
     epoch = [(tf.io.decode_png(image).numpy().tobytes(), int(label)) for _, image, label in split.shuffled(0).take(30)]
     assert sorted(epoch) == sorted(pixels(split))
     assert epoch != pixels(split)

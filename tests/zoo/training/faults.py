@@ -28,7 +28,7 @@ RECIPE = [
 STEPS = 18
 
 
-def train(python, out, faults="", strategy="default"):
+def train(python, out, faults="", strategy="default", overrides=()):
     """Trains to the folder `out` as one command; `python` stands for the interpreter, `faults` for what happens to it.
 
     Args:
@@ -36,8 +36,10 @@ def train(python, out, faults="", strategy="default"):
         out: The folder of the run.
         faults: Steps and signals that the process gets, such as `"5=SIGKILL,11=SIGTERM"`; each once for a folder.
         strategy: The value of `--strategy`.
+        overrides: Keys of the recipe that differ.
     """
-    command = [*python, SCRIPT, faults, f"{out}.signal", "train", *RECIPE, "--out", out, "--strategy", strategy]
+    command = [*python, SCRIPT, faults, f"{out}.signal", "train", *RECIPE, *overrides]
+    command += ["--out", out, "--strategy", strategy]
     return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=1200)
 
 

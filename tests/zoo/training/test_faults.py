@@ -1,10 +1,12 @@
 """Runs that are killed and started again end as runs that were not."""
 
+import csv
 import sys
 
 import numpy as np
 import pytest
 
+from tests.zoo import pseudo_shards
 from tests.zoo.training.faults import STEPS, state, train
 
 EX_TEMPFAIL = 75
@@ -47,6 +49,30 @@ def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterru
     for name in expected:
         np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
     assert metrics(run) == metrics(uninterrupted)
+
+
+@pytest.mark.slow
+def test_a_killed_run_on_pseudo_labels_ends_bit_for_bit_and_is_bound_to_them(warm_python, tmp_path):
+    folder, _ = pseudo_shards.write(tmp_path / "selected")
+    # One epoch of 9 steps, with as many labelled images in a batch as above.
+    overrides = [f"data.pseudo={{folder: {folder}, share: 0.5}}", "training.batch_size=256"]
+    overrides += ["training.epochs=1", "training.warmup_epochs=0"]
+    whole, killed = tmp_path / "whole", tmp_path / "killed"
+    assert train(warm_python, whole, overrides=overrides).returncode == 0
+    assert train(warm_python, killed, "5=SIGKILL", overrides=overrides).returncode == -9
+    result = train(warm_python, killed, overrides=overrides)
+    assert "Going on from the checkpoint of step 3" in result.stdout, result.stderr
+    expected, got = state(whole, step=9), state(killed, step=9)
+    assert expected.keys() == got.keys()
+    for name in expected:
+        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
+    (header, row) = csv.reader((whole / "metrics.csv").read_text().splitlines())
+    assert header[:5] == ["epoch", "loss", "labelled_loss", "pseudo_loss", "accuracy"]
+    assert all(float(value) > 0 for value in row[1:5])
+    pseudo_shards.write(folder, count=30)
+    result = train(warm_python, killed, overrides=overrides)
+    assert result.returncode == 2
+    assert "holds a run on other images, or in another order" in result.stderr.splitlines()[-1]
 
 
 @pytest.mark.slow

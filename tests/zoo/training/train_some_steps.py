@@ -6,7 +6,9 @@ OUT gets, for each of these SETTINGS, the losses, the weights, the averaged weig
 step.
 """
 
+import pathlib
 import sys
+import tempfile
 
 import numpy as np
 import tensorflow as tf
@@ -14,9 +16,10 @@ import tensorflow as tf
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.training import assemble
-from lambda_keras.zoo.training.classification import Classification
+from lambda_keras.zoo.training.co_training import task_of
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.strategy import create
+from tests.zoo import pseudo_shards
 
 STEPS = 8
 COMMON = [
@@ -48,13 +51,21 @@ SETTINGS = {
         # A CPU computes half precision slowly.
         "training.batch_size=8",
     ],
+    # With three pseudo-labelled images beside each labelled one.
+    "pseudo": [
+        "training.optimizer=momentum",
+        "training.learning_rate=0.003",
+        "training.gradient_accumulation=2",
+        "data.random_erasing=0.5",
+        "data.pseudo={folder: FOLDER, share: 0.75}",
+    ],
 }
 
 
 def train(strategy, overrides):
     """Returns what the module says, as a dictionary of arrays."""
     recipe = recipe_file.load("digits", COMMON + overrides)
-    trainer = assemble.build_trainer(Classification(recipe, catalog.load(recipe.data)), strategy, StopFlag().raised)
+    trainer = assemble.build_trainer(task_of(recipe, catalog.load(recipe.data)), strategy, StopFlag().raised)
     trainer.train_dataset = trainer.stream(0)
     losses = [trainer.train(tf.constant(1))["loss"] for _ in range(STEPS)]
     flat = {"losses": losses, "weights": values(trainer.weights), "statistics": values(trainer.averages.statistics)}
@@ -73,7 +84,12 @@ def main(name, out, *settings):
         tf.config.set_logical_device_configuration(tf.config.list_physical_devices("CPU")[0], devices)
     strategy = create(name)
     assert strategy.num_replicas_in_sync == (1 if name == "default" else 2)
-    results = {setting: train(strategy, SETTINGS[setting]) for setting in settings}
+    with tempfile.TemporaryDirectory() as folder:
+        pseudo_shards.write(pathlib.Path(folder))
+        results = {
+            setting: train(strategy, [override.replace("FOLDER", folder) for override in SETTINGS[setting]])
+            for setting in settings
+        }
     np.savez(out, **{f"{setting}/{key}": value for setting, arrays in results.items() for key, value in arrays.items()})
 
 
