@@ -119,8 +119,8 @@ def image_parser(builder: "tfds.core.DatasetBuilder") -> Callable[["tf.Tensor"],
     import tensorflow_datasets as tfds
 
     features = builder.info.features
-    key = next((name for name in (builder.info.supervised_keys or ("image",)) if _is_image(features.get(name))), None)
-    if key is None:
+    key = (builder.info.supervised_keys or ("image",))[0]
+    if key not in features or not _is_image(features[key]):
         raise UserError(f"dataset {builder.name!r} has no 8-bit image; its features are {', '.join(sorted(features))}")
     only = tfds.decode.PartialDecoding({key: True}).extract_features(features)
     return lambda serialised: only.deserialize_example(serialised, decoders={key: tfds.decode.SkipDecoding()})[key]

@@ -17,6 +17,8 @@ from lambda_keras.zoo.errors import UserError
 
 # A function of a shard and of a place in it, both int64 scalars, to whether the image there is wanted.
 Wanted = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
+# Of `tf.data.Dataset.take`.
+_ALL = -1
 
 
 class Images(abc.ABC):
@@ -135,7 +137,7 @@ class ImageRecords(Images):
         with tf.device("CPU"):
             self._paths, self._names = tf.constant(paths), tf.constant(self.shards)
             self._skips = tf.constant(skips, tf.int64)
-            self._takes = tf.constant([tf.data.INFINITE_CARDINALITY if take is None else take for take in takes])
+            self._takes = tf.constant([_ALL if take is None else take for take in takes], tf.int64)
 
     def _items(self, shard):
         return tf.data.TFRecordDataset(self._paths[shard]).skip(self._skips[shard]).take(self._takes[shard])

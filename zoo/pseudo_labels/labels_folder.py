@@ -145,7 +145,7 @@ def write_shard(path: Path, records: list[tf.train.Example]) -> None:
     try:
         with replacing(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
             for record in records:
-                writer.write(record.SerializeToString())
+                writer.write(record.SerializeToString(deterministic=True))
     except tf.errors.OpError as error:
         raise UserError(f"cannot write {path}: {first_line(error)}; the same command goes on from there") from error
 

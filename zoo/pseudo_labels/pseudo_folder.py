@@ -73,7 +73,7 @@ def write(
                 writers = [stack.enter_context(tf.io.TFRecordWriter(str(unsorted / name))) for name in names]
                 written = 0
                 for example, copies in examples:
-                    record = example.SerializeToString()
+                    record = example.SerializeToString(deterministic=True)
                     for shard in shard_of_copy[written : written + copies]:
                         writers[shard].write(record)
                     written += copies
