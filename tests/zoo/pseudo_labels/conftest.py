@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from sklearn.datasets import load_sample_images
 
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.models.record import Record
@@ -45,6 +46,13 @@ def pictures(encode, photo, tmp_path_factory):
     (folder / "outside" / ".hidden.jpg").touch()
     (folder / "notes.txt").touch()
     return folder
+
+
+@pytest.fixture(scope="session")
+def photographs():
+    """Eighteen pieces of scikit-learn's two photographs, a palace and a flower: uint8 `[147, 200, 3]`."""
+    corners = [(top, left) for top in (0, 140, 280) for left in (0, 200, 400)]
+    return [image[top : top + 147, left : left + 200] for image in load_sample_images().images for top, left in corners]
 
 
 @pytest.fixture

@@ -19,31 +19,31 @@ def hashed(images):
     return hash_all(Found(0, place, b"", image) for place, image in enumerate(images))
 
 
-@pytest.fixture(scope="module")
-def originals():
-    """Thirty pictures of 128×160 pixels with shapes of their own."""
-    generator = np.random.default_rng(0)
-    coarse = generator.integers(0, 256, (30, 7, 8, 3), "uint8")
-    return [Image.fromarray(pixels).resize((160, 128), Image.Resampling.BICUBIC) for pixels in coarse]
-
-
 @pytest.mark.parametrize(
     "change",
     [
-        lambda picture: jpeg(picture.resize((80, 64))),
+        lambda picture: jpeg(picture.resize((100, 73))),
         lambda picture: jpeg(picture, quality=40),
         lambda picture: jpeg(ImageEnhance.Brightness(picture).enhance(1.2)),
         lambda picture: jpeg(ImageOps.mirror(picture)),
-        lambda picture: jpeg(ImageOps.mirror(picture).resize((80, 64)), quality=40),
+        lambda picture: jpeg(ImageOps.mirror(picture).resize((100, 73)), quality=40),
     ],
     ids=["halved", "re-encoded", "brightened", "mirrored", "mirrored, halved and re-encoded"],
 )
-def test_planted_copies_are_found_and_no_innocent_one(change, originals):
-    evaluation = hashed(jpeg(picture) for picture in originals[:15])
-    # Every second one of the evaluation images has a copy; the others and fifteen more are innocent.
-    own = hashed([*(change(picture) for picture in originals[:15:2]), *map(jpeg, originals[15:])])
+def test_planted_copies_are_found_and_no_innocent_one(change, photographs):
+    originals = [Image.fromarray(pixels) for pixels in photographs]
+    evaluation = hashed(jpeg(picture) for picture in originals[:9])
+    # Every second one of the evaluation images has a copy; the others and nine more are innocent.
+    own = hashed([*(change(picture) for picture in originals[:9:2]), *map(jpeg, originals[9:])])
     found = copies.of_evaluation(own.hashes, evaluation.hashes)
-    assert found.tolist() == [*range(0, 15, 2), *[copies.NONE] * 15]
+    assert found.tolist() == [*range(0, 9, 2), *[copies.NONE] * 9]
+
+
+def test_near_duplicates_are_found_among_all(photographs):
+    originals = [Image.fromarray(pixels) for pixels in photographs]
+    own = hashed([*map(jpeg, originals), *(jpeg(picture, quality=75) for picture in originals)])
+    found = copies.of_each_other(own.hashes, np.linspace(1, 0.5, 36))
+    assert found.tolist() == [copies.NONE] * 18 + list(range(18))
 
 
 def test_small_images_have_exact_hashes_and_middling_ones_both(photo):

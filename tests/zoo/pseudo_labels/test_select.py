@@ -14,16 +14,16 @@ def save(pixels, path, **options):
 
 
 @pytest.fixture(scope="module")
-def data(photo, colour_run, tmp_path_factory):
+def data(photographs, colour_run, tmp_path_factory):
     """Labels, by colour, of pictures with copies of evaluation images and of each other, and a file that is none."""
     folder = tmp_path_factory.mktemp("data")
     for number in range(12):
-        save(photo(number, 128, 160), folder / "pictures" / f"{number:02}.jpg", quality=92)
-    save(photo(3, 128, 160), folder / "pictures" / "12 is 03.jpg", quality=50)
+        save(photographs[number], folder / "pictures" / f"{number:02}.jpg", quality=92)
+    save(photographs[3], folder / "pictures" / "12 is 03.jpg", quality=50)
     (folder / "pictures" / "<b>garbage.png").write_bytes(b"none")
-    save(photo(0, 128, 160)[:, ::-1], folder / "evaluation" / "<i>mirrored.jpg", quality=40)
-    save(photo(1, 64, 80), folder / "evaluation" / "halved.jpg")
-    save(photo(50, 128, 160), folder / "evaluation" / "innocent.jpg")
+    save(photographs[0][:, ::-1], folder / "evaluation" / "<i>mirrored.jpg", quality=40)
+    save(photographs[1][::2, ::2], folder / "evaluation" / "halved.jpg")
+    save(photographs[17], folder / "evaluation" / "innocent.jpg")
     (folder / "evaluation" / "garbage.png").write_bytes(b"none")
     command = ["pseudo-label", "--teacher", str(colour_run), "--data", str(folder / "pictures")]
     assert main([*command, "--out", str(folder / "labels"), "--images-per-shard", "5", "-q"]) == 0
