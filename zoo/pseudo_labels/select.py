@@ -21,6 +21,8 @@ REPORT = "report.html"
 # Pictures of each kind in a report.
 PAIRS = 12
 EXAMPLES = 48
+# Classes without images that are named in one line; the table in the report has all.
+NAMED = 20
 # A table that is longer is not read.
 LONGEST_TABLE = 50
 
@@ -152,7 +154,10 @@ def _first_pairs(labelled, pairs):
 
 
 def _remarks(class_names, evaluation, left_out, records):
-    lines = [f"no image of the class {name} is selected" for name, n in zip(class_names, records, strict=True) if not n]
+    lines = []
+    if empty := [name for name, count in zip(class_names, records.tolist(), strict=True) if count == 0]:
+        named = ", ".join(empty[:NAMED]) + (", …" if len(empty) > NAMED else "")
+        lines.append(f"no image is selected of {len(empty):,} of {len(class_names):,} classes: {named}")
     if evaluation is None:
         lines.append("no --evaluation: copies of images that the student will be evaluated with were not looked for")
     if left_out.unreadable:

@@ -88,6 +88,17 @@ def test_images_of_an_array_become_png_files(teacher_run, tmp_path, read_example
         np.testing.assert_array_equal(pixels, images[int(record["id"].bytes_list.value[0]), ..., 0])
 
 
+def test_a_class_of_which_no_image_is_selected_is_named(data, tmp_path, capsys, read_examples):
+    surest = [0.0, 0.0]
+    for example in labels_by_id(data, read_examples).values():
+        for label in example["classes"].int64_list.value[:1]:
+            surest[label] = max(surest[label], example["probabilities"].float_list.value[0])
+    threshold, name = sum(surest) / 2, "blue" if surest[0] < surest[1] else "red"
+    command = ["pseudo-label", "select", str(data / "labels"), "--out", str(tmp_path), "--threshold", str(threshold)]
+    assert main([*command, "--shards", "1"]) == 0
+    assert f"no image is selected of 1 of 2 classes: {name}" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
