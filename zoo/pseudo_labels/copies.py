@@ -8,7 +8,7 @@ from lambda_keras.zoo.pseudo_labels.near_pairs import near_pairs
 # Bits of a perceptual hash. Evaluation images are few, and better one image too many is left out than one too few.
 EVALUATION_DISTANCE = 10
 # Of 130 million images, so many pairs would differ in 10 bits by chance that most images would be left out.
-DUPLICATE_DISTANCE = 3
+DUPLICATE_DISTANCE = 2
 NONE = -1
 
 

@@ -4,10 +4,10 @@ import itertools
 
 import numpy as np
 
-# A hash is cut into so many bands. Two hashes that differ in d bits differ in at most d // BANDS bits of some band, so
-# that only those are compared that agree there.
-BANDS = 4
-_BITS = 64 // BANDS
+# A hash is cut into bands. Two hashes that differ in d bits differ in at most d // bands bits of some band, so that
+# only those are compared that agree there. With more bands than d bits they agree in one; many bands are too short.
+MOST_BANDS = 4
+_BITS = 64
 # Pairs that are compared at the same time, 200 MB.
 PAIRS_AT_ONCE = 2**22
 
@@ -18,7 +18,7 @@ def near_pairs(queries: np.ndarray, targets: np.ndarray, distance: int) -> np.nd
     Args:
         queries: uint64 `[n]`.
         targets: uint64 `[m]`. Many that are the same would be compared with each other: give each once.
-        distance: How many bits may differ.
+        distance: How many bits may differ, at least 2: otherwise a band would have more keys than memory holds.
 
     Returns:
         int64 `[pairs, 2]`, an array of places among the queries and the targets, sorted.
@@ -27,29 +27,29 @@ def near_pairs(queries: np.ndarray, targets: np.ndarray, distance: int) -> np.nd
         >>> near_pairs(np.array([0b0000, 0b1111], "uint64"), np.array([0b0001], "uint64"), 1)
         array([[0, 0]])
     """
-    found = [np.empty((0, 2), "int64")]
-    for band in range(BANDS):
-        keys, wanted = _keys(targets, band), _keys(queries, band)
+    # Each pair as one number, which is sorted faster than two.
+    found = [np.empty(0, "int64")]
+    bands = min(distance + 1, MOST_BANDS)
+    for first, end in itertools.pairwise(_BITS * band // bands for band in range(bands + 1)):
+        keys, wanted = _keys(targets, first, end), _keys(queries, first, end)
         order = np.argsort(keys, kind="stable")
         # Where the targets of each key are in this order.
-        bounds = np.searchsorted(keys[order], np.arange(2**_BITS + 1))
-        for flip in _flips(distance // BANDS):
+        bounds = np.concatenate([[0], np.cumsum(np.bincount(keys, minlength=2 ** (end - first)))])
+        for flip in _flips(end - first, distance // bands):
             begins, ends = bounds[wanted ^ flip], bounds[(wanted ^ flip) + 1]
             found += _compare(queries, targets[order], begins, ends, order, distance)
-    return np.unique(np.concatenate(found), axis=0)
+    return np.stack(np.divmod(np.unique(np.concatenate(found)), max(len(targets), 1)), axis=1)
 
 
-def _keys(hashes, band):
-    return ((hashes >> np.uint64(_BITS * band)) & np.uint64(2**_BITS - 1)).astype("int64")
+def _keys(hashes, first, end):
+    """The bits of each hash from one place to another."""
+    return ((hashes >> np.uint64(first)) & np.uint64(2 ** (end - first) - 1)).astype("int64")
 
 
-def _flips(most):
-    """All numbers of a band with at most so many bits set."""
-    return [
-        sum(1 << bit for bit in bits)
-        for count in range(most + 1)
-        for bits in itertools.combinations(range(_BITS), count)
-    ]
+def _flips(bits, most):
+    """All numbers of so many bits of which at most some are set."""
+    places = (itertools.combinations(range(bits), count) for count in range(most + 1))
+    return [sum(1 << bit for bit in chosen) for some in places for chosen in some]
 
 
 def _compare(queries, targets, begins, ends, order, distance):
@@ -63,4 +63,4 @@ def _compare(queries, targets, begins, ends, order, distance):
         query = np.repeat(np.arange(first, last), some)
         place = np.arange(len(query)) + np.repeat(begins[first:last] - (np.cumsum(some) - some), some)
         near = np.bitwise_count(queries[query] ^ targets[place]) <= distance
-        yield np.column_stack([query[near], order[place[near]]])
+        yield query[near] * len(targets) + order[place[near]]

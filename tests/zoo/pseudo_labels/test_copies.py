@@ -34,7 +34,7 @@ def test_copies_of_evaluation_images_by_hand():
 def test_of_near_duplicates_the_most_confident_one_stays():
     far = 2**64 - 1
     hashes = joined(
-        perceptual(0, 0b111, 0b1111, 2**40 - 1, 0b111, mirrored=[far, far - 1, far - 2, 0b1, far - 4]),
+        perceptual(0, 0b11, 0b111, 2**40 - 1, 0b11, mirrored=[far, far - 1, far - 2, 0b1, far - 4]),
         exact(b"a", b"b", b"a"),
     )
     confidence = np.array([0.9, 0.8, 0.7, 0.6, 0.8, 0.3, 0.9, 0.4])

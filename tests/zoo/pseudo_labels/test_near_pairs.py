@@ -16,14 +16,14 @@ def hashes_at(distances, seed=0):
     return np.array([base]), base ^ np.array(flips, "uint64")
 
 
-@pytest.mark.parametrize("distance", [0, 3, 10])
+@pytest.mark.parametrize("distance", [2, 3, 10])
 def test_they_are_those_of_a_comparison_of_each_with_each(distance, monkeypatch):
     # Few bits vary, so that there are many near pairs.
     generator = np.random.default_rng(1)
     mask = np.uint64(0x0F0F_0000_00FF_1111)
     queries, targets = (generator.integers(0, 2**64, count, dtype="uint64") & mask for count in (300, 200))
     expected = np.argwhere(np.bitwise_count(queries[:, None] ^ targets) <= distance)
-    assert len(expected) > 5 or distance == 0
+    assert len(expected) > 5
     np.testing.assert_array_equal(near_pairs(queries, targets, distance), expected)
     monkeypatch.setattr(module, "PAIRS_AT_ONCE", 50)
     np.testing.assert_array_equal(near_pairs(queries, targets, distance), expected)
