@@ -3,6 +3,7 @@
 # By extra, the names under which its requirements in setup.cfg are imported.
 EXTRAS = {
     "zoo": (
+        "imagehash",
         "importlib_resources",
         "matplotlib",
         "official",

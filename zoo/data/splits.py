@@ -127,6 +127,11 @@ class ArraySplit(RandomAccessSplit):
             self._images = tf.constant(images)
             self._labels = tf.constant(labels, tf.int64)
 
+    @property
+    def images(self) -> tf.Tensor:
+        """The images, uint8 `[count, height, width, channels]`."""
+        return self._images
+
     def _read(self, item):
         return self._images[item], self._labels[item]
 
@@ -144,6 +149,11 @@ class FileSplit(RandomAccessSplit):
         with tf.device("CPU"):
             self._paths = tf.constant([os.fsencode(path) for path in paths])
             self._labels = tf.constant(labels, tf.int64)
+
+    @property
+    def paths(self) -> list[str]:
+        """The files."""
+        return [os.fsdecode(path) for path in self._paths.numpy()]
 
     def _read(self, item):
         return tf.io.read_file(self._paths[item]), self._labels[item]

@@ -2,7 +2,7 @@
 
 import difflib
 import typing
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lambda_keras.wildcards import WILDCARDS, has_wildcards
@@ -12,6 +12,7 @@ from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 
 if typing.TYPE_CHECKING:
+    import tensorflow as tf
     import tensorflow_datasets as tfds
 
     from lambda_keras.zoo.recipe import Data
@@ -106,6 +107,31 @@ def channels_of(builder: "tfds.core.DatasetBuilder") -> int:
     return builder.info.features[_keys(builder)[0]].shape[-1]
 
 
+def image_parser(builder: "tfds.core.DatasetBuilder") -> Callable[["tf.Tensor"], "tf.Tensor"]:
+    """Returns a function that takes the file of the image, a scalar string, out of a serialised example.
+
+    Args:
+        builder: From `builder_of`. Its images need no labels.
+
+    Raises:
+        UserError: The dataset has no 8-bit image.
+    """
+    import tensorflow_datasets as tfds
+
+    features = builder.info.features
+    key = (builder.info.supervised_keys or ("image",))[0]
+    if key not in features or not _is_image(features[key]):
+        raise UserError(f"dataset {builder.name!r} has no 8-bit image; its features are {', '.join(sorted(features))}")
+    only = tfds.decode.PartialDecoding({key: True}).extract_features(features)
+    return lambda serialised: only.deserialize_example(serialised, decoders={key: tfds.decode.SkipDecoding()})[key]
+
+
+def _is_image(feature):
+    import tensorflow_datasets as tfds
+
+    return type(feature) is tfds.features.Image and feature.tf_dtype == "uint8" and feature.shape[-1] in CHANNELS
+
+
 def _keys(builder):
     """Returns the names of the image and of the label among the dataset's features."""
     import tensorflow_datasets as tfds
@@ -114,8 +140,7 @@ def _keys(builder):
     keys = builder.info.supervised_keys or ("image", "label")
     if len(keys) == 2 and all(isinstance(key, str) and key in features for key in keys):
         image, label = (features[key] for key in keys)
-        is_image = type(image) is tfds.features.Image and image.tf_dtype == "uint8" and image.shape[-1] in CHANNELS
-        if is_image and type(label) is tfds.features.ClassLabel:
+        if _is_image(image) and type(label) is tfds.features.ClassLabel:
             return keys
     raise UserError(
         f"dataset {builder.name!r} does not classify images: it needs an 8-bit image of "

@@ -1,23 +1,16 @@
-"""`report.html`: one file without scripts or links that shows how a fine-tuning went, and what the model can."""
+"""`report.html`: how a fine-tuning went, and what the model can."""
 
-import base64
 import functools
-import importlib.resources
-import io
 import math
-import string
 from dataclasses import dataclass
 from html import escape
 
 import tensorflow as tf
 
-from lambda_keras.zoo import plots
+from lambda_keras.zoo import plots, report_page
 from lambda_keras.zoo.data.image_folder import PARTS
 from lambda_keras.zoo.evaluation.report import EvaluationReport, wilson_interval
 from lambda_keras.zoo.fine_tuning.predictions import Predictions
-
-# Smaller pictures are shown as pixels, larger ones smoothly.
-PIXELS = 64
 
 
 @dataclass(frozen=True)
@@ -69,9 +62,6 @@ def render(content: Content) -> str:
     Args:
         content: A `Content`.
     """
-    template = string.Template(
-        (importlib.resources.files("lambda_keras.zoo.fine_tuning") / "report.html").read_text(encoding="utf-8")
-    )
     sections = [
         ("Curves", _curves(content)),
         ("Classes", _classes(content)),
@@ -83,13 +73,12 @@ def render(content: Content) -> str:
         ("Repeat it", _command(content)),
     ]
     pictures = content.predictions.pictures.values()
-    side = max((picture.shape[0] for picture in pictures), default=0)
-    return template.substitute(
-        title=escape(f"{content.model} on {len(content.class_names)} classes"),
-        subtitle=escape(f"{content.parameters:,} parameters, from {content.start}. {content.versions}"),
+    return report_page.page(
+        title=f"{content.model} on {len(content.class_names)} classes",
+        subtitle=f"{content.parameters:,} parameters, from {content.start}. {content.versions}",
         figures=_figures(content),
-        sections="\n".join(f"<section><h2>{title}</h2>\n{body}</section>" for title, body in sections if body),
-        rendering="pixelated" if side <= PIXELS else "auto",
+        sections=sections,
+        largest_side=max((picture.shape[0] for picture in pictures), default=0),
     )
 
 
@@ -98,7 +87,7 @@ def _figures(content):
     low, high = wilson_interval(round(evaluation.top_1 * evaluation.images), evaluation.images)
     minutes = sum(row["seconds"] or 0 for row in content.rows) / 60
     counts = [sum(column) for column in list(zip(*content.classes, strict=True))[1:]]
-    figures = [
+    return [
         (f"{evaluation.top_1:.1%}", f"right of {evaluation.images:,} test images"),
         (f"{low:.1%} – {high:.1%}", "95 % confidence interval"),
         (" / ".join(f"{count:,}" for count in counts), "images for training / validation / test"),
@@ -106,7 +95,6 @@ def _figures(content):
         (f"{minutes:.1f} min", "of training steps"),
         (f"{evaluation.calibration_error:.3f}", "expected calibration error"),
     ]
-    return "".join(f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for value, name in figures)
 
 
 def _curves(content):
@@ -114,18 +102,12 @@ def _curves(content):
     if content.head_epochs:
         note = "<p class='soft'>Before the dashed line the classifier alone was trained, after it all layers.</p>"
     draw = functools.partial(plots.curves, content.rows, head_epochs=content.head_epochs)
-    return _plot(draw, "curves of loss, accuracy and learning rate", "plot") + note
+    return report_page.plot(draw, "curves of loss, accuracy and learning rate", "plot") + note
 
 
 def _confusion(content):
     draw = functools.partial(plots.confusion_matrix, content.evaluation.confusion, content.class_names)
-    return _plot(draw, "confusion matrix", "plot square")
-
-
-def _plot(draw, description, kind):
-    stream = io.BytesIO()
-    draw(path=stream)
-    return _image(stream.getvalue(), description, kind)
+    return report_page.plot(draw, "confusion matrix", "plot square")
 
 
 def _classes(content):
@@ -142,17 +124,13 @@ def _classes(content):
             _interval(figures.precision, right, taken)[0],
             _percent(figures.f1),
         ]
-        rows.append("<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>")
+        rows.append(cells)
     header = ("class", *PARTS, "recall", "95 % interval", "of recall", "precision", "95 % interval", "F1")
-    return (
+    note = (
         "<p class='soft'>Recall is the share of a class's test images that are recognised; precision the share of "
         "images taken for a class that are of it. Intervals are Wilson's: with few test images they are wide.</p>"
-        "<div class='scroll'><table><thead><tr>"
-        + "".join(f"<th>{name}</th>" for name in header)
-        + "</tr></thead><tbody>"
-        + "\n".join(rows)
-        + "</tbody></table></div>"
     )
+    return note + report_page.table(header, rows)
 
 
 def _interval(share, count, total):
@@ -177,7 +155,8 @@ def _mistakes(content):
     for index in predictions.worst:
         predicted, label = predictions.predicted[index], predictions.labels[index]
         shares = predictions.probabilities[index]
-        picture = _image(tf.io.encode_png(predictions.pictures[index]).numpy(), f"a test image of {names[label]}")
+        png = tf.io.encode_png(predictions.pictures[index]).numpy()
+        picture = report_page.image(png, f"a test image of {names[label]}")
         file = predictions.names[index].rpartition("/")[2]
         caption = (
             f"<span class='wrong'>{escape(names[predicted])} {shares[predicted]:.0%}</span><br>"
@@ -199,31 +178,22 @@ def _explanations(content):
         "Beside it Grad-CAM: where the last map of the network raises the logit of the predicted class.</p>"
     )
     return note + "\n".join(
-        f"<figure>{_image(png, title, 'plot')}<figcaption>{escape(title)}</figcaption></figure>"
+        f"<figure>{report_page.image(png, title, 'plot')}<figcaption>{escape(title)}</figcaption></figure>"
         for title, png in content.explanations
     )
 
 
 def _data(content):
-    return _list(content.remarks)
+    return report_page.bullets(content.remarks)
 
 
 def _start(content):
     text = f"<p>The training started from {escape(content.start)}.</p>"
     if content.start_table:
         text += f"<pre>{escape(content.start_table)}</pre>"
-    return text + _list(content.plan)
+    return text + report_page.bullets(content.plan)
 
 
 def _command(content):
     recipe = f"<details><summary>the resolved recipe</summary><pre>{escape(content.recipe)}</pre></details>"
     return f"<pre>{escape(content.command)}</pre>{recipe}"
-
-
-def _list(lines):
-    return "<ul>" + "".join(f"<li>{escape(line)}</li>" for line in lines) + "</ul>"
-
-
-def _image(png, description, kind=""):
-    encoded = base64.b64encode(png).decode()
-    return f"<img class='{kind}' alt='{escape(description)}' src='data:image/png;base64,{encoded}'>"

@@ -1,0 +1,209 @@
+"""`lambda-zoo pseudo-label`: a teacher and images without labels in; what it says of each out, shard by shard."""
+
+import dataclasses
+import itertools
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+from lambda_keras.weights import Preprocessor
+from lambda_keras.zoo.command_line import narrate, progress_bar, say
+from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
+from lambda_keras.zoo.data.valid_images import read_stream
+from lambda_keras.zoo.errors import UserError, writing_to
+from lambda_keras.zoo.pseudo_labels import labels_folder, soft_labels, source
+from lambda_keras.zoo.pseudo_labels.images import Images, reading_images
+from lambda_keras.zoo.pseudo_labels.labels_folder import DataEntry, Description, TeacherEntry
+from lambda_keras.zoo.pseudo_labels.teacher import find as find_teacher
+
+TOP = 10
+
+
+class Batch(NamedTuple):
+    """Some images of one shard.
+
+    Attributes:
+        shard: Its number.
+        ids: Strings `[batch]`.
+        images: uint8 `[batch, image_size, image_size, channels]`.
+        valid: bool `[batch]`: which of them could be read.
+    """
+
+    shard: int
+    ids: np.ndarray
+    images: np.ndarray
+    valid: np.ndarray
+
+
+def pseudo_label(
+    teacher: str,
+    place: source.Place,
+    out: str | Path,
+    *,
+    weights: str | None = None,
+    job: int = 0,
+    jobs: int = 1,
+    top: int = TOP,
+    images_per_shard: int = source.IMAGES_PER_SHARD,
+    batch_size: int = 64,
+    most_pixels: int = MOST_PIXELS,
+) -> None:
+    """Labels images, and says how many; the same command goes on where it was ended.
+
+    Args:
+        teacher: As `lambda_keras.zoo.pseudo_labels.teacher.find` takes it.
+        place: Where the images are, a `lambda_keras.zoo.pseudo_labels.source.Place`.
+        out: The folder to write, see `lambda_keras.zoo.pseudo_labels.labels_folder`. Jobs that share the work have the
+            same one.
+        weights: As for `lambda_keras.zoo.pseudo_labels.teacher.find`.
+        job: Which of the jobs this is, from 0: it labels every `jobs`-th shard, from shard `job` on.
+        jobs: How many jobs share the work.
+        top: How many classes a label has.
+        images_per_shard: As for `lambda_keras.zoo.pseudo_labels.source.find`.
+        batch_size: Images that are classified at a time.
+        most_pixels: How many pixels an image file may have; others count as unreadable.
+
+    Raises:
+        UserError: The teacher or the images are missing or do not fit each other, the folder holds other labels or
+            cannot be written.
+    """
+    if not 1 <= batch_size <= LARGEST_BATCH:
+        raise UserError(f"--batch-size must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
+    images = source.find(place, images_per_shard)
+    if jobs > len(images.shards):
+        raise UserError(
+            f"{place.data} has {len(images.shards):,} shards, too few for {jobs:,} jobs; take fewer jobs, or "
+            "fewer images for each shard"
+        )
+    loaded = find_teacher(teacher, weights)
+    if images.channels not in (None, loaded.preprocessor.channels):
+        raise UserError(
+            f"{loaded.name} takes images with {loaded.preprocessor.channels} channels, those of {place.data} have "
+            f"{images.channels}; give images with as many"
+        )
+    folder = Path(out)
+    with writing_to(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        description = _describe(loaded, images, place, top, images_per_shard, most_pixels)
+        description = labels_folder.open_for(folder, description)
+        paths = [folder / name for name in description.names()]
+        own = range(job, len(paths), jobs)
+        missing = [shard for shard in own if not paths[shard].is_file()]
+        narrate(f"{loaded.name}: {len(own) - len(missing):,} of {len(own):,} shards are labelled already")
+        _label(loaded, images, missing, paths, description, batch_size)
+        finished = labels_folder.finish(folder, description)
+    if finished is None or finished.shards is None:
+        narrate(f"Wrote {folder}; other jobs have shards to label still")
+        return
+    labelled = sum(shard.images for shard in finished.shards.values())
+    unreadable = sum(shard.unreadable for shard in finished.shards.values())
+    say(f"{labelled - unreadable:,} images are labelled, {unreadable:,} could not be read")
+    narrate(f"Wrote {folder}")
+
+
+def batches(
+    images: Images, shards: Sequence[int], preprocessor: Preprocessor, batch_size: int, most_pixels: int = MOST_PIXELS
+) -> Iterator[Batch]:
+    """Reads the images of some shards as a model wants them; no batch has images of two shards.
+
+    Args:
+        images: The images.
+        shards: The numbers of the shards.
+        preprocessor: How the model wants them.
+        batch_size: Images at a time; the last batch of a shard may have fewer.
+        most_pixels: How many pixels an image file may have.
+
+    Yields:
+        A `Batch`.
+
+    Raises:
+        UserError: A file cannot be read, or is no file of records.
+    """
+    size, channels = preprocessor.image_size, preprocessor.channels
+
+    def read(image):
+        return preprocessing.prepare(image, channels, preprocessor, most_pixels)
+
+    # One graph for all shards: to trace it takes seconds.
+    @tf.autograph.experimental.do_not_convert
+    def of_shard(shard):
+        stream = images.read(shard).map(lambda place, identifier, image: ((image,), identifier))
+        stream = read_stream(stream, read, (size, size, channels))
+        return stream.batch(batch_size).map(lambda inputs, ids, valid: (shard, ids, inputs[0], valid))
+
+    numbers = tf.data.Dataset.from_tensor_slices(np.asarray(shards, "int64"))
+    stream = numbers.flat_map(of_shard).prefetch(tf.data.AUTOTUNE).as_numpy_iterator()
+    with reading_images():
+        yield from itertools.starmap(Batch, stream)
+
+
+def _describe(teacher, images, place, top, images_per_shard, most_pixels):
+    preparation = dataclasses.asdict(teacher.preprocessor)
+    return Description(
+        format=1,
+        classes=teacher.class_names,
+        teacher=TeacherEntry(name=teacher.name, sha256=teacher.sha256, **preparation),
+        data=DataEntry(**place._asdict(), sha256=images.sha256, images_per_shard=images_per_shard),
+        top=min(top, len(teacher.class_names)),
+        most_pixels=most_pixels,
+        files=len(images.shards),
+    )
+
+
+def _label(teacher, images, shards, paths, description, batch_size):
+    """Labels shards one after the other, and says how fast."""
+    stream = batches(images, shards, teacher.preprocessor, batch_size, description.most_pixels)
+    by_shard = _by_shard(stream, shards)
+    total = sum(images.counts[shard] for shard in shards) if images.counts else None
+    bar: Any = progress_bar((), total=total, unit="image")
+    start, labelled = time.monotonic(), 0
+    for done, (shard, group) in enumerate(by_shard, start=1):
+        records = []
+        for batch in group:
+            records += _records(teacher, batch, images.shards[shard], description.top, batch_size)
+            bar.update(len(batch.ids))
+        labels_folder.write_shard(paths[shard], records)
+        labelled += len(records)
+        rate = labelled / (time.monotonic() - start)
+        # Files of records do not say how many they have: the others are taken to have as many.
+        expected = total or labelled / done * len(shards)
+        if not total:
+            bar.total = round(expected)
+        if bar.disable:
+            left = (expected - labelled) / rate / 60 if labelled else 0
+            narrate(f"{paths[shard].name}: {done:,} of {len(shards):,}, {rate:,.1f} images/s, {left:,.1f} minutes left")
+    bar.close()
+
+
+def _by_shard(stream, shards):
+    """Yields each shard and its batches, none of a shard without images."""
+    grouped = itertools.groupby(stream, key=lambda batch: batch.shard)
+    found = next(grouped, None)
+    for shard in shards:
+        if found is None or found[0] != shard:
+            yield shard, ()
+            continue
+        yield shard, found[1]
+        found = next(grouped, None)
+
+
+def _records(teacher, batch, shard, top, batch_size):
+    """The records of a batch, one for each image."""
+    encoded = shard.encode()
+    valid = batch.valid
+    if not valid.any():
+        return [soft_labels.to_example(identifier, encoded) for identifier in batch.ids]
+    # All batches have the same shape, so that a graph is traced once.
+    filled = np.zeros((batch_size, *batch.images.shape[1:]), "uint8")
+    filled[: len(valid)] = batch.images
+    labels = soft_labels.most_probable(teacher.probabilities(filled)[: len(valid)], top)
+    columns = (column.tolist() for column in labels)
+    return [
+        soft_labels.to_example(identifier, encoded, *(label if is_valid else ()))
+        for identifier, is_valid, *label in zip(batch.ids, valid, *columns, strict=True)
+    ]
