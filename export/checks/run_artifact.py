@@ -210,7 +210,9 @@ def main(kind: str, results_path: str) -> None:
             serve, shape = loaded[request["run"]]
             images = np.load(request["images"], mmap_mode="r", allow_pickle=False)[request["start"] : request["stop"]]
             probabilities, seconds = run(serve, shape[0], images)
-            np.save(results_path, probabilities)
+            # Not by its name, to which NumPy would add an ending.
+            with open(results_path, "wb") as file:
+                np.save(file, probabilities)
             answer = {"seconds": seconds}
         print(json.dumps(answer), file=answers, flush=True)
 
