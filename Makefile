@@ -15,9 +15,8 @@
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 BIN := .venv/bin
 # uv where it is there: it installs faster. Python compiles a module when it is first imported: of 24,000 few are.
-UV := $(or $(wildcard $(BIN)/uv),$(shell command -v uv))
-ifneq ($(UV),)
-INSTALL := $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt
+ifneq ($(shell command -v uv),)
+INSTALL := uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 else
 INSTALL := $(BIN)/python -m pip install --quiet --no-compile --disable-pip-version-check --constraint constraints.txt
 endif
