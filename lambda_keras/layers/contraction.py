@@ -114,12 +114,12 @@ def lambda_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any
     (n, m, k), v = embeddings.shape, values.shape[-1]
     # One product for all queries and examples. A product for each query would have the same values in all of them, and
     # their gradient would be a sum over as many copies.
-    embeddings = ops.reshape(ops.transpose(embeddings, (0, 2, 1)), (n * k, m))
-    values = ops.transpose(ops.reshape(values, (-1, m, v)), (1, 0, 2))
-    position_lambdas = ops.matmul(embeddings, ops.reshape(values, (m, -1)))
-    position_lambdas = ops.reshape(position_lambdas, (row, n // row, k, -1, v))
-    position_lambdas = ops.transpose(position_lambdas, (3, 1, 0, 2, 4))
-    return ops.matmul(queries, ops.reshape(position_lambdas, (-1, n, k, v)))
+    embeddings = ops.reshape(ops.transpose(embeddings, (1, 0, 2)), (m, n * k))
+    values = ops.reshape(ops.swapaxes(ops.reshape(values, (-1, m, v)), 1, 2), (-1, m))
+    position_lambdas = ops.reshape(ops.matmul(values, embeddings), (-1, v, row, n // row, k))
+    # Key depth stays last, as it lies in memory.
+    position_lambdas = ops.reshape(ops.transpose(position_lambdas, (0, 3, 2, 1, 4)), (-1, n, v, k))
+    return ops.swapaxes(ops.matmul(position_lambdas, ops.swapaxes(queries, 2, 3)), 2, 3)
 
 
 def query_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any, row: int) -> typing.Any:
