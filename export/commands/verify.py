@@ -38,7 +38,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.checks.artifact import check_kind, find_artifacts
-    from lambda_keras.zoo.detection.loading import is_detector
+    from lambda_keras.zoo.detection.kind import is_detector
 
     artifacts = find_artifacts(options.artifacts)
     found = is_detector(options.model)

@@ -11,8 +11,9 @@ from lambda_keras.zoo.detection import detections, retinanet
 from lambda_keras.zoo.detection.data.pictures import CHANNELS, content_sizes
 from lambda_keras.zoo.detection.detections import Detections
 from lambda_keras.zoo.detection.heads import BOX_CROP, MASK_CROP, MASK_SIZE
+from lambda_keras.zoo.detection.kind import model_file
 from lambda_keras.zoo.detection.model import MaskRCNN
-from lambda_keras.zoo.detection.record import DetectorRecord, Network, is_of_detector
+from lambda_keras.zoo.detection.record import DetectorRecord, Network
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.loading import load_model
 
@@ -72,7 +73,7 @@ def load(source: str | Path) -> Detector:
     Raises:
         UserError: The model or its record is missing or damaged, or they are not of each other.
     """
-    file = _file_of(source)
+    file = model_file(source)
     if not file.exists():
         raise UserError(
             f"no such file: {file}; a detector is the folder of a `lambda-zoo detect train`, or a .keras file with "
@@ -81,21 +82,6 @@ def load(source: str | Path) -> Detector:
     record = DetectorRecord.read(file.with_name(run_folder.RECORD))
     model = load_model(file, lambda model, name: check_network(model, record.network, name))
     return Detector(model, record, str(file), file.parent)
-
-
-def is_detector(source: str | Path) -> bool:
-    """Whether a folder or a file is that of a detector, by the record beside the model.
-
-    Args:
-        source: As for `load`; it may be anything else that names a model.
-    """
-    file = _file_of(source)
-    return file.exists() and is_of_detector(file.with_name(run_folder.RECORD))
-
-
-def _file_of(source):
-    path = Path(source)
-    return path / run_folder.MODEL if path.is_dir() else path
 
 
 def check_network(model: keras.Model, network: Network, name: str | Path) -> None:

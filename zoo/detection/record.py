@@ -1,7 +1,6 @@
 """`record.json` beside a detector: which network it is, how it wants its images, what its classes are called."""
 
 import dataclasses
-import json
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +12,7 @@ from lambda_keras.atomic import replacing
 from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.detection.anchors import Anchors
 from lambda_keras.zoo.detection.data.parts import Category
+from lambda_keras.zoo.detection.kind import LARGEST_RECORD
 from lambda_keras.zoo.detection.model import COARSEST_STRIDE, MaskRCNN
 from lambda_keras.zoo.detection.pyramid import HIGHEST_OF_BACKBONE
 from lambda_keras.zoo.detection.retinanet import RetinaNet
@@ -22,7 +22,6 @@ from lambda_keras.zoo.models.record import explain_problem
 Network = MaskRCNN | RetinaNet
 KINDS: Mapping[str, type[Network]] = {"mask_rcnn": MaskRCNN, "retinanet": RetinaNet}
 # Bounds of what stands in a file of others, far above what anybody trains.
-LARGEST_FILE = 10**7
 LARGEST_IMAGE = 4096
 MOST_CATEGORIES = 100_000
 MOST_CHANNELS = 16_384
@@ -108,8 +107,8 @@ class DetectorRecord:
                 f"no such file: {path}; it says which detector the model beside it is: `lambda-zoo detect train` "
                 "writes it, copy it together with the model"
             )
-        if path.stat().st_size > LARGEST_FILE:
-            raise UserError(f"{path} has more than {LARGEST_FILE:,} bytes; it is no record of a detector")
+        if path.stat().st_size > LARGEST_RECORD:
+            raise UserError(f"{path} has more than {LARGEST_RECORD:,} bytes; it is no record of a detector")
         try:
             return _File.model_validate_json(path.read_bytes()).record()
         except ValidationError as error:
@@ -119,20 +118,6 @@ class DetectorRecord:
                     "classifier to `lambda-zoo predict` and `lambda-zoo evaluate`"
                 ) from error
             raise UserError(f"{path} is damaged: {_explain(error)}; copy it from the run again") from error
-
-
-def is_of_detector(path: Path) -> bool:
-    """Whether a `record.json` is that of a detector, whole or damaged; a file that cannot be read is not.
-
-    Args:
-        path: The file, which need not be there.
-    """
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            return False
-        return "network" in json.loads(path.read_bytes())
-    except (OSError, ValueError, TypeError, RecursionError):
-        return False
 
 
 class _Strict(BaseModel):

@@ -121,7 +121,7 @@ def test_a_record_that_is_missing_or_too_large_is_refused(tmp_path):
     with pytest.raises(UserError, match="no such file"):
         DetectorRecord.read(tmp_path / "record.json")
     with (tmp_path / "record.json").open("wb") as file:
-        file.truncate(records.LARGEST_FILE + 1)
+        file.truncate(records.LARGEST_RECORD + 1)
     with pytest.raises(UserError, match="more than 10,000,000 bytes"):
         DetectorRecord.read(tmp_path / "record.json")
 
