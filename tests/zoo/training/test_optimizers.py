@@ -1,13 +1,12 @@
 """The optimizers against transcriptions of their papers in NumPy, on a classifier whose gradient is known."""
 
-from types import SimpleNamespace
-
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
+from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.recipe import Data, Model, Recipe, Training
 from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.optimizers import build_optimizer, decays, inner_optimizer
@@ -109,7 +108,8 @@ def train(shares=None, **training):
     optimizer = build_optimizer(
         resolved.training, build_schedule(resolved.training, 100), model.trainable_variables, shares
     )
-    dataset = SimpleNamespace(mean=(0.0,), std=(1.0,), class_names=range(CLASSES), train=SimpleNamespace(count=BATCH))
+    part = ArraySplit(np.zeros((BATCH, 2, 2, 1), "uint8"), [0] * BATCH)
+    dataset = Dataset("drawn", tuple("abcdefgh"[:CLASSES]), 1, (0.0,), (1.0,), part, part, part)
     task = Classification(resolved, dataset)
     trainer = Trainer(model, optimizer, task, tf.distribute.get_strategy(), tf.Variable(0.0))
     for images, labels in batches():
