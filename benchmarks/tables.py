@@ -215,6 +215,13 @@ def detectors_table():
     return "\n".join(lines)
 
 
+def origin(name):
+    """Where and when the rows of a measurement were measured: a line below its table."""
+    rows = read(RESULTS / f"{name}.csv")
+    found = (" and ".join(dict.fromkeys(row[column] for row in rows)) for column in ("device", "versions", "date"))
+    return f"\nMeasured on: {'; '.join(found)}.\n"
+
+
 TABLES = {
     "models": models_table,
     "chosen models": lambda: models_table(CHOSEN),
@@ -222,6 +229,9 @@ TABLES = {
     "export": export_table,
     "pairs": pairs_table,
     "growth": growth_table,
+    "interactions": interactions_table,
+    "hybrids": lambda: variants_table("hybrids", "stages"),
+    "startup": startup_table,
     "roofline": roofline_table,
     "detectors": detectors_table,
     "detector memory": detector_memory_table,
@@ -229,12 +239,33 @@ TABLES = {
 }
 
 
+# Those of TABLES whose figures are another machine's elsewhere.
+MEASURED = (
+    "peers",
+    "export",
+    "pairs",
+    "growth",
+    "interactions",
+    "hybrids",
+    "startup",
+    "roofline",
+    "detector memory",
+    "input streams",
+)
+
+
 def render(text):
     """The text with its tables made anew."""
-    for name, table in TABLES.items():
+    for name in TABLES:
         pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.DOTALL)
+        text = re.sub(pattern, lambda match, name=name: f"{match[1]}{made(name)}{match[2]}", text, flags=re.DOTALL)
     return text
+
+
+def made(name):
+    """A table, and below it what it was measured on."""
+    below = origin(name.replace(" ", "_")) if name in MEASURED else ""
+    return f"{TABLES[name]()}\n{below}"
 
 
 def main():
