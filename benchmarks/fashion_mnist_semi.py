@@ -20,8 +20,7 @@ from pathlib import Path
 from benchmarks.timing import write_csv
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file, run_folder
-from lambda_keras.zoo.pseudo_labels import pseudo_folder
-from lambda_keras.zoo.pseudo_labels.labelling import pseudo_label
+from lambda_keras.zoo.pseudo_labels import labelling, pseudo_folder
 from lambda_keras.zoo.pseudo_labels.select import Settings, select
 from lambda_keras.zoo.pseudo_labels.source import Place
 from lambda_keras.zoo.training.run import train
@@ -62,7 +61,7 @@ def selected(teacher, unlabelled, data):
     """The folder of the pseudo-labels of a run, which are made unless they are there."""
     labels, out = teacher / "labels", teacher / "selected"
     if not (out / pseudo_folder.DESCRIPTION).exists():
-        pseudo_label(str(teacher), Place("fashion_mnist", data, unlabelled), labels, batch_size=256)
+        labelling.pseudo_label(labelling.Settings(str(teacher), Place("fashion_mnist", data, unlabelled), str(labels)))
         evaluation = Place("fashion_mnist", data, f"train[{LAST}:]+test")
         select(labels, out, Settings(per_class=PER_CLASS), evaluation=evaluation)
     return out
