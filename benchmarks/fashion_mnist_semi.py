@@ -17,7 +17,10 @@ import csv
 import json
 from pathlib import Path
 
-from benchmarks.timing import write_csv
+import numpy as np
+from matplotlib.figure import Figure
+
+from benchmarks.timing import RESULTS, write_csv
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.pseudo_labels import labelling, pseudo_folder
@@ -93,6 +96,29 @@ def run(network, seed, runs, data):
         yield name, trained(recipe, overrides, folders[name], data)
 
 
+def plot(rows, path):
+    """Draws a point for each training, and a bar for the mean of its kind."""
+    figure = Figure(figsize=(8, 3.2), layout="constrained")
+    axes = figure.subplots()
+    kinds, networks = [name for name, *_ in TRAININGS], list(NETWORKS)
+    for column, network in enumerate(networks):
+        for place, kind in enumerate(kinds):
+            found = [row for row in rows if (row["network"], row["training"]) == (network, kind)]
+            values = [float(row["test_accuracy_percent"]) for row in found]
+            if values:
+                position = place + 0.38 * (column - 0.5)
+                axes.barh(position, np.mean(values), 0.36, color=f"C{column}", alpha=0.4, label=network)
+                axes.plot(values, [position] * len(values), "o", color=f"C{column}", markersize=4)
+    labels = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    axes.legend(labels.values(), labels.keys(), loc="lower right")
+    lowest = min(float(row["test_accuracy_percent"]) for row in rows)
+    axes.set_xlim(np.floor(lowest) - 2, None)
+    axes.set_yticks(range(len(kinds)), kinds)
+    axes.invert_yaxis()
+    axes.set_xlabel("test accuracy (%), of each seed and the mean; the axis does not begin at 0")
+    figure.savefig(path, dpi=120)
+
+
 def main():
     """Trains, prints and writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -108,6 +134,7 @@ def main():
                 rows.append({"network": network, "training": name, "seed": seed, **percent})
                 print(*rows[-1].values(), sep="\t", flush=True)
                 write_csv(TABLE, rows)
+    plot(rows, RESULTS / f"{TABLE}.png")
 
 
 if __name__ == "__main__":
