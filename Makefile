@@ -98,7 +98,7 @@ test-colab: .venv-colab/.installed
 	.venv-colab/bin/python $(OTHER_VERSIONS)
 
 test-beam: .venv-beam/.installed
-	.venv-beam/bin/python -m pytest tests/zoo/pseudo_labels/test_beam.py tests/zoo/test_extras.py
+	.venv-beam/bin/python -m pytest tests/zoo/pseudo_labels/test_beam.py tests/zoo/test_extras.py -k beam
 
 .venv-oldest/.installed: tests/oldest.txt setup.cfg
 	python3.11 -m venv .venv-oldest
