@@ -9,6 +9,7 @@ import csv
 import os
 import pathlib
 import re
+import statistics
 
 from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
@@ -127,6 +128,43 @@ def input_streams_table():
     return "\n".join(lines)
 
 
+def semi_supervised_table():
+    """A row for each training, a column for each network: mean and standard deviation over the seeds."""
+    rows = read(RESULTS / "fashion_mnist_semi.csv")
+    networks = list(dict.fromkeys(row["network"] for row in rows))
+    lines = [f"| training | {' | '.join(f'{network} (%)' for network in networks)} |", "|---|" + "--:|" * len(networks)]
+    for training in dict.fromkeys(row["training"] for row in rows):
+        cells = []
+        for network in networks:
+            found = [row for row in rows if (row["training"], row["network"]) == (training, network)]
+            values = [float(row["test_accuracy_percent"]) for row in found]
+            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.1f}{spread} ({len(values)})" if values else "–")
+        lines.append(f"| {training} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def pseudo_labels_measured_table():
+    """A row for each thing that was measured, or follows from that at once."""
+    rows = [f"| {row['what']} | {row['value']} |" for row in read(RESULTS / "pseudo_labels_measured.csv")]
+    return "\n".join(["| what | value |", "|---|--:|", *rows])
+
+
+def pseudo_labels_table():
+    """A row for each fleet and way to share the work."""
+    lines = [
+        "| machines of one core | work is shared as | hours | without failures and slow machines | core-hours "
+        "| failures | US dollars |",
+        "|--:|---|" + "--:|" * 5,
+    ]
+    for row in read(RESULTS / "pseudo_labels.csv"):
+        figures = " | ".join(
+            row[name] for name in ("hours", "hours_without_failures", "core_hours", "failures", "cost")
+        )
+        lines.append(f"| {int(row['workers']):,} | {row['way']} | {figures} |")
+    return "\n".join(lines)
+
+
 def growth_table():
     """A row for each layer: time and memory at the largest map, and the exponents."""
     rows = {row["layer"]: row for row in read(RESULTS / "growth.csv")}
@@ -236,6 +274,9 @@ TABLES = {
     "detectors": detectors_table,
     "detector memory": detector_memory_table,
     "input streams": input_streams_table,
+    "semi-supervised": semi_supervised_table,
+    "pseudo-labels, measured": pseudo_labels_measured_table,
+    "pseudo-labels": pseudo_labels_table,
 }
 
 
