@@ -35,6 +35,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(arguments):
+    from lambda_keras.zoo.fine_tuning.published import fetch_published
+
+    # Before what follows loads TensorFlow, and then reads the pictures.
+    fetch_published(arguments.model, arguments.weights, arguments.warm_start)
     from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}

@@ -2,12 +2,12 @@
 
 import colorsys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from lambda_keras.zoo import fonts
 
 # Of a mask, how much its colour covers.
 OPACITY = 0.45
@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
 def draw(pixels: np.ndarray, objects: Sequence[Drawn]) -> Image.Image:
     """Draws objects on a picture, the first one on top.
 
-    Letters that the font does not have become empty boxes.
+    It is written in the font of the machine that has the most of the letters; others become empty boxes.
 
     Args:
         pixels: uint8 `[height, width, 3]`.
@@ -54,7 +54,8 @@ def draw(pixels: np.ndarray, objects: Sequence[Drawn]) -> Image.Image:
             canvas[inside] = np.round(mixed).astype("uint8")
     image = Image.fromarray(canvas)
     brush = ImageDraw.Draw(image)
-    font = ImageFont.truetype(_font(), max(round(longer * LETTER_SHARE), SMALLEST_LETTER))
+    font_file = fonts.file_for(drawn.text for drawn in objects)
+    font = ImageFont.truetype(font_file, max(round(longer * LETTER_SHARE), SMALLEST_LETTER))
     width = max(round(longer * LINE_SHARE), THINNEST_LINE)
     for drawn in reversed(objects):
         ymin, xmin, ymax, xmax = map(float, drawn.box)
@@ -107,8 +108,3 @@ def _write(brush, drawn, font, size):
     brush.rectangle((x, y, x + width, y + height), fill=background)
     is_bright = np.dot(background, (0.299, 0.587, 0.114)) > 140
     brush.text((x + 2 - left, y + 2 - top), text, font=font, fill="black" if is_bright else "white")
-
-
-def _font():
-    # It comes with matplotlib, and has Latin, Greek, Cyrillic, Arabic and more.
-    return str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))

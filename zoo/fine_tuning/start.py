@@ -7,9 +7,9 @@ import lambda_keras as lk
 from lambda_keras.weights import Preprocessor, catalog, reference
 from lambda_keras.weights.reference import File, Tag
 from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.fine_tuning.published import NONE, weights_of
 from lambda_keras.zoo.models import model_source
 
-NONE = "none"
 FRESH = ", but for the classifier, which is random: theirs is of other or unknown classes"
 
 
@@ -84,8 +84,7 @@ def find_start(model: str, weights: str | None, warm_start: str | None) -> Start
         lk.applications.get_config(model)
     except ValueError as error:
         raise UserError(f"--model {model}: {error}") from error
-    if weights is None:
-        weights = NONE if warm_start else "imagenet"
+    weights = weights_of(weights, warm_start)
     if weights == NONE:
         return Start(None, warm_start, lk.applications.preprocessor_of(model))
     if warm_start:
