@@ -1,6 +1,7 @@
 """Letters for names of classes: matplotlib's own font has no Chinese or Korean ones, an installed one may have them."""
 
 import functools
+import itertools
 import sys
 import unicodedata
 import warnings
@@ -40,15 +41,23 @@ def add_for(names: Iterable[str]) -> None:
         warnings.filterwarnings("ignore", r"Glyph \d+ .*missing from", UserWarning)
 
 
-def file_for(texts: Iterable[str]) -> Path:
-    """The file of the font that has the most letters of some texts; matplotlib's own where it has all.
+def pieces(text: str) -> list[tuple[Path, str]]:
+    """Takes a text apart by the fonts that have its letters, for who cannot change them within a line.
 
     Args:
-        texts: What is to be written with it.
+        text: What is to be written.
+
+    Returns:
+        The file of a font and what to write with it, from left to right. That of matplotlib has what it can have, an
+        installed one the most of the rest.
     """
-    characters = _characters_of(texts)
-    missing = characters - _characters(str(OWN)) if characters else set()
-    return Path(_best(missing) or OWN) if missing else OWN
+    missing = _characters_of([text])
+    missing -= _characters(str(OWN)) if missing else set()
+    if not missing or (other := _best(missing)) is None:
+        return [(OWN, text)]
+    has_other = missing & _characters(other)
+    runs = itertools.groupby(text, lambda letter: Path(other) if ord(letter) in has_other else OWN)
+    return [(path, "".join(letters)) for path, letters in runs]
 
 
 def _characters_of(texts):

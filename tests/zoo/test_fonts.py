@@ -77,7 +77,7 @@ def test_names_that_need_no_other_font_change_nothing():
     before = list(matplotlib.rcParams["font.family"])
     fonts.add_for(["apple", "Löwe", "яблоко", "a\u200db"])
     assert matplotlib.rcParams["font.family"] == before
-    assert fonts.file_for(["apple", "Löwe"]) == fonts.OWN
+    assert fonts.pieces("Löwe") == [(fonts.OWN, "Löwe")]
 
 
 def test_letters_that_no_font_has_are_told_once_and_are_boxes(capsys):
@@ -90,6 +90,6 @@ def test_letters_that_no_font_has_are_told_once_and_are_boxes(capsys):
     )
 
 
-def test_the_file_of_a_font_for_pillow(installed):
-    assert fonts.file_for([f"dog {LETTER}"]) == installed
-    assert fonts.file_for([OTHER]) == fonts.OWN
+def test_a_text_in_pieces(installed):
+    assert fonts.pieces(f"dog {LETTER} 9%") == [(fonts.OWN, "dog "), (installed, LETTER), (fonts.OWN, " 9%")]
+    assert fonts.pieces(OTHER) == [(fonts.OWN, OTHER)]

@@ -99,7 +99,7 @@ class Files(Source):
             size = preprocessor.image_size
             self.remarks.append(
                 f"images are read in grey at {size}x{size}, as the weights want them: colour is dropped; "
-                "--weights none keeps it"
+                "--colour keeps it"
             )
 
     def prepare(self, out: Path, overwrite: bool) -> None:
