@@ -85,5 +85,5 @@ def check_unpacked(path: str | Path) -> None:
     Raises:
         UserError: It is one, by its ending.
     """
-    if Path(path).suffix.lower() in ARCHIVES:
+    if Path(path).suffix.lower() in ARCHIVES and not os.path.isdir(path):
         raise UserError(f"{path} is an archive; unpack it and give the folder that comes out")

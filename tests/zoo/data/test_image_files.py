@@ -61,3 +61,6 @@ def test_an_archive_is_to_be_unpacked(folder, name):
         find([name])
     with pytest.raises(UserError, match="is an archive"):
         check_unpacked(name)
+    (folder / name).unlink()
+    (folder / name).mkdir()
+    check_unpacked(name)
