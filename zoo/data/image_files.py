@@ -29,12 +29,19 @@ def below(folder: str | Path) -> list[str]:
     Args:
         folder: The folder. Links to files are followed, links to folders are not.
     """
-    paths: list[str] = []
+    return sorted(_walk(folder))
+
+
+def first_below(folder: str | Path) -> str | None:
+    """One of them, without looking for the others; `None` where there is none."""
+    return next(_walk(folder), None)
+
+
+def _walk(folder):
     for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if not name.startswith(".")]
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
         base = os.path.relpath(parent, folder)
-        paths += [os.path.normpath(os.path.join(base, name)) for name in files if is_image(name)]
-    return sorted(paths)
+        yield from (os.path.normpath(os.path.join(base, name)) for name in sorted(files) if is_image(name))
 
 
 def find(words: Iterable[str | Path]) -> list[Path]:
@@ -66,7 +73,7 @@ def find(words: Iterable[str | Path]) -> list[Path]:
         elif os.path.exists(path):
             check_unpacked(path)
             files = [path]
-        elif glob.has_magic(str(word)) and "\0" not in str(word):
+        elif glob.has_magic(str(word)):
             files = [Path(name) for name in sorted(glob.glob(str(word), recursive=True)) if os.path.isfile(name)]
             missing += [] if files else [f"no file is as the pattern {word} says"]
         else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.data.class_names import check_name
-from lambda_keras.zoo.data.image_files import ENDINGS, below
+from lambda_keras.zoo.data.image_files import ENDINGS, first_below
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.data.parts import LAYOUT, part_folders, part_named
 from lambda_keras.zoo.errors import UserError
@@ -68,9 +68,9 @@ def of_folder(folder: str | Path) -> Listing:
 
 def _other_layout(folder):
     """Says how the images of a folder should lie, and where they do."""
-    if not (images := below(folder)):
+    if (name := first_below(folder)) is None:
         return f"{folder} has no image files (endings {', '.join(ENDINGS)}); the layout is {LAYOUT}"
-    first = folder / images[0]
+    first = folder / name
     if first.parent == folder:
         return f"the images of {folder} are in no class folders; the layout is {LAYOUT}"
     top = first.parent.parent

@@ -3,7 +3,7 @@ import re
 
 import pytest
 
-from lambda_keras.zoo.data.image_files import below, check_unpacked, find, is_image
+from lambda_keras.zoo.data.image_files import below, check_unpacked, find, first_below, is_image
 from lambda_keras.zoo.errors import UserError
 
 
@@ -24,6 +24,9 @@ def test_names_of_images():
 
 def test_what_is_below_a_folder(folder):
     assert below(folder) == ["a.JPG", "b.png", "c.jfif", "deep/er/d.webp", "x1.png", "x[1].png"]
+    assert first_below(folder) == "a.JPG"
+    assert first_below(folder / ".git" / "..") == "a.JPG"
+    assert first_below(folder / "nowhere") is None
 
 
 @pytest.mark.parametrize(
