@@ -45,6 +45,8 @@ NAMES = st.one_of(
     st.sampled_from(["lambda_resnet50ts.x.y", "lambda_resnet50.", ".png", "*", "[", "runs[1]", "-x", "=1", "é\udc80"]),
     st.text(LETTERS, max_size=12).map("no/such/{}".format),
 )
+# Not the folders in which all pictures of the machine are.
+FILES = NAMES.filter(lambda name: name not in ("/", ".."))
 VALUES = st.one_of(
     NUMBERS,
     st.sampled_from(
@@ -102,13 +104,13 @@ ZOO = st.one_of(
     words("fine-tune", "--data", "digits", "--model", NAMES, "--out", "out", "--epochs", NUMBERS),
     words("fine-tune", "--data", "digits", "--model", "lambda_resnet_tiny", "--weights", NAMES, "--out", "out"),
     words("evaluate", NAMES, "--batch-size", NUMBERS),
-    words("evaluate", "RUN", "--dataset", NAMES, "--out", "out"),
-    words("evaluate", "RUN", "--evaluation-crop", NUMBERS, "--dataset", "no_such", "--out", "out"),
-    words("evaluate", "RUN", "--image-size", NUMBERS, "--dataset", "no_such", "--out", "out"),
-    words("predict", NAMES, NAMES),
-    words("predict", "RUN", NAMES, "--top", NUMBERS),
-    words("explain", "RUN", NAMES, "--query", st.builds("{},{}".format, NUMBERS, NUMBERS), "--out", "out.png"),
-    words("explain", NAMES, NAMES, "--class", NAMES, "--layer", NAMES, "--out", NAMES),
+    words("evaluate", "RUN", "--data", NAMES, "--out", "out"),
+    words("evaluate", "RUN", "--evaluation-crop", NUMBERS, "--data", "no_such", "--out", "out"),
+    words("evaluate", "RUN", "--image-size", NUMBERS, "--data", "no_such", "--out", "out"),
+    words("predict", NAMES, FILES),
+    words("predict", "RUN", FILES, "--top", NUMBERS),
+    words("explain", "RUN", FILES, "--query", st.builds("{},{}".format, NUMBERS, NUMBERS), "--out", "out.png"),
+    words("explain", NAMES, FILES, "--class", NAMES, "--layer", NAMES, "--out", NAMES),
     words("write-images", "--dataset", NAMES, "--out", "out"),
     words("write-record", NAMES, "--mean", NUMBERS, "--std", NUMBERS, "--image-size", NUMBERS),
     words("models", NAMES),

@@ -13,8 +13,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments; those of the process by default.
 
     Returns:
-        The exit status: 0; 1 where `weights verify` found bad weights; 2 after a line on stderr about what the user can
-        correct; 75 where the same command resumes a training that was stopped.
+        The exit status: 0; 1 where `weights verify` found bad weights, or `predict` a file that it cannot read; 2 after
+        a line on stderr about what the user can correct; 75 where the same command resumes a training that was stopped.
 
     Example:
         >>> status = main(["recipes"])

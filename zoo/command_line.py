@@ -111,6 +111,8 @@ def positive(text: str) -> int:
 def set_verbosity(arguments: argparse.Namespace) -> None:
     """Makes the process as talkative as the options of `add_common_options` say; before TensorFlow is imported.
 
+    What takes a while says so at once.
+
     Args:
         arguments: What a parser returned; commands without these options are as if none was given.
 
@@ -119,6 +121,9 @@ def set_verbosity(arguments: argparse.Namespace) -> None:
     """
     global _quiet
     _quiet = getattr(arguments, "quiet", False)
+    # As a progress bar: for who waits before a terminal.
+    if hasattr(arguments, "quiet") and not _quiet and sys.stderr.isatty() and "tensorflow" not in sys.modules:
+        say("starting; TensorFlow takes a few seconds", file=sys.stderr)
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Where TensorFlow is missing, the command names the extra that brings it.
     if backend != "tensorflow" and (backend not in BACKENDS or importlib.util.find_spec(backend) is None):

@@ -10,6 +10,8 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter
 
+from lambda_keras.zoo import fonts
+
 TRAINING_COLOUR = "#4477aa"
 VALIDATION_COLOUR = "#ee7733"
 WRONG_COLOUR = "#cc3311"
@@ -73,6 +75,7 @@ def predictions(
         class_names: The name of each label.
         path: The PNG file.
     """
+    fonts.add_for(class_names)
     predicted = probabilities.argmax(axis=-1)
     wrong = np.flatnonzero(predicted != labels)
     right = np.flatnonzero(predicted == labels)
@@ -114,6 +117,7 @@ def confusion_matrix(matrix: np.ndarray, class_names: Sequence[str], path: str |
         path: The PNG file, or a binary stream.
     """
     readable = len(class_names) <= READABLE_CLASSES
+    fonts.add_for(class_names if readable else ())
     side = 3.5 + 0.5 * len(class_names) if readable else 12
     figure = Figure(figsize=(side, side), dpi=120, layout="constrained")
     axes = figure.subplots()
@@ -142,6 +146,8 @@ def contact_sheet(
         columns: Images in a row.
         path: The PNG file.
     """
+    names = list(names)
+    fonts.add_for(names)
     rows = -(-len(images) // columns)
     figure = Figure(figsize=(1.5 * columns, 1.75 * rows), dpi=120, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False).ravel()

@@ -28,8 +28,9 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     )
     parser.add_argument(
         "--calibration",
-        metavar="PATH|DATASET",
-        help="images for int8: an .npz file, a folder of image files, or a dataset, such as digits: its training part",
+        metavar="FILE.npz|FOLDER|FILE.csv|DATASET",
+        help="images for int8: an .npz file, or a folder of image files, a CSV file or a dataset, such as "
+        "digits: their training part",
     )
     add_data_dir(parser)
     parser.add_argument(

@@ -18,8 +18,8 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--data",
         required=True,
-        metavar="FILE.npz|DATASET|FOLDER",
-        help="images and labels: the test.npz of a training, or a dataset, such as digits: its test part; "
+        metavar="FILE.npz|FOLDER|FILE.csv|DATASET",
+        help="images and labels: the test.npz of a training, or the test part of what `lambda-zoo evaluate` takes; "
         "of a detector, a folder of pictures, or what `lambda-zoo detect evaluate` takes",
     )
     add_data_dir(parser)

@@ -4,7 +4,7 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from lambda_keras.zoo.data.image_folder import ENDINGS
+from lambda_keras.zoo.data.image_files import is_image
 from lambda_keras.zoo.detection.data import catalog
 from lambda_keras.zoo.errors import UserError, reason
 
@@ -17,7 +17,7 @@ def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator
 
     Args:
         source: A folder with files of pictures in it, the endings of which are
-            `lambda_keras.zoo.data.image_folder.ENDINGS`; or data for `lambda_keras.zoo.detection.data.catalog.load`, of
+            `lambda_keras.zoo.data.image_files.ENDINGS`; or data for `lambda_keras.zoo.detection.data.catalog.load`, of
             which the part to evaluate with is taken.
         most: How many are read.
         data_dir: As for `lambda_keras.zoo.detection.data.catalog.load`.
@@ -29,7 +29,7 @@ def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator
         UserError: There are no such data, or a file cannot be read.
     """
     folder = Path(source)
-    files = sorted(path for path in folder.glob("*") if path.suffix.lower() in ENDINGS) if folder.is_dir() else []
+    files = sorted(path for path in folder.glob("*") if is_image(path.name)) if folder.is_dir() else []
     if files:
         return ((str(path), _bytes_of(path)) for path in itertools.islice(files, most))
     part = catalog.load(source, PART, with_masks=False, data_dir=data_dir)

@@ -1,4 +1,4 @@
-"""Images with their labels: as `lambda-zoo train` writes them beside the model, or the test part of a dataset."""
+"""Images with their labels: as `lambda-zoo train` writes them beside the model, or what `lambda-zoo evaluate` takes."""
 
 import sys
 import zipfile
@@ -9,12 +9,11 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
-from lambda_keras.export.images.datasets import load_dataset, need_record, refuse_data_dir
 from lambda_keras.export.images.normalisation import check_normalisation
 from lambda_keras.text import first_line
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.data import reading
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models import labelled_data
 from lambda_keras.zoo.models.record import Record
 
 ARRAYS = ("images", "labels", "mean", "std")
@@ -49,8 +48,9 @@ def load_test_images(
     """Loads images to compare artifacts of `model` with it.
 
     Args:
-        source: An .npz file as for `load_labelled_images`, or the name of a dataset, as for
-            `lambda_keras.zoo.data.catalog.load`, of which it takes all of the test part.
+        source: An .npz file as for `load_labelled_images`; or a folder, a table or a dataset, as for
+            `lambda_keras.zoo.models.labelled_data.load`, of which it takes the test part, or all images where there are
+            no parts.
         model: The classifier.
         record: The model's record, with the size of the images that it takes; `None` if it has none.
         data_dir: Where the dataset is, as for `lambda_keras.zoo.data.catalog.load`.
@@ -64,8 +64,8 @@ def load_test_images(
         (450, 32, 32, 1)
     """
     path = Path(source)
-    if path.is_file() or path.suffix == ".npz":
-        refuse_data_dir("--data", source, data_dir)
+    if not labelled_data.is_files(source) and (path.is_file() or path.suffix == ".npz"):
+        labelled_data.refuse_data_dir("--data", source, data_dir)
         data = load_labelled_images(path, model)
         check_normalisation(path, data.mean, data.std, record, "give the test.npz of this model")
         return data
@@ -78,36 +78,39 @@ def load_test_images(
     return data
 
 
-def _read_test_part(name, record, data_dir):
-    dataset = load_dataset("--data", name, record, data_dir)
-    _check_classes(dataset, record)
-    count = dataset.test.count
+def need_record(option: str, source: str | Path, record: Record | None) -> Record:
+    """Returns the record, without which images that are not prepared yet cannot be given to a model.
+
+    Raises:
+        UserError: There is none.
+    """
+    if record is None:
+        raise UserError(
+            f"{option} {source} needs a record.json beside the model: without it nobody knows how the model wants "
+            f"images; write it with `lambda-zoo write-record`, or give {option} the test.npz of its training"
+        )
+    return record
+
+
+def _read_test_part(source, record, data_dir):
+    found = labelled_data.load("--data", source, record, data_dir=data_dir)
+    count = found.split.count
     size = record.preprocessor.image_size
     shape = (count, size, size, record.preprocessor.channels)
     try:
         images, labels = np.empty(shape, "uint8"), np.empty(count, "int64")
     except MemoryError as error:
         raise UserError(
-            f"the {count} test images of {name} do not fit into memory; give a smaller dataset, or some in an .npz file"
+            f"the {count} images of {found.name} do not fit into memory; give fewer, or some in an .npz file"
         ) from error
     read = 0
-    data = record.data(str(name))
-    for batch in reading.batches(dataset.test, dataset, data, batch_size=BATCH_SIZE):
+    for batch in found.batches(BATCH_SIZE):
         stop = read + len(batch.labels)
         images[read:stop], labels[read:stop] = batch.images[batch.valid], batch.labels
         read = stop
     if read < count:
-        say(f"{count - read} of the {count} test images of {name} cannot be read and are left out", file=sys.stderr)
+        say(f"{count - read} of the {count} images of {found.name} cannot be read and are left out", file=sys.stderr)
     return images[:read], labels[:read]
-
-
-def _check_classes(dataset, record):
-    """Refuses labels that mean other classes than the model's."""
-    if other := record.first_other_class(dataset.class_names):
-        raise UserError(
-            f"{dataset.name} has other classes than the model: label {other.label} is {other.received!r}, of the model "
-            f"{other.expected!r}; give --data a dataset with the classes of the model"
-        )
 
 
 def load_labelled_images(path: Path, model: keras.Model) -> LabelledImages:

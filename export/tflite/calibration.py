@@ -8,12 +8,12 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
-from lambda_keras.export.images.datasets import load_dataset, need_record, refuse_data_dir
-from lambda_keras.export.images.labelled import load_labelled_images
+from lambda_keras.export.images.labelled import load_labelled_images, need_record
 from lambda_keras.export.images.normalisation import check_normalisation
-from lambda_keras.zoo.data.image_folder import ENDINGS
+from lambda_keras.zoo.data.image_files import ENDINGS
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.models import labelled_data
 from lambda_keras.zoo.models.image_file import prepare_image, read_image
 from lambda_keras.zoo.models.record import Record
 
@@ -63,8 +63,9 @@ def load_calibration(
     dataset by chance, the same each time. Of those that are taken, every fifth is kept for the check.
 
     Args:
-        source: An .npz file as `lambda-zoo train` writes it, a folder with image files in it or in folders below, or
-            the name of a dataset, as for `lambda_keras.zoo.data.catalog.load`, of which it takes the training part.
+        source: An .npz file as `lambda-zoo train` writes it; or a folder with image files in it or in folders below, a
+            table or a dataset, as for `lambda_keras.zoo.models.labelled_data`, of which it takes the training part, or
+            all images where there are no parts. Their labels do not matter.
         model: The classifier.
         count: How many images set the ranges, if there are that many.
         record: The model's record, which says how images are prepared for it; `None` if it has none.
@@ -82,15 +83,16 @@ def load_calibration(
     if count < FEWEST_IMAGES:
         raise UserError(f"--calibration-images must be at least {FEWEST_IMAGES}, got {count}")
     path = Path(source)
-    is_dataset = not path.exists() and path.suffix != ".npz"
+    is_files = labelled_data.is_files(source)
+    is_dataset = not (is_files or path.exists() or path.suffix == ".npz")
     if not is_dataset:
-        refuse_data_dir("--calibration", source, data_dir)
-    if is_dataset or path.is_dir():
+        labelled_data.refuse_data_dir("--calibration", source, data_dir)
+    if is_dataset or is_files:
         record = need_record("--calibration", source, record)
         if is_dataset:
             images = _read_dataset(source, count, record, data_dir, most_pixels)
         else:
-            images = _read_folder(path, count, record, most_pixels)
+            images = _read_files(path, count, record, most_pixels)
         preprocessor = record.preprocessor
         mean, std = np.array(preprocessor.mean, "float32"), np.array(preprocessor.std, "float32")
     else:
@@ -109,16 +111,16 @@ def _taken(available: int, count: int) -> np.ndarray:
     return np.linspace(0, available - 1, taken).round().astype(int)
 
 
-def _read_folder(folder, count, record, most_pixels):
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in ENDINGS and path.name[0] != ".")
+def _read_files(source, count, record, most_pixels):
+    files = labelled_data.files_of(source, "train")
     if not files:
-        raise UserError(f"{folder} has no image files (endings {', '.join(ENDINGS)})")
+        raise UserError(f"{source} has no image files (endings {', '.join(ENDINGS)})")
     taken = _taken(len(files), count)
     return np.stack([read_image(files[index], record.preprocessor, most_pixels) for index in taken])
 
 
 def _read_dataset(name, count, record, data_dir, most_pixels):
-    dataset = load_dataset("--calibration", name, record, data_dir)
+    dataset, _ = labelled_data.dataset_of("--calibration", name, record, data_dir)
     # In their order some datasets are sorted by class, and large ones would be read to their end.
     images = dataset.train.shuffled(seed=0).take(len(_taken(dataset.train.count, count)))
     described = f"an image of {name}"

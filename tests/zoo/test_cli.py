@@ -1,4 +1,5 @@
 import os
+import pty
 import subprocess
 import sys
 
@@ -36,8 +37,8 @@ def zoo(*arguments, cwd=None):
         (["evaluate", "nowhere"], "no such file: nowhere"),
         (["evaluate", ".", "--split", "tset"], "invalid choice: 'tset'"),
         (["evaluate", ".", "--image-size", "large"], "invalid int value: 'large'"),
-        (["predict", "nowhere", "cat.jpg"], "no such file: nowhere; a model is a .keras file"),
-        (["predict", "lambda_resnet50", "cat.jpg"], "lambda_resnet50 is an architecture only"),
+        (["predict", "nowhere", os.devnull], "no such file: nowhere; a model is a .keras file"),
+        (["predict", "lambda_resnet50", os.devnull], "lambda_resnet50 is an architecture only"),
         (["predict", "model.keras"], "the following arguments are required: IMAGE"),
     ],
 )
@@ -50,6 +51,15 @@ def test_user_errors_are_one_line_and_status_2(arguments, expected, capsys, tmp_
     assert expected in err
     assert err.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.process
+def test_who_waits_before_a_terminal_is_told_at_once():
+    terminal, end = pty.openpty()
+    for options, starts in (([], b"starting; TensorFlow takes a few seconds\r\n"), (["-q"], b"")):
+        command = [sys.executable, "-m", "lambda_keras.zoo", "predict", "model", "no.png", *options]
+        assert subprocess.run(command, stdout=subprocess.DEVNULL, stderr=end).returncode == 2
+        assert os.read(terminal, 1000) == starts + b"lambda-zoo: no such file: no.png\r\n"
 
 
 def test_a_bug_keeps_its_traceback(monkeypatch):

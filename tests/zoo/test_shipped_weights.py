@@ -21,7 +21,7 @@ def test_accuracy_on_fashion_mnist(tmp_path, fashion_mnist_folder):
 
 
 def check_accuracy(record, data_dir, out):
-    result = evaluate(record.name, data_dir, out=out, batch_size=256)
+    result = evaluate(record.name, data_dir=data_dir, out=out, batch_size=256)
     # One image in 10,000 may fall on the other side on another processor.
     assert 100 * result.top_1 == pytest.approx(record.metrics[0].value, abs=0.02)
 

@@ -10,9 +10,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("evaluate", help="measure a saved model on a dataset")
     add_model(parser)
-    parser.add_argument("--data-dir", help="folder of the images or of prepared TensorFlow Datasets, as for train")
-    parser.add_argument("--dataset", metavar="NAME", help="other images of the same classes (default: as trained)")
-    parser.add_argument("--split", choices=("train", "validation", "test"), default="test", help="(default: test)")
+    parser.add_argument(
+        "--data", help="folder of class folders, CSV (path, label, split), or dataset name (default: as trained)"
+    )
+    parser.add_argument("--data-dir", help="of a dataset name, or of the images it was trained on: as for train")
+    parser.add_argument(
+        "--split",
+        choices=("train", "validation", "test"),
+        default="test",
+        help="part; of a folder or CSV without parts all images are taken (default: test)",
+    )
     parser.add_argument("--image-size", type=int, metavar="N", help="side in pixels (default: as trained)")
     parser.add_argument("--evaluation-crop", type=float, metavar="X", help="share of the side (default: as trained)")
     parser.add_argument("--batch-size", type=int, default=64, metavar="N", help="images at a time (default: 64)")
@@ -27,8 +34,8 @@ def _run(arguments):
 
     evaluate(
         arguments.model,
+        data=arguments.data,
         data_dir=arguments.data_dir,
-        dataset=arguments.dataset,
         split=arguments.split,
         image_size=arguments.image_size,
         evaluation_crop=arguments.evaluation_crop,

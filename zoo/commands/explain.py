@@ -3,14 +3,16 @@
 import argparse
 
 from lambda_keras.zoo.command_line import add_common_options, add_most_pixels
+from lambda_keras.zoo.commands.images_argument import add_images
 from lambda_keras.zoo.commands.model_option import add_model
+from lambda_keras.zoo.data import image_files
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("explain", help="draw what a lambda layer sees in images")
     add_model(parser)
-    parser.add_argument("images", nargs="+", metavar="IMAGE", help="JPEG, PNG, BMP, GIF or WebP file")
+    add_images(parser)
     parser.add_argument("--layer", metavar="NAME", help="a lambda layer (default: the last one)")
     parser.add_argument("--query", type=_position, metavar="Y,X", help="position in its map (default: five places)")
     parser.add_argument("--class", dest="class_name", metavar="NAME", help="of Grad-CAM (default: the most probable)")
@@ -29,11 +31,13 @@ def _position(text):
 
 
 def _run(arguments):
+    # Before what follows loads TensorFlow, and then the model.
+    files = image_files.find(arguments.images)
     from lambda_keras.zoo.explaining.explanation import explain
 
     explain(
         arguments.model,
-        arguments.images,
+        files,
         layer=arguments.layer,
         query=arguments.query,
         class_name=arguments.class_name,

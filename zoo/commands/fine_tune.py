@@ -23,6 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--warm-start", choices=("resnet_rs",), help="instead of --weights: ResNet-RS of the same depth"
     )
     parser.add_argument("--data-dir", help="of a dataset name: as for train")
+    parser.add_argument("--colour", action="store_true", help="read colour where the weights are for grey images")
     parser.add_argument("--class-weights", action="store_true", help="let all classes count alike in the loss")
     parser.add_argument("--head-epochs", type=int, metavar="N", help="epochs of the classifier alone, 0 for none")
     parser.add_argument("--epochs", type=int, metavar="N", help="epochs of all layers (default: by number of images)")
@@ -35,6 +36,10 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 
 def _run(arguments):
+    from lambda_keras.zoo.fine_tuning.published import fetch_published
+
+    # Before what follows loads TensorFlow, and then reads the pictures.
+    fetch_published(arguments.model, arguments.weights, arguments.warm_start)
     from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}

@@ -8,8 +8,9 @@ from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.command_line import narrate, progress_bar
 from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.class_names import folder_name
 from lambda_keras.zoo.data.decoding import decode
-from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.data.parts import PARTS
 from lambda_keras.zoo.errors import UserError, writing_to
 
 
@@ -31,8 +32,7 @@ def write_images(name: str, out: str | Path, data_dir: str | Path | None = None)
     data = recipe_file.data_of_values({"name": name, "image_size": 32}, (), "--dataset")
     dataset = catalog.load(data, data_dir)
     out = Path(out)
-    # A slash in a name, as in Fashion-MNIST's T-shirt/top, would be a folder in a folder.
-    folders = [out / class_name.replace("/", "-") for class_name in dataset.class_names]
+    folders = [out / folder_name(class_name) for class_name in dataset.class_names]
     with writing_to(out):
         out.mkdir(parents=True, exist_ok=True)
         if any(out.iterdir()):

@@ -25,6 +25,16 @@ def check_name(name: str, where: str | Path) -> None:
         )
 
 
+def folder_name(name: str) -> str:
+    """What a folder of images of a class is called: a slash, as in Fashion-MNIST's, would make it two folders.
+
+    Example:
+        >>> folder_name("T-shirt/top")
+        'T-shirt-top'
+    """
+    return name.replace("/", "-")
+
+
 def numbered(classes: int) -> tuple[str, ...]:
     """The names of classes that have none: their numbers.
 

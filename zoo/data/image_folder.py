@@ -1,19 +1,20 @@
 """Images in a folder for each class, with the parts of the dataset as folders above or without.
 
 Either `data_dir/<class>/<image>`, or `data_dir/train/<class>/<image>` with `test` and perhaps `validation` beside
-`train`. Where there is no folder of a part, its images are taken from the others: of each class the same share, and
-always the same images, because those are taken whose names have the smallest hashes.
+`train`; `lambda_keras.zoo.data.parts` knows other names of these. Where there is no folder of a part, its images are
+taken from the others: of each class the same share, and always the same images, because those are taken whose names
+have the smallest hashes.
 """
 
 import hashlib
 import os
 from pathlib import Path
 
+from lambda_keras.zoo.data.image_files import ENDINGS, check_unpacked, is_image
+from lambda_keras.zoo.data.parts import LAYOUT, folder_names, part_folders
 from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError
 
-ENDINGS = (".jpg", ".jpeg", ".png", ".bmp", ".gif", ".webp")
-PARTS = ("train", "validation", "test")
 TEST_FRACTION = 0.2
 
 
@@ -33,15 +34,19 @@ def load(data_dir: str | Path | None, validation_fraction: float) -> tuple[tuple
         UserError: There is no such folder, or it is not as described above.
     """
     if data_dir is None or not Path(data_dir).is_dir():
+        check_unpacked(data_dir or "")
         raise UserError(f"data.name image_folder needs a folder of images, got --data-dir {data_dir}")
     data_dir = Path(data_dir)
-    parts = parts_of(data_dir)
-    train = _classes(data_dir / "train" if parts else data_dir)
-    validation, test = (_classes(data_dir / part) if part in parts else None for part in ("validation", "test"))
+    parts = part_folders(data_dir)
+    if parts and "train" not in parts:
+        raise UserError(f"{data_dir} has no folder train beside {', '.join(parts)}; the layout is {LAYOUT}")
+    train = _classes(parts.get("train", data_dir))
+    validation, test = (_classes(parts[part]) if part in parts else None for part in ("validation", "test"))
     class_names = tuple(train)
     if len(class_names) < 2:
         raise UserError(
-            f"{data_dir} must have a folder of images for each of at least 2 classes, got {len(class_names)}"
+            f"{data_dir} must have a folder of images for each of at least 2 classes, got {len(class_names)}; "
+            f"the layout is {LAYOUT}"
         )
     if empty := [name for name in class_names if not train[name]]:
         raise UserError(f"class {empty[0]} has no images in {data_dir} (endings {', '.join(ENDINGS)})")
@@ -55,36 +60,13 @@ def load(data_dir: str | Path | None, validation_fraction: float) -> tuple[tuple
     return class_names, tuple(_split(part, class_names) for part in (train, validation, test))
 
 
-def parts_of(data_dir: Path) -> tuple[str, ...]:
-    """The parts that have folders above those of the classes.
-
-    Args:
-        data_dir: The folder, a `pathlib.Path`.
-
-    Returns:
-        Those of `PARTS`; none if there is no folder `train`.
-
-    Raises:
-        UserError: Beside `train` are other folders than `validation` and `test`.
-    """
-    if not (data_dir / "train").is_dir():
-        return ()
-    if others := set(_folders(data_dir)) - set(PARTS):
-        raise UserError(f"{data_dir} has the folder {min(others)}; beside train only validation and test may be")
-    return tuple(part for part in PARTS if (data_dir / part).is_dir())
-
-
-def _folders(folder):
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith("."))
-
-
 def _classes(folder):
     """Returns `{class name: [path of an image]}`, both sorted."""
-    return {name: _images(folder / name) for name in _folders(folder)}
+    return {name: _images(folder / name) for name in folder_names(folder)}
 
 
 def _images(folder):
-    entries = [entry for entry in os.scandir(folder) if entry.name.lower().endswith(ENDINGS) and entry.name[0] != "."]
+    entries = [entry for entry in os.scandir(folder) if is_image(entry.name)]
     if others := sorted(entry.path for entry in entries if not entry.is_file()):
         raise UserError(f"{others[0]} is not a file, or a link to a file that is not there")
     return sorted(folder / entry.name for entry in entries)

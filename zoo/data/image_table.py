@@ -11,7 +11,8 @@ from pathlib import Path
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.data import csv_cells
 from lambda_keras.zoo.data.class_names import check_name
-from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.data.image_files import check_unpacked
+from lambda_keras.zoo.data.parts import PARTS, part_named
 from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError
 
@@ -72,7 +73,8 @@ def read(table: str | Path | None) -> list[Row]:
     """Reads a table.
 
     Args:
-        table: The CSV file, UTF-8, with commas between the fields; the column `split` may be missing.
+        table: The CSV file, UTF-8, with commas between the fields; the column `split` may be missing, and its parts may
+            have other names of `lambda_keras.zoo.data.parts`.
 
     Returns:
         A list of `Row`, in the order of the file.
@@ -80,6 +82,7 @@ def read(table: str | Path | None) -> list[Row]:
     Raises:
         UserError: There is no such file, a column is missing, or a row is not as described above.
     """
+    check_unpacked(table or "")
     if table is None or not os.path.isfile(table):
         raise UserError(f"a table of images is a CSV file with the columns {', '.join(COLUMNS)}, got {table}")
     reader = csv.DictReader(io.StringIO(_text(table), newline=""))
@@ -143,10 +146,11 @@ def _row(values, table, reader):
         raise UserError(f"{where}: path and label must not be empty")
     label = csv_cells.original(label)
     check_name(label, where)
-    if "split" in values and split not in PARTS:
+    part = None if split is None else part_named(split)
+    if "split" in values and part is None:
         received = "nothing; or leave the column out, and fine-tune splits the images" if split is None else split
         raise UserError(f"{where}: split must be one of {', '.join(PARTS)}, got {received}")
     image = table.parent / path
     if "\\" in path and not os.path.lexists(image):
         raise UserError(f"{where}: there is no file {path}; folders are separated by / here, not by \\")
-    return Row(image, label, split)
+    return Row(image, label, part)

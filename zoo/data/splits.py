@@ -147,7 +147,7 @@ class FileSplit(RandomAccessSplit):
     def __init__(self, paths: Sequence[Path], labels: Sequence[int]):
         super().__init__(len(paths))
         with tf.device("CPU"):
-            self._paths = tf.constant([os.fsencode(path) for path in paths])
+            self._paths = tf.constant([os.fsencode(path) for path in paths], tf.string)
             self._labels = tf.constant(labels, tf.int64)
 
     @property

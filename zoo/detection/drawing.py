@@ -2,12 +2,12 @@
 
 import colorsys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple
 
-import matplotlib
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from lambda_keras.zoo import fonts
 
 # Of a mask, how much its colour covers.
 OPACITY = 0.45
@@ -36,7 +36,7 @@ class Drawn(NamedTuple):
 def draw(pixels: np.ndarray, objects: Sequence[Drawn]) -> Image.Image:
     """Draws objects on a picture, the first one on top.
 
-    Letters that the font does not have become empty boxes.
+    Letters that no font of the machine has become empty boxes.
 
     Args:
         pixels: uint8 `[height, width, 3]`.
@@ -54,13 +54,13 @@ def draw(pixels: np.ndarray, objects: Sequence[Drawn]) -> Image.Image:
             canvas[inside] = np.round(mixed).astype("uint8")
     image = Image.fromarray(canvas)
     brush = ImageDraw.Draw(image)
-    font = ImageFont.truetype(_font(), max(round(longer * LETTER_SHARE), SMALLEST_LETTER))
+    letter = max(round(longer * LETTER_SHARE), SMALLEST_LETTER)
     width = max(round(longer * LINE_SHARE), THINNEST_LINE)
     for drawn in reversed(objects):
         ymin, xmin, ymax, xmax = map(float, drawn.box)
         brush.rectangle((xmin, ymin, max(xmax, xmin), max(ymax, ymin)), outline=colour(drawn.label), width=width)
         if drawn.text:
-            _write(brush, drawn, font, image.size)
+            _write(brush, drawn, letter, image.size)
     return image
 
 
@@ -96,19 +96,23 @@ def sheet(images: Sequence[Image.Image], columns: int, side: int) -> Image.Image
     return result
 
 
-def _write(brush, drawn, font, size):
+def _write(brush, drawn, letter, size):
     """Writes on the upper left corner of a box; inside of the picture, wherever the box is."""
     text = drawn.text if len(drawn.text) <= LONGEST_NAME else f"{drawn.text[: LONGEST_NAME - 1]}…"
-    left, top, right, bottom = brush.textbbox((0, 0), text, font=font)
+    pieces, boxes, end = [], [], 0.0
+    for path, piece in fonts.pieces(text):
+        font = ImageFont.truetype(path, letter)
+        boxes.append(brush.textbbox((end, 0), piece, font=font, anchor="ls"))
+        pieces.append((end, piece, font))
+        end += font.getlength(piece)
+    left, top = (min(box[side] for box in boxes) for side in (0, 1))
+    right, bottom = (max(box[side] for box in boxes) for side in (2, 3))
     width, height = right - left + 4, bottom - top + 4
     x = min(max(float(drawn.box[1]), 0), max(size[0] - width, 0))
     y = min(max(float(drawn.box[0]) - height, 0), max(size[1] - height, 0))
     background = colour(drawn.label)
     brush.rectangle((x, y, x + width, y + height), fill=background)
     is_bright = np.dot(background, (0.299, 0.587, 0.114)) > 140
-    brush.text((x + 2 - left, y + 2 - top), text, font=font, fill="black" if is_bright else "white")
-
-
-def _font():
-    # It comes with matplotlib, and has Latin, Greek, Cyrillic, Arabic and more.
-    return str(Path(matplotlib.get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"))
+    for start, piece, font in pieces:
+        place = (x + 2 - left + start, y + 2 - top)
+        brush.text(place, piece, font=font, anchor="ls", fill="black" if is_bright else "white")

@@ -10,11 +10,12 @@ import numpy as np
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
-from lambda_keras.zoo.data import catalog, csv_cells, reading
+from lambda_keras.zoo.data import catalog, csv_cells
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport, evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
+from lambda_keras.zoo.models.labelled_data import ALL, load
 from lambda_keras.zoo.models.model_source import find
 
 FIGURES = "evaluation.json"
@@ -27,8 +28,8 @@ WORST_CLASSES = 20
 
 def evaluate(
     source: str | Path,
+    data: str | Path | None = None,
     data_dir: str | Path | None = None,
-    dataset: str | None = None,
     split: str = "test",
     image_size: int | None = None,
     evaluation_crop: float | None = None,
@@ -45,11 +46,12 @@ def evaluate(
     Args:
         source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.model_source.find` takes
             it.
-        data_dir: Folder of the data, as for `lambda_keras.zoo.data.catalog.load`; of a table of images by default the
-            `images.csv` beside the model.
-        dataset: Name of a dataset with the same classes; by default the one that the model was trained on, which the
+        data: A folder of class folders, a table of images or the name of a dataset, as for
+            `lambda_keras.zoo.models.labelled_data.load`; by default the images that the model was trained on, which the
             record of a shared model does not say.
-        split: Which part of it: `train`, `validation` or `test`.
+        data_dir: Of a name, or of the images that it was trained on: as for `lambda_keras.zoo.data.catalog.load`; of a
+            table of images by default the `images.csv` beside the model.
+        split: Which part: `train`, `validation` or `test`; of a folder or table without parts all images are taken.
         image_size: Side of the images in pixels, if not the record's.
         evaluation_crop: Share of the side that the central crop keeps, if not the record's.
         batch_size: Images that are classified at a time.
@@ -68,70 +70,54 @@ def evaluate(
         raise UserError(f"--batch-size must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
     classifier = Classifier(find(source, weights), image_size)
     record = classifier.record
-    if (dataset or record.dataset) is None:
-        raise UserError(
-            f"it is not known on which images {classifier.name} was trained; give a dataset of the same classes with "
-            "--dataset"
-        )
+    if data is None:
+        if record.dataset is None:
+            raise UserError(
+                f"it is not known on which images {classifier.name} was trained; give images of its classes with --data"
+            )
+        table = catalog.source_of(record.dataset).table_in_run
+        data_dir = classifier.folder / table if table and data_dir is None else data_dir
     asked = {"image_size": image_size, "evaluation_crop": evaluation_crop}
     changes = {name: value for name, value in asked.items() if value is not None}
-    data = record.with_preprocessing(**changes).data(dataset, most_pixels)
-    table = catalog.source_of(data.name).table_in_run
-    if table and data_dir is None:
-        data_dir = classifier.folder / table
-    images = catalog.load(data, data_dir)
-    _check_dataset(images, record)
-    part = getattr(images, split)
+    asked_record = record.with_preprocessing(**changes)
+    images = load("--data", data, asked_record, split, data_dir, most_pixels)
+    count, reading = images.split.count, images.data
     out = _make_folder(out or classifier.folder / run_folder.EVALUATION)
 
-    narrate(f"{classifier.name} ({record.model}) on {data.name}, {split}: {part.count} images")
+    narrate(f"{classifier.name} ({record.model}) on {images.name}, {images.part}: {count} images")
+    if images.left_out:
+        narrate(f"left out are {len(images.left_out)} files that are no images, such as {images.left_out[0].path}")
     for name, value in changes.items():
         narrate(f"{name} {value} instead of the record's {getattr(record.preprocessor, name)}")
-    batches = reading.batches(part, images, data, batch_size=batch_size)
-    total = math.ceil(part.count / batch_size)
-    probabilities, labels = _classify(classifier, progress_bar(batches, total=total, unit="batch"))
+    batches = progress_bar(images.batches(batch_size), total=math.ceil(count / batch_size), unit="batch")
+    probabilities, labels = _classify(classifier, batches)
     if len(labels) == 0:
-        raise UserError(f"none of the {part.count} images of {data.name}, {split}, could be read")
+        raise UserError(f"none of the {count} images of {images.name}, {images.part}, could be read")
     result = evaluate_probabilities(probabilities, labels, record.class_names)
 
     evaluated = {
         "source": classifier.name,
         "model": record.model,
-        "dataset": data.name,
-        "split": split,
-        "split_expression": getattr(data, split),
-        "image_size": data.image_size,
-        "evaluation_crop": data.evaluation_crop,
-        "interpolation": data.interpolation,
+        "dataset": images.name,
+        "split": images.part,
+        "split_expression": None if images.part == ALL else getattr(reading, images.part),
+        "image_size": reading.image_size,
+        "evaluation_crop": reading.evaluation_crop,
+        "interpolation": reading.interpolation,
     }
     figures = {
         "images": result.images,
-        "unreadable_images": part.count - result.images,
+        "unreadable_images": count - result.images,
         "top_1": result.top_1,
         "top_5": result.top_5,
         "loss": result.loss,
         "calibration_error": result.calibration_error,
     }
-    _print_figures(figures, data)
+    _print_figures(figures, reading)
     _print_classes(result.classes)
     _write(out, {**evaluated, **figures}, result, record.class_names)
     narrate(f"Wrote {out}")
     return result
-
-
-def _check_dataset(dataset, record):
-    """Refuses images whose labels mean other classes than the model's."""
-    if dataset.channels != record.preprocessor.channels:
-        raise UserError(
-            f"{record.model} takes images with {record.preprocessor.channels} channels, those of {dataset.name} have "
-            f"{dataset.channels}; give data with as many"
-        )
-    if other := record.first_other_class(dataset.class_names):
-        raise UserError(
-            f"{dataset.name} has {len(dataset.class_names)} classes, the model {len(record.class_names)}; the first "
-            f"that differs is label {other.label}, expected {other.expected!r}, received {other.received!r}; give data "
-            "with the classes of the model"
-        )
 
 
 def _classify(classifier, batches):

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
+from lambda_keras.zoo import fonts
 from lambda_keras.zoo.plots import TEXT_COLOUR, short
 
 if typing.TYPE_CHECKING:
@@ -22,6 +23,8 @@ QUERY_COLOUR = "#ffdd00"
 COLUMNS = ("image and query", "content", "position", "content + position", "Grad-CAM")
 # So much of the range of grey is left to the image below a map, the light end, where all colours show.
 DARKEST_GREY = 0.6
+# Of letters in points: a report shows the picture at two thirds of its size.
+TITLE_SIZE, LABEL_SIZE, NUMBER_SIZE = 13, 12, 10
 
 
 def overlay(
@@ -90,13 +93,14 @@ def grid(explanations: Sequence["Explanation"]) -> Figure:
     Returns:
         A `matplotlib.figure.Figure`; `figure.savefig(path)` writes it.
     """
+    fonts.add_for(name for row in explanations for name in (row.predicted, row.explained))
     rows = len(explanations)
     figure = Figure(figsize=(2.75 * len(COLUMNS), 2.45 * rows + 0.4), dpi=120, layout="constrained")
     for cells, explanation in zip(figure.subplots(rows, len(COLUMNS), squeeze=False), explanations, strict=True):
         _draw_row(figure, cells, explanation)
         if cells[0].get_subplotspec().is_first_row():
             for axes, title in zip(cells, COLUMNS, strict=True):
-                axes.set_title(title, fontsize=10, color=TEXT_COLOUR)
+                axes.set_title(title, fontsize=TITLE_SIZE, color=TEXT_COLOUR)
     return figure
 
 
@@ -113,10 +117,10 @@ def _draw_row(figure, cells, explanation):
         first.imshow(image)
     mark_query(first, image, size, found.query)
     # No name of a class is a formula, whatever dollars are in it.
-    label = {"fontsize": 8, "color": TEXT_COLOUR, "parse_math": False}
+    label = {"fontsize": LABEL_SIZE, "color": TEXT_COLOUR, "parse_math": False}
     first.set_xlabel(f"{short(explanation.predicted)} ({explanation.probability:.0%})", **label)
     y, x = found.query
-    first.set_ylabel(f"{found.layer}\nquery {y},{x} of {size[0]}×{size[1]}", fontsize=8, color=TEXT_COLOUR)
+    first.set_ylabel(f"{found.layer}\nquery {y},{x} of {size[0]}×{size[1]}", fontsize=LABEL_SIZE, color=TEXT_COLOUR)
     for axes, weights in zip(maps, (found.content, found.position, found.total), strict=True):
         _draw_map(figure, axes, image, weights.mean(axis=(0, -1)), found.query, SIGNED_COLOURS)
     _draw_map(figure, last, image, explanation.grad_cam, None, POSITIVE_COLOURS)
@@ -128,6 +132,6 @@ def _draw_map(figure, axes, image, weights, query, colours):
     bar = figure.colorbar(drawn, ax=axes, shrink=0.8, pad=0.03)
     # The bar shows the colours of the map without the image that shines through.
     bar.solids.set_alpha(1)
-    bar.ax.tick_params(labelsize=7)
+    bar.ax.tick_params(labelsize=NUMBER_SIZE)
     bar.locator = MaxNLocator(5, symmetric=True)
     bar.outline.set_visible(False)

@@ -8,7 +8,7 @@ from pathlib import Path
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import print_table
 from lambda_keras.zoo.data import class_names, csv_cells
-from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.data.parts import PARTS
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.fine_tuning.file_check import FileCheck
 

@@ -13,8 +13,8 @@ from lambda_keras.zoo.command_line import progress_bar
 from lambda_keras.zoo.data.decoding import image_size, why
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.data.limits import MOST_PIXELS
+from lambda_keras.zoo.data.listing import LeftOut, Listing
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.fine_tuning.listing import LeftOut, Listing
 
 # A file that is in several parts is kept in the first of these: a test on what was seen in training says nothing.
 BY_IMPORTANCE = ("test", "validation", "train", None)
@@ -60,7 +60,7 @@ def check(listing: Listing, most_pixels: int = MOST_PIXELS) -> FileCheck:
     copies stay. Of classes without training images nothing stays.
 
     Args:
-        listing: A `lambda_keras.zoo.fine_tuning.listing.Listing`.
+        listing: A `lambda_keras.zoo.data.listing.Listing`.
         most_pixels: How many pixels an image may have.
 
     Returns:

@@ -8,6 +8,7 @@ from pathlib import Path
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
 from lambda_keras.zoo.data import image_table
+from lambda_keras.zoo.data.image_files import check_unpacked
 from lambda_keras.zoo.errors import UserError, writing_run, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
@@ -43,6 +44,7 @@ class Settings:
         weights: As for `lambda_keras.zoo.fine_tuning.start.find_start`.
         warm_start: The same.
         data_dir: For a name: as for `lambda_keras.zoo.data.catalog.load`.
+        colour: Whether files are read in colour where the weights are for grey images.
         class_weights: Whether all classes count alike in the loss.
         head_epochs: Epochs of the first phase, 0 for none; by default they follow from those of the second.
         epochs: Epochs of the second phase, at most; by default they follow from the number of images.
@@ -59,6 +61,7 @@ class Settings:
     weights: str | None = None
     warm_start: str | None = None
     data_dir: str | None = None
+    colour: bool = False
     class_weights: bool = False
     head_epochs: int | None = None
     epochs: int | None = None
@@ -90,6 +93,7 @@ class Settings:
         for name in ("data", "data_dir", "model", "weights", "warm_start", "head_epochs", "epochs", "seed", "out"):
             if (value := values[name]) is not None:
                 words += [f"--{name.replace('_', '-')}", str(value)]
+        words += ["--colour"] if self.colour else []
         words += ["--class-weights"] if self.class_weights else []
         return shlex.join([*words, *self.overrides])
 
@@ -117,7 +121,7 @@ def fine_tune(settings: Settings) -> EvaluationReport:
     """
     begin = time.monotonic()
     out = Path(settings.out)
-    start = find_start(settings.model, settings.weights, settings.warm_start)
+    start = find_start(settings.model, settings.weights, settings.warm_start, settings.colour)
     source = _find_source(settings, start)
     with locked(out):
         return _fine_tune(settings, out, start, source, begin)
@@ -156,6 +160,7 @@ def _fine_tune(settings, out, start, source, begin):
 
 def _find_source(settings, start):
     path = Path(settings.data)
+    check_unpacked(path)
     if path.is_dir() or path.suffix.lower() == ".csv":
         if settings.data_dir is not None:
             raise UserError(f"--data-dir is for a dataset by name, got the files {path}")
@@ -168,6 +173,8 @@ def _find_source(settings, start):
     if len(path.parts) > 1 or path.is_file():
         what = "no folder" if path.is_file() else "no such folder"
         raise UserError(f"{what}: {path}; give a folder of class folders, a .csv file or a dataset's name")
+    if settings.colour:
+        raise UserError(f"--colour is for files; the images of the dataset {path} have channels of their own")
     data = schedule.data_without_number(settings, start.preprocessor)
     try:
         return CatalogDataset(data, settings.data_dir, start.preprocessor, start.is_pretrained)

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import catalog, image_table
-from lambda_keras.zoo.data.image_folder import PARTS
+from lambda_keras.zoo.data import catalog, image_table, listing
 from lambda_keras.zoo.data.limits import MOST_PIXELS
+from lambda_keras.zoo.data.parts import PARTS
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.fine_tuning import data_summary, file_check, listing, splitting
+from lambda_keras.zoo.fine_tuning import data_summary, file_check, splitting
 from lambda_keras.zoo.recipe import Data
 
 LEFT_OUT = "left_out.csv"
@@ -99,7 +99,7 @@ class Files(Source):
             size = preprocessor.image_size
             self.remarks.append(
                 f"images are read in grey at {size}x{size}, as the weights want them: colour is dropped; "
-                "--weights none keeps it"
+                "--colour keeps it"
             )
 
     def prepare(self, out: Path, overwrite: bool) -> None:

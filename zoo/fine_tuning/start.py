@@ -1,5 +1,6 @@
 """The weights that a fine-tuning starts from, and the images that these want."""
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -7,9 +8,9 @@ import lambda_keras as lk
 from lambda_keras.weights import Preprocessor, catalog, reference
 from lambda_keras.weights.reference import File, Tag
 from lambda_keras.zoo.errors import UserError, errors_of_weights
+from lambda_keras.zoo.fine_tuning.published import NONE, weights_of
 from lambda_keras.zoo.models import model_source
 
-NONE = "none"
 FRESH = ", but for the classifier, which is random: theirs is of other or unknown classes"
 
 
@@ -65,7 +66,7 @@ class Start:
         return "random weights"
 
 
-def find_start(model: str, weights: str | None, warm_start: str | None) -> Start:
+def find_start(model: str, weights: str | None, warm_start: str | None, colour: bool = False) -> Start:
     """Finds the start; nothing is loaded.
 
     Args:
@@ -73,6 +74,8 @@ def find_start(model: str, weights: str | None, warm_start: str | None) -> Start
         weights: A tag, such as `imagenet`, a path, `hf://owner/repository[@revision]` or `none`; `None` for
             `imagenet`, unless there is a warm start.
         warm_start: `resnet_rs` or `None`.
+        colour: Whether images are read in colour where the weights are for grey ones; all three channels are normalised
+            alike then, as `lambda_keras.weights.transfer.adapt` wants it.
 
     Returns:
         A `Start`.
@@ -84,8 +87,7 @@ def find_start(model: str, weights: str | None, warm_start: str | None) -> Start
         lk.applications.get_config(model)
     except ValueError as error:
         raise UserError(f"--model {model}: {error}") from error
-    if weights is None:
-        weights = NONE if warm_start else "imagenet"
+    weights = weights_of(weights, warm_start)
     if weights == NONE:
         return Start(None, warm_start, lk.applications.preprocessor_of(model))
     if warm_start:
@@ -98,6 +100,8 @@ def find_start(model: str, weights: str | None, warm_start: str | None) -> Start
         weights = source.name
     published = source.published
     preprocessor = published.preprocessor if published else source.preprocessing()[0]
+    if colour and preprocessor.channels == 1:
+        preprocessor = dataclasses.replace(preprocessor, mean=preprocessor.mean * 3, std=preprocessor.std * 3)
     return Start(weights, None, preprocessor, source)
 
 

@@ -7,6 +7,7 @@ from typing import BinaryIO
 import numpy as np
 from matplotlib.figure import Figure
 
+from lambda_keras.zoo import fonts
 from lambda_keras.zoo.plots import READABLE_CLASSES, TEXT_COLOUR, TRAINING_COLOUR, VALIDATION_COLOUR, short
 
 BINS = 50
@@ -39,6 +40,7 @@ def classes(before: np.ndarray, after: np.ndarray, class_names: Sequence[str], p
         class_names: The name of each class.
         path: The PNG file, or a binary stream.
     """
+    fonts.add_for(class_names)
     figure, axes = _axes()
     places = np.arange(len(class_names))
     if len(class_names) <= READABLE_CLASSES:

@@ -10,7 +10,8 @@ from google.protobuf.message import DecodeError
 from lambda_keras.text import first_line
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog, tfds
-from lambda_keras.zoo.data.image_folder import ENDINGS, PARTS
+from lambda_keras.zoo.data.image_files import ENDINGS, below
+from lambda_keras.zoo.data.parts import PARTS
 from lambda_keras.zoo.data.splits import ArraySplit
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.pseudo_labels.images import ImageArray, ImageFiles, ImageRecords, Images
@@ -60,23 +61,9 @@ def find(place: Place, images_per_shard: int = IMAGES_PER_SHARD) -> Images:
     if records:
         parse = _example_parser(_image_feature(records))
         return ImageRecords([(str(path), 0, None) for path in records], parse)
-    if not (paths := _image_files(folder)):
+    if not (paths := below(folder)):
         raise UserError(f"{folder} has neither image files ({', '.join(ENDINGS)}) nor files *.tfrecord*")
     return ImageFiles(folder, paths, images_per_shard)
-
-
-def _image_files(folder):
-    """The image files in a folder and in all folders in it, as sorted paths from there; hidden ones do not count."""
-    paths = []
-    for parent, folders, files in os.walk(folder):
-        folders[:] = [name for name in folders if name[0] != "."]
-        base = os.path.relpath(parent, folder)
-        paths += [
-            os.path.normpath(os.path.join(base, name))
-            for name in files
-            if name.lower().endswith(ENDINGS) and name[0] != "."
-        ]
-    return sorted(paths)
 
 
 def _image_feature(paths):

@@ -89,7 +89,7 @@ def test_images_that_cannot_be_read_are_told(record, tmp_path, capsys):
     data = load_test_images("image_table", model, record, tmp_path / "table.csv")
     assert data.labels.tolist() == [0, 2]
     assert data.images.shape == (2, 8, 8, 3)
-    assert capsys.readouterr().err == "1 of the 3 test images of image_table cannot be read and are left out\n"
+    assert capsys.readouterr().err == "1 of the 3 images of image_table cannot be read and are left out\n"
 
 
 @pytest.mark.parametrize(
@@ -97,8 +97,8 @@ def test_images_that_cannot_be_read_are_told(record, tmp_path, capsys):
     [
         ({}, "digitz", None, "--data digitz: no such file or folder, and as a dataset: .*did you mean 'digits'"),
         ({"mean": (0.5,) * 3, "std": (0.5,) * 3}, "digits", None, "3 channels, those of digits have 1"),
-        ({"class_names": tuple("012345678X")}, "digits", None, "label 9 is '9', of the model 'X'; give --data"),
-        ({"class_names": tuple("012345678")}, "digits", None, "label 9 is '9', of the model None"),
+        ({"class_names": tuple("012345678X")}, "digits", None, "label 9, expected 'X', received '9'; give --data"),
+        ({"class_names": tuple("012345678")}, "digits", None, "label 9, expected None, received '9'"),
         ({"image_size": 20}, "digits", None, r"does not fit the model: .*received uint8 \(450, 20, 20, 1\)"),
         ({}, "missing.npz", None, "no such file: missing.npz"),
         ({}, "missing.npz", ".", "--data-dir is for --data with the name of a dataset, got the path missing.npz"),
@@ -111,6 +111,23 @@ def test_a_source_that_does_not_fit_is_refused(digits_model, digits_record, chan
         record = digits_record.with_preprocessing(**changes)
     with pytest.raises(UserError, match=words):
         load_test_images(source, digits_model, record, data_dir)
+
+
+@pytest.mark.parametrize("form", ["class folders", "parts", "table"])
+def test_files_give_their_test_part_or_all(digits_model, digits_record, tmp_path, form):
+    """Two classes of ten, the files of which have the model's own size."""
+    pixels, labels = digits.load_arrays()
+    chosen = [int(np.flatnonzero(labels == label)[0]) for label in (3, 5, 5)]
+    rows = ["path,label,split"]
+    for number, index in enumerate(chosen):
+        folder = tmp_path / ("Test" if form == "parts" else "") / str(labels[index])
+        folder.mkdir(parents=True, exist_ok=True)
+        keras.utils.save_img(folder / f"{number}.png", pixels[index].repeat(2, 0).repeat(2, 1), scale=False)
+        rows.append(f"{labels[index]}/{number}.png,{labels[index]},test")
+    (tmp_path / "table.csv").write_text("\n".join(rows))
+    data = load_test_images(tmp_path / ("table.csv" if form == "table" else ""), digits_model, digits_record)
+    assert data.labels.tolist() == [3, 5, 5]
+    np.testing.assert_array_equal(data.images[0], pixels[chosen[0]].repeat(2, 0).repeat(2, 1))
 
 
 def test_a_dataset_needs_a_record(digits_model):
@@ -131,7 +148,7 @@ def _little_memory():
 @pytest.mark.usefixtures("_little_memory")
 def test_more_images_than_the_memory_holds(plain_model, digits_record):
     large = digits_record.with_preprocessing(image_size=1024)
-    with pytest.raises(UserError, match="the 450 test images of digits do not fit into memory"):
+    with pytest.raises(UserError, match="the 450 images of digits do not fit into memory"):
         load_test_images("digits", plain_model, large)
 
 

@@ -54,6 +54,20 @@ def test_a_folder_gives_what_its_files_hold(digits_model, digits_record, digits_
     assert calibration.mean.tolist() == [np.float32(0.305)]
 
 
+def test_of_parts_and_tables_the_training_part_is_taken(digits_model, digits_record, digits_folder, tmp_path):
+    (tmp_path / "train").symlink_to(digits_folder)
+    (tmp_path / "test" / "7").mkdir(parents=True)
+    (tmp_path / "test" / "7" / "text.png").write_text("hello")
+    of_folder = load_calibration(tmp_path, digits_model, 48, digits_record)
+    files = sorted(digits_folder.rglob("*.png"))
+    rows = [f"{path},x,train" for path in files] + [f"{tmp_path}/test/7/text.png,x,test"]
+    (tmp_path / "table.csv").write_text("\n".join(["path,label,split", *rows]))
+    of_table = load_calibration(tmp_path / "table.csv", digits_model, 48, digits_record)
+    whole = load_calibration(digits_folder, digits_model, 48, digits_record)
+    np.testing.assert_array_equal(of_folder.images, whole.images)
+    np.testing.assert_array_equal(of_table.images, whole.images)
+
+
 def test_a_file_of_more_pixels_than_asked_for_is_refused(digits_model, digits_record, digits_folder):
     with pytest.raises(UserError, match=r"over the limit of 99; --most-pixels raises it"):
         load_calibration(digits_folder, digits_model, 48, digits_record, most_pixels=99)

@@ -6,6 +6,7 @@ import os
 import shutil
 import stat
 import time
+import urllib.request
 
 import huggingface_hub
 import numpy as np
@@ -217,6 +218,16 @@ def test_offline_with_a_damaged_cache(server, url_record, tmp_path, monkeypatch)
     with pytest.raises(WeightsError, match=r"had another hash and was removed; .*no download is allowed"):
         fetch(url_record)
     assert kept(tmp_path) == set()
+
+
+def test_without_a_network_nothing_is_tried_again(server, monkeypatch):
+    waits = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    monkeypatch.setattr(urllib.request, "getproxies", dict)
+    monkeypatch.setattr(constants, "ENDPOINT", "http://127.0.0.1:1")
+    with pytest.raises(WeightsError, match=r"There is no verified model.safetensors .*: ConnectionRefusedError: "):
+        from_hub()
+    assert waits == []
 
 
 def test_the_hub_s_own_offline_mode(server, tmp_path, monkeypatch):

@@ -1,6 +1,7 @@
 import pytest
 
 from lambda_keras.zoo.data import image_folder
+from lambda_keras.zoo.data.parts import PARTS
 from lambda_keras.zoo.errors import UserError
 
 
@@ -52,11 +53,11 @@ def test_held_out_images_are_no_row_of_neighbours(flat):
 @pytest.mark.parametrize("parts", [("train", "test"), ("train", "validation", "test"), ("train", "validation")])
 def test_with_parts(tmp_path, parts):
     make(tmp_path, [f"{part}/{name}/{i}.jpg" for part in parts for name in "ab" for i in range(20)])
-    loaded = dict(zip(image_folder.PARTS, load(tmp_path)[1], strict=True))
+    loaded = dict(zip(PARTS, load(tmp_path)[1], strict=True))
     for part in parts[1:]:
         assert len(loaded[part]) == 40
         assert all(name.startswith(f"{part}/") for name, _ in loaded[part])
-    taken = sum(len(loaded[part]) for part in image_folder.PARTS if part not in parts)
+    taken = sum(len(loaded[part]) for part in PARTS if part not in parts)
     assert len(loaded["train"]) == 40 - taken
     assert taken == {("train", "test"): 10, ("train", "validation"): 8}.get(parts, 0)
 
@@ -84,8 +85,12 @@ def test_a_name_that_is_not_text(tmp_path):
     [
         ([], "must have a folder of images for each of at least 2 classes, got 0"),
         (["a/1.jpg"], "at least 2 classes, got 1"),
-        (["a/1.jpg", "b/1.txt"], r"class b has no images in .* \(endings .jpg, .jpeg, .png, .bmp, .gif, .webp\)"),
-        (["train/a/1.jpg", "train/b/1.jpg", "val/a/1.jpg"], "has the folder val; beside train only validation and te"),
+        (
+            ["a/1.jpg", "b/1.txt"],
+            r"class b has no images in .* \(endings .jpg, .jpeg, .jfif, .png, .bmp, .gif, ",
+        ),
+        (["train/a/1.jpg", "train/b/1.jpg", "dev/a/1.jpg"], "has the folder dev; beside train only validation"),
+        (["val/a/1.jpg", "test/b/1.jpg"], "has no folder train beside validation, test; the layout is"),
         (["train/a/1.jpg", "train/b/1.jpg", "test/c/1.jpg", "test/a/1.jpg"], "class c in .* is not among the classes"),
     ],
 )

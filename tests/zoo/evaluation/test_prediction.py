@@ -1,4 +1,7 @@
+import csv
+import io
 import json
+import re
 import shutil
 
 import numpy as np
@@ -80,7 +83,7 @@ def test_top_must_be_positive(colour_run, tmp_path):
 
 def test_more_pixels_than_asked_for_are_refused_and_the_option_named(colour_run, tmp_path, capsys):
     arguments = ["predict", str(colour_run), str(write(tmp_path / "red.png")), "--most-pixels"]
-    assert main([*arguments, "599"]) == 2
+    assert main([*arguments, "599"]) == 1
     assert "red.png: 30x20 pixels, over the limit of 599; --most-pixels raises it" in capsys.readouterr().err
     assert main([*arguments, "600"]) == 0
 
@@ -112,27 +115,77 @@ def test_json(colour_run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (None, "cannot read {}: No such file or directory"),
         (b"", "cannot decode {}: damaged, or not a JPEG, PNG, BMP, GIF or WebP file"),
         (b"hello", "cannot decode {}: damaged"),
         ("truncated", "cannot decode {}: damaged"),
     ],
 )
-def test_one_bad_image_is_one_line_and_nothing_is_printed_for_the_others(
-    colour_run, tmp_path, capsys, content, expected
-):
+def test_a_bad_file_spoils_its_own_row(colour_run, tmp_path, capsys, content, expected):
     good, bad = write(tmp_path / "good.jpg"), tmp_path / "bad.jpg"
     if content == "truncated":
         content = good.read_bytes()[:-200]
-    if content is not None:
-        bad.write_bytes(content)
-    assert main(["predict", str(colour_run), str(good), str(bad)]) == 2
+    bad.write_bytes(content)
+    arguments = ["predict", str(colour_run), str(good), str(bad), str(good), "--top", "1"]
+    assert main(arguments) == 1
     out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("lambda-zoo: " + expected.format(bad))
+    assert [line.split()[1:] for line in out.splitlines()[2:]] == [
+        ["red", "99.97%"],
+        ["(cannot", "be", "read)"],
+        ["red", "99.97%"],
+    ]
+    assert err.startswith(expected.format(bad))
     assert err.count("\n") == 1
+    assert main([*arguments, "--json"]) == 1
+    first, second, third = json.loads(capsys.readouterr().out)
+    assert first == third
+    assert second == {"image": str(bad), "predictions": [], "problem": err.removesuffix("\n")}
+    assert main([*arguments, "--csv"]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [row["problem"] for row in rows] == ["", err.removesuffix("\n"), ""]
+    (row,) = first["predictions"]
+    assert rows[0] == {
+        "image": str(good),
+        "rank": "1",
+        "class": "red",
+        "name": "",
+        "probability": str(row["probability"]),
+        "problem": "",
+    }
 
 
-def test_a_folder_is_no_image(colour_run, tmp_path):
-    with pytest.raises(UserError, match=r"cannot read .*: Is a directory"):
-        predict(colour_run, [tmp_path])
+def test_a_folder_and_a_pattern(colour_run, tmp_path, capsys):
+    folder = tmp_path / "photos"
+    (folder / "deep").mkdir(parents=True)
+    write(folder / "deep" / "red.png", RED)
+    write(folder / "blue.png", BLUE).rename(folder / "blue.jfif")
+    (folder / "notes.txt").touch()
+    assert main(["predict", str(colour_run), str(folder), f"{folder}/*.jfif", "--csv", "--top", "1"]) == 0
+    rows = csv.DictReader(io.StringIO(capsys.readouterr().out))
+    found = [(row["image"].removeprefix(f"{folder}/"), row["class"]) for row in rows]
+    assert found == [("blue.jfif", "blue"), ("deep/red.png", "red"), ("blue.jfif", "blue")]
+
+
+def test_formulas_in_names_of_files_are_text_in_csv(colour_run, tmp_path, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "=1+1.png")
+    assert main(["predict", str(colour_run), "=1+1.png", "--csv"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].startswith("'=1+1.png,1,red,")
+
+
+def test_images_a_second_are_told_beside_the_result(colour_run, tmp_path, capsys):
+    arguments = ["predict", "--csv", str(colour_run), str(write(tmp_path / "red.png"))]
+    many = [*arguments, *arguments[-1:] * BATCH_SIZE]
+    assert main(many) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1 + 2 * (BATCH_SIZE + 1)
+    assert re.fullmatch(r"33 images; after the first 32, [\d,.]+ images a second, files read included\n", err)
+    for quiet in ([*many, "-q"], arguments):
+        assert main(quiet) == 0
+        assert capsys.readouterr().err == ""
+
+
+@pytest.mark.parametrize("command", ["predict", "explain"])
+def test_missing_files_are_named_before_the_model_is_looked_for(command, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main([command, "no_such_model", "no.png", "nor.jpg"]) == 2
+    assert capsys.readouterr().err == "lambda-zoo: no such file: no.png; no such file: nor.jpg\n"

@@ -171,14 +171,29 @@ def test_other_classes_are_refused(colour_run, image_folder, tmp_path):
 
 def test_images_of_other_channels_are_refused(colour_run, tmp_path):
     with pytest.raises(UserError, match="takes images with 3 channels, those of digits have 1"):
-        evaluate(colour_run, dataset="digits", out=tmp_path)
+        evaluate(colour_run, data="digits", out=tmp_path)
 
 
 def test_of_another_dataset_the_records_split_expressions_are_not_used(record, saved_run, image_folder, tmp_path):
     run = shutil.copytree(saved_run, tmp_path / "run")
     trained_on = TrainedOn("fashion_mnist", train="train[20:]", validation="train[:20]", test="test[:5]")
     dataclasses.replace(record, trained_on=trained_on).write(run / "record.json")
-    assert evaluate(run, dataset="digits").images == 450
+    assert evaluate(run, data="digits").images == 450
+
+
+def test_new_images_in_a_folder_are_all_evaluated(colour_run, image_folder, tmp_path, capsys):
+    """A subset of the classes, of which no image is known to the training; one file is no image."""
+    new = image_folder / "train"
+    shutil.rmtree(new / "blue")
+    (new / "red" / "notes.txt").touch()
+    arguments = ["evaluate", colour_run, "--data", new, "--out", tmp_path / "out"]
+    assert main([*map(str, arguments)]) == 0
+    printed = capsys.readouterr().out
+    assert f"on {new}, all: 4 images\nleft out are 1 files that are no images, such as {new}/red/notes.txt" in printed
+    figures = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert (figures["dataset"], figures["split"], figures["images"], figures["top_1"]) == (str(new), "all", 4, 1.0)
+    rows = csv.DictReader((tmp_path / "out" / "per_class.csv").open(encoding="utf-8"))
+    assert [(row["class"], row["images"], row["recall"]) for row in rows] == [("blue", "0", ""), ("red", "4", "1.0")]
 
 
 def test_a_folder_that_cannot_be_written(saved_run, tmp_path):
@@ -193,7 +208,7 @@ def test_a_folder_that_cannot_be_written(saved_run, tmp_path):
         ({"batch_size": 0}, "--batch-size must be 1 to 65,536, got 0"),
         ({"evaluation_crop": 2.0}, "evaluation_crop must be less than or equal to 1, got 2.0"),
         ({"image_size": 0}, "image_size must be greater than or equal to 8, got 0"),
-        ({"dataset": "no_such_set"}, "no_such_set"),
+        ({"data": "no_such_set"}, "--data no_such_set: no such file or folder, and as a dataset: .*no_such_set"),
     ],
 )
 def test_wrong_arguments(saved_run, tmp_path, arguments, expected):

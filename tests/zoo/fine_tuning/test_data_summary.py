@@ -3,9 +3,10 @@ import os
 
 import numpy as np
 
+from lambda_keras.zoo.data import listing
+from lambda_keras.zoo.data.listing import LeftOut
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
-from lambda_keras.zoo.fine_tuning import data_summary, file_check, listing
-from lambda_keras.zoo.fine_tuning.listing import LeftOut
+from lambda_keras.zoo.fine_tuning import data_summary, file_check
 
 
 def test_images_of_classes_and_their_table(capsys):

@@ -3,8 +3,9 @@ from collections import Counter
 import pytest
 from PIL import Image
 
+from lambda_keras.zoo.data import listing
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.fine_tuning import file_check, listing
+from lambda_keras.zoo.fine_tuning import file_check
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +38,7 @@ def test_all_else_is_left_out_with_a_reason(checked, messy_folder):
         "cat/nowhere.jpg": "a link to nothing",
         "cat/text.jpg": "damaged, or not a JPEG, PNG, BMP, GIF or WebP file",
         "cat/empty.jpg": "an empty file",
-        "cat/notes.txt": "not an image: it ends in none of .jpg, .jpeg, .png, .bmp, .gif, .webp",
+        "cat/notes.txt": "not an image: it ends in none of .jpg, .jpeg, .jfif, .png, .bmp, .gif, .webp",
         "cat/older": "a folder inside a class",
         "cat/2.jpg": both,
         "dog/a cat.jpg": both,

@@ -27,9 +27,11 @@ def test_a_messy_folder_becomes_a_dataset(messy_folder, tmp_path):
     assert (tmp_path / "left_out.csv").read_text(encoding="utf-8").count("\n") == 1 + 21
 
 
-def test_without_weights_colour_is_kept(messy_folder, tmp_path):
-    """What the remark about grey images advises."""
-    preprocessor = find_start("lambda_resnet_tiny", "none", None).preprocessor
+@pytest.mark.parametrize(("weights", "mean"), [("none", (0.485, 0.456, 0.406)), ("digits", (0.305,) * 3)])
+def test_colour_is_kept(messy_folder, tmp_path, weights, mean):
+    """What the remark about grey images advises, and where there are no weights."""
+    preprocessor = find_start("lambda_resnet_tiny", weights, None, colour=True).preprocessor
+    assert preprocessor.mean == mean
     source = Files(messy_folder, preprocessor, seed=0)
     source.prepare(tmp_path, overwrite=False)
     assert source.load(Data(**source.data), tmp_path).channels == 3

@@ -2,8 +2,8 @@ import os
 
 import pytest
 
+from lambda_keras.zoo.data import listing
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.fine_tuning import listing
 
 
 def make(folder, files):
@@ -32,9 +32,24 @@ def test_class_folders_in_parts(tmp_path):
 
 
 def test_an_unknown_part(tmp_path):
-    make(tmp_path, ["train/a/1.png", "val/a/2.png"])
-    with pytest.raises(UserError, match="has the folder val; beside train only validation and test may be"):
+    make(tmp_path, ["train/a/1.png", "dev/a/2.png"])
+    with pytest.raises(UserError, match=r"has the folder dev; beside train only validation \(or val, valid\) and test"):
         listing.of_folder(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("files", "words"),
+    [
+        ([], r"has no image files \(endings .jpg, .*; the layout is <class>/<image>, or train/<class>/<image>"),
+        (["1.png"], "are in no class folders; the layout is"),
+        (["flowers/a/1.png", "flowers/b/2.png"], r"are in other folders than those of classes; give .*/flowers\?"),
+        (["flowers/train/a/1.png", "flowers/test/a/2.png"], r"classes; give .*/flowers\? The layout is"),
+        (["a/1.png/x"], "has no image files"),
+    ],
+)
+def test_another_layout_is_one_line_that_says_what_to_give(tmp_path, files, words):
+    with pytest.raises(UserError, match=words):
+        listing.of_folder(make(tmp_path, files))
 
 
 def test_a_table(tmp_path):

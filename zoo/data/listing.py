@@ -6,14 +6,15 @@ from pathlib import Path
 
 from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.data.class_names import check_name
-from lambda_keras.zoo.data.image_folder import ENDINGS, parts_of
+from lambda_keras.zoo.data.image_files import ENDINGS, first_below
 from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.data.parts import LAYOUT, part_folders, part_named
 from lambda_keras.zoo.errors import UserError
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """A file or folder that is not trained on.
+    """A file or folder that is not used.
 
     Attributes:
         path: The file or folder.
@@ -54,17 +55,29 @@ def of_folder(folder: str | Path) -> Listing:
         folder: The folder. Hidden files and folders count as not there; links are followed.
 
     Raises:
-        UserError: Beside the folder `train` are others than `validation` and `test`.
+        UserError: Beside the folder `train` are others than `validation` and `test`, or no image is where one is looked
+            for.
     """
     folder = Path(folder)
-    parts = parts_of(folder)
-    if not parts:
-        return _of_classes(folder, None)
-    listings = [_of_classes(folder / part, part) for part in parts]
-    return Listing(
-        rows=tuple(row for listing in listings for row in listing.rows),
-        left_out=tuple(left_out for listing in listings for left_out in listing.left_out),
-    )
+    listings = [_of_classes(path, part) for part, path in part_folders(folder).items()] or [_of_classes(folder, None)]
+    rows = tuple(row for listing in listings for row in listing.rows)
+    if not rows:
+        raise UserError(_other_layout(folder))
+    return Listing(rows, tuple(left_out for listing in listings for left_out in listing.left_out))
+
+
+def _other_layout(folder):
+    """Says how the images of a folder should lie, and where they do."""
+    if (name := first_below(folder)) is None:
+        return f"{folder} has no image files (endings {', '.join(ENDINGS)}); the layout is {LAYOUT}"
+    first = folder / name
+    if first.parent == folder:
+        return f"the images of {folder} are in no class folders; the layout is {LAYOUT}"
+    top = first.parent.parent
+    top = top.parent if part_named(top.name) and top != folder else top
+    if top == folder:
+        return f"{folder} has no images in class folders that can be used, such as {first}; the layout is {LAYOUT}"
+    return f"the images of {folder} are in other folders than those of classes; give {top}? The layout is {LAYOUT}"
 
 
 def _of_classes(folder, split):
