@@ -6,6 +6,7 @@
 #   make test-fast           what is not slow and needs no process, browser or server of its own: 7 minutes on 2 cores
 #   make test-oldest         the library's tests and the notebooks with the oldest versions that setup.cfg takes
 #   make test-colab          the same with the versions that Google Colab has; needs python3.13
+#   make test-beam           the pipeline of `lambda-zoo pseudo-label --runner`, with Apache Beam's versions of its packages
 #   make lint                ruff and mypy alone
 #   make tables              measure the models again and write the tables of README and docs
 #   make bench               measure what docs/performance.md has tables of, in the short form, and write them: 20 minutes
@@ -35,7 +36,7 @@ endif
 # A file's tests share what its fixtures make, so they run in one of the two processes; the heaviest files begin.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
-.PHONY: quickstart test test-fast test-oldest test-colab lint tables bench bench-full docs clean
+.PHONY: quickstart test test-fast test-oldest test-colab test-beam lint tables bench bench-full docs clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -96,6 +97,9 @@ test-oldest: .venv-oldest/.installed
 test-colab: .venv-colab/.installed
 	.venv-colab/bin/python $(OTHER_VERSIONS)
 
+test-beam: .venv-beam/.installed
+	.venv-beam/bin/python -m pytest tests/zoo/pseudo_labels/test_beam.py tests/zoo/test_extras.py -k beam
+
 .venv-oldest/.installed: tests/oldest.txt setup.cfg
 	python3.11 -m venv .venv-oldest
 	.venv-oldest/bin/python -m pip install --quiet --constraint tests/oldest.txt --editable ".[export,notebook,test]"
@@ -106,6 +110,11 @@ test-colab: .venv-colab/.installed
 	python3.13 -m venv .venv-colab
 	.venv-colab/bin/python -m pip install --quiet --requirement tests/colab.txt
 	.venv-colab/bin/python -m pip install --quiet --constraint tests/colab.txt --editable ".[export,notebook,test]"
+	touch $@
+
+.venv-beam/.installed: tests/beam.txt setup.cfg
+	python3.11 -m venv .venv-beam
+	.venv-beam/bin/python -m pip install --quiet --constraint tests/beam.txt --editable ".[zoo,beam,test]"
 	touch $@
 
 tables: .venv/.bench
@@ -134,4 +143,4 @@ docs: .venv/.docs
 	$(BIN)/python -m mkdocs build --strict
 
 clean:
-	rm -rf .venv .venv-oldest .venv-colab runs site build dist *.egg-info
+	rm -rf .venv .venv-oldest .venv-colab .venv-beam runs site build dist *.egg-info

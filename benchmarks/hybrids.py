@@ -6,18 +6,13 @@ writes results/hybrids.csv: parameters, multiply-adds, seconds of an inference a
 """
 
 from benchmarks.networks import compare
-from benchmarks.timing import write_csv
 
 STAGES = ("CCCC", "CCCL", "CCLL", "CLLL", "LLLL", "LCCC", "LLCC", "LLLC")
 
 
 def main():
     """Measures, prints, writes."""
-    variants = {stages: (f"resnet50_{stages.lower()}", {}) for stages in STAGES}
-    rows = compare(variants, image_size=224, batch=4, base="CCCC")
-    for row in rows:
-        print(*row.values(), sep="\t")
-    write_csv("hybrids", rows)
+    compare("hybrids", {stages: (f"resnet50_{stages.lower()}", {}) for stages in STAGES}, base="CCCC")
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 import lambda_keras as lk
-from benchmarks.timing import interleaved_medians
+from benchmarks.timing import interleaved_medians, write_csv
 
 
 def build(name, image_size, **fields):
@@ -48,21 +48,23 @@ def inference(model, batch):
     return lambda: function().numpy()
 
 
-def compare(variants, image_size, batch, base):
-    """Rows of networks that were timed by turns, for inference and for training: `{label: (name, fields)}`.
+def compare(table, variants, base, image_size=224, batch=4):
+    """Times networks by turns, for inference and for training; prints a row for each and writes them.
 
     Args:
-        variants: The networks, each by its name and the fields of its configuration that differ.
+        table: The CSV file is `results/<table>.csv`.
+        variants: The networks, each by its name and the fields of its configuration that differ: `{label: (name,
+            fields)}`.
+        base: The label to whose time the ratios are.
         image_size: Side of the images in pixels.
         batch: Images of a call.
-        base: The label to whose time the ratios are.
     """
     models = {label: build(name, image_size, **fields) for label, (name, fields) in variants.items()}
     seconds = {
         mode: interleaved_medians({label: step(model, batch) for label, model in models.items()})
         for mode, step in (("inference", inference), ("training", training_step))
     }
-    return [
+    rows = [
         {
             "network": label,
             "image_size": image_size,
@@ -74,3 +76,6 @@ def compare(variants, image_size, batch, base):
         }
         for label, model in models.items()
     ]
+    for row in rows:
+        print(*row.values(), sep="\t")
+    write_csv(table, rows)

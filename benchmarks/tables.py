@@ -9,6 +9,7 @@ import csv
 import os
 import pathlib
 import re
+import statistics
 
 from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
@@ -127,6 +128,43 @@ def input_streams_table():
     return "\n".join(lines)
 
 
+def semi_supervised_table():
+    """A row for each training, a column for each network: mean and standard deviation over the seeds."""
+    rows = read(RESULTS / "fashion_mnist_semi.csv")
+    networks = list(dict.fromkeys(row["network"] for row in rows))
+    lines = [f"| training | {' | '.join(f'{network} (%)' for network in networks)} |", "|---|" + "--:|" * len(networks)]
+    for training in dict.fromkeys(row["training"] for row in rows):
+        cells = []
+        for network in networks:
+            found = [row for row in rows if (row["training"], row["network"]) == (training, network)]
+            values = [float(row["test_accuracy_percent"]) for row in found]
+            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+            cells.append(f"{statistics.mean(values):.1f}{spread} ({len(values)})" if values else "–")
+        lines.append(f"| {training} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def pseudo_labels_measured_table():
+    """A row for each thing that was measured, or follows from that at once."""
+    rows = [f"| {row['what']} | {row['value']} |" for row in read(RESULTS / "pseudo_labels_measured.csv")]
+    return "\n".join(["| what | value |", "|---|--:|", *rows])
+
+
+def pseudo_labels_table():
+    """A row for each fleet and way to share the work."""
+    lines = [
+        "| machines of one core | work is shared as | hours | without failures and slow machines | core-hours "
+        "| failures | US dollars |",
+        "|--:|---|" + "--:|" * 5,
+    ]
+    for row in read(RESULTS / "pseudo_labels.csv"):
+        figures = " | ".join(
+            row[name] for name in ("hours", "hours_without_failures", "core_hours", "failures", "cost")
+        )
+        lines.append(f"| {int(row['workers']):,} | {row['way']} | {figures} |")
+    return "\n".join(lines)
+
+
 def growth_table():
     """A row for each layer: time and memory at the largest map, and the exponents."""
     rows = {row["layer"]: row for row in read(RESULTS / "growth.csv")}
@@ -215,6 +253,13 @@ def detectors_table():
     return "\n".join(lines)
 
 
+def origin(name):
+    """Where and when the rows of a measurement were measured: a line below its table."""
+    rows = read(RESULTS / f"{name}.csv")
+    found = (" and ".join(dict.fromkeys(row[column] for row in rows)) for column in ("device", "versions", "date"))
+    return f"\nMeasured on: {'; '.join(found)}.\n"
+
+
 TABLES = {
     "models": models_table,
     "chosen models": lambda: models_table(CHOSEN),
@@ -222,19 +267,46 @@ TABLES = {
     "export": export_table,
     "pairs": pairs_table,
     "growth": growth_table,
+    "interactions": interactions_table,
+    "hybrids": lambda: variants_table("hybrids", "stages"),
+    "startup": startup_table,
     "roofline": roofline_table,
     "detectors": detectors_table,
     "detector memory": detector_memory_table,
     "input streams": input_streams_table,
+    "semi-supervised": semi_supervised_table,
+    "pseudo-labels, measured": pseudo_labels_measured_table,
+    "pseudo-labels": pseudo_labels_table,
 }
+
+
+# Those of TABLES whose figures are another machine's elsewhere.
+MEASURED = (
+    "peers",
+    "export",
+    "pairs",
+    "growth",
+    "interactions",
+    "hybrids",
+    "startup",
+    "roofline",
+    "detector memory",
+    "input streams",
+)
 
 
 def render(text):
     """The text with its tables made anew."""
-    for name, table in TABLES.items():
+    for name in TABLES:
         pattern = rf"(<!-- table: {name} -->\n).*?(<!-- end -->)"
-        text = re.sub(pattern, lambda match, table=table: f"{match[1]}{table()}\n{match[2]}", text, flags=re.DOTALL)
+        text = re.sub(pattern, lambda match, name=name: f"{match[1]}{made(name)}{match[2]}", text, flags=re.DOTALL)
     return text
+
+
+def made(name):
+    """A table, and below it what it was measured on."""
+    below = origin(name.replace(" ", "_")) if name in MEASURED else ""
+    return f"{TABLES[name]()}\n{below}"
 
 
 def main():

@@ -2,15 +2,16 @@
 
 import contextlib
 import errno
+import os
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 import tensorflow as tf
 
 from lambda_keras.wildcards import WILDCARDS, has_wildcards
-from lambda_keras.zoo.errors import UserError, reason
+from lambda_keras.zoo.errors import UserError, reason, writing
 
 # What the system says where there is no room.
 NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
@@ -84,6 +85,28 @@ def temporary_folder() -> Iterator[Path]:
                 f"cannot write to the temporary folder {Path(name).parent}: {reason(error)}; make room there, or set "
                 "TMPDIR to another folder"
             ) from error
+
+
+def put_files(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
+    """Writes files into a folder: all beside their places first, then each is renamed.
+
+    Args:
+        folder: Made if it is missing. What has the same names there is replaced.
+        contents: Their bytes by name.
+
+    Returns:
+        The files.
+
+    Raises:
+        UserError: The folder or a file in it cannot be written.
+    """
+    with scratch_folder(folder) as scratch:
+        for name, content in contents.items():
+            (scratch / name).write_bytes(content)
+        for name in contents:
+            with writing(folder / name):
+                os.replace(scratch / name, folder / name)
+    return [folder / name for name in contents]
 
 
 def write_array(path: Path, shape: tuple[int, ...], dtype: str, parts: Iterable[np.ndarray]) -> None:

@@ -34,6 +34,7 @@ __all__ = [
     "LambdaResNet350C4",
     "LambdaResNet420",
     "LambdaResNet420C4",
+    "LambdaResNetTiny",
     "MobileNetV2",
     "ResNetRS50",
     "ResNetRS101",

@@ -11,7 +11,6 @@ K are the normalised keys, E the position embeddings, zero outside the scope, an
 
 import dataclasses
 import inspect
-import math
 import typing
 import weakref
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from lambda_keras import keras_internals
 from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
 from lambda_keras.layers.contraction import normalize_keys
 from lambda_keras.layers.grids import Grids
+from lambda_keras.layers.masks import Masks, intersection
 from lambda_keras.layers.relative_position import fit_table
 
 __all__ = ["InteractionMap", "interaction_map", "interaction_maps", "lambda_layers", "map_size", "query_at_pixel"]
@@ -189,21 +189,23 @@ def interaction_maps(
             "returns the same numbers."
         )
     arguments = _arguments(call, before, image)
-    inputs, mask = arguments["inputs"], arguments["mask"]
+    inputs = arguments["inputs"]
     context = inputs if arguments["context"] is None else arguments["context"]
+    masks = Masks.of_call(found.name, inputs, context, arguments["mask"], arguments["context_mask"])
     grids = Grids.of_shapes(inputs.shape, context.shape)
+    pairs, exists = masks.seen_pairs(grids), masks.seen_context()
     places = [_check_position(query, grids.queries, "query", f"the map of {found.name}") for query in queries]
-    tensors = found.queries_keys_values(inputs, context, training=arguments["training"])
-    return [_map_of(found, tensors, mask, grids, place) for place in places]
+    tensors = found.queries_keys_values(inputs, context, training=arguments["training"], exists=exists)
+    return [_map_of(found, tensors, pairs, exists, grids, place) for place in places]
 
 
-def _map_of(layer, tensors, mask, grids, place):
+def _map_of(layer, tensors, pairs, exists, grids, place):
     """The `InteractionMap` of one query of a layer, of whose queries, keys and values it is made."""
     queries, keys, values = tensors
     grid, context_grid = grids.queries, grids.context
     index = int(np.ravel_multi_index(place, grid))
-    if mask is not None:
-        mask = ops.cast(ops.reshape(mask, (math.prod(grid), -1)), "bool")[index : index + 1]
+    mask = None if pairs is None else pairs[:, index : index + 1]
+    seen = intersection(mask, exists)
     queries = queries[:, index : index + 1]
     heads = _to_numpy(queries)[0, 0]
     values = _to_numpy(values).reshape(*context_grid, layer.intra_depth, layer.value_dim)
@@ -219,10 +221,10 @@ def _map_of(layer, tensors, mask, grids, place):
         first = [side - 1 - start for side, start in zip(grid, place, strict=True)]
         embeddings = table[tuple(slice(f, f + side) for f, side in zip(first, context_grid, strict=True))]
         position = np.einsum("hk,...ku->h...u", heads, _to_numpy(embeddings))
-        if mask is not None:
-            position = position * _to_numpy(mask).reshape(*context_grid, 1)
+        if seen is not None:
+            position = position * _to_numpy(seen).reshape(*context_grid, 1)
     if layer.use_position_bias:
-        bias = _to_numpy(layer.apply_position_bias(queries, mask))[0, 0, :, 0]
+        bias = _to_numpy(layer.apply_position_bias(queries, seen))[0, 0, :, 0]
     return InteractionMap(layer.name, place, content, position, values, bias)
 
 

@@ -20,6 +20,7 @@ EXTRAS = {
         "yaml",
     ),
     "export": ("ai_edge_litert", "matplotlib", "pydantic", "shtab", "sklearn", "tensorflow_serving", "yaml"),
+    "beam": ("apache_beam",),
 }
 
 

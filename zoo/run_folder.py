@@ -7,7 +7,7 @@ from pathlib import Path
 from lambda_keras.atomic import partials, replacing
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.errors import UserError, writing
-from lambda_keras.zoo.recipe import AnyRecipe
+from lambda_keras.zoo.recipe import AnyRecipe, Section
 
 RECIPE = "recipe.yaml"
 METRICS = "metrics.csv"
@@ -75,17 +75,23 @@ def check(path: str | Path, recipe: AnyRecipe, overwrite: bool = False) -> None:
     if not has_begun(path):
         return
     earlier = recipe_file.load_as(type(recipe), str(file))
-    differing = [
-        f"{section}.{key} {getattr(getattr(earlier, section), key)!r} there, {value!r} here"
-        for section, values in recipe
-        for key, value in values
-        if getattr(getattr(earlier, section), key) != value
-    ]
+    differing = [line for name, section in recipe for line in _differing(name, getattr(earlier, name), section)]
     if differing:
         raise UserError(
             f"{path} holds a run with other settings ({'; '.join(differing)}); give another folder with --out, or "
             "--overwrite to remove that run"
         )
+
+
+def _differing(name, there, here):
+    """Yields what differs between two sections, with the names of the keys; sections inside are taken apart."""
+    for key, value in here:
+        earlier = getattr(there, key)
+        if isinstance(value, Section) and isinstance(earlier, Section):
+            yield from _differing(f"{name}.{key}", earlier, value)
+        elif earlier != value:
+            values = [part.model_dump() if isinstance(part, Section) else part for part in (earlier, value)]
+            yield "{}.{} {!r} there, {!r} here".format(name, key, *values)
 
 
 def check_input(path: str | Path, images: dict[str, str]) -> None:

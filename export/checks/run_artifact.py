@@ -13,6 +13,12 @@ It answers each line of JSON on stdin by another on stdout, and ends with stdin.
 The first is answered by `{"load_seconds": …, "shape": [batch, height, width, channels]}` with null for what may be any
 number; any number of artifacts may be loaded. The second runs these images as one batch, writes their probabilities to
 the file and is answered by `{"seconds": …}`, which is the time that the runtime took. What fails ends the process.
+Another lets clients ask at the same time, for one image each; it is answered by `{"seconds": …}`, how long they did,
+and writes how long each request took:
+
+    {"ask": "ARTIFACT", "images": "FILE.npy", "clients": …, "seconds": …, "batching": {…} or null}
+
+What `batching` has are arguments of `batched_latencies` in `clients.py`, which lies beside this file.
 
 Detectors have two requests of their own, answered by `{"load_seconds": …}` and `{"seconds": …}`:
 
@@ -33,7 +39,9 @@ for name in ("lambda_keras", "keras", "tf_keras"):
 
 import json  # noqa: E402
 import os  # noqa: E402
+import runpy  # noqa: E402
 import time  # noqa: E402
+from pathlib import Path  # noqa: E402
 
 import numpy as np  # noqa: E402
 
@@ -187,6 +195,23 @@ def detect_in(detect: Detect, picture_path: str, found_path: str) -> float:
     return seconds
 
 
+def ask(serve: Serve, request: Mapping[str, Any], results_path: str) -> float:
+    """Lets clients ask, writes how long each request took, and returns for how many seconds they did."""
+    clients = runpy.run_path(str(Path(__file__).with_name("clients.py")))
+    images = np.load(request["images"], allow_pickle=False)
+    arguments = serve, images, request["clients"], request["seconds"]
+    batching = request["batching"]
+    # What a runtime makes when it first meets a size is not the clients' time.
+    for size in (1, *range(2, 1 + min(batching["max_batch_size"], request["clients"]) if batching else 2)):
+        serve(images[:size])
+    start = time.perf_counter()
+    latencies = clients["batched_latencies"](*arguments, **batching) if batching else clients["latencies"](*arguments)
+    seconds = time.perf_counter() - start
+    with open(results_path, "wb") as file:
+        np.save(file, latencies)
+    return seconds
+
+
 def main(kind: str, results_path: str) -> None:
     """Answers request after request."""
     # What a runtime prints goes to stderr, so that stdout has nothing but answers.
@@ -206,6 +231,8 @@ def main(kind: str, results_path: str) -> None:
             answer = {"load_seconds": seconds}
         elif "detect" in request:
             answer = {"seconds": detect_in(detectors[request["detect"]], request["picture"], results_path)}
+        elif "ask" in request:
+            answer = {"seconds": ask(loaded[request["ask"]][0], request, results_path)}
         else:
             serve, shape = loaded[request["run"]]
             images = np.load(request["images"], mmap_mode="r", allow_pickle=False)[request["start"] : request["stop"]]

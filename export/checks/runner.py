@@ -9,7 +9,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import keras
@@ -113,6 +113,18 @@ class Stranger:
         seconds = self._ask(artifact, {**request, "start": start, "stop": stop})["seconds"]
         return np.load(self._folder / RESULTS, allow_pickle=False), seconds
 
+    def ask(
+        self, artifact: Artifact, images_path: Path, clients: int, seconds: float, batching: Mapping[str, int] | None
+    ) -> tuple[np.ndarray, float]:
+        """Lets clients ask an artifact that is loaded; see `ArtifactRunner.ask`.
+
+        Raises:
+            UserError: The artifact fails.
+        """
+        request = {"ask": str(artifact.path.resolve()), "images": str(images_path.resolve()), "clients": clients}
+        seconds = self._ask(artifact, {**request, "seconds": seconds, "batching": batching})["seconds"]
+        return np.load(self._folder / RESULTS, allow_pickle=False), seconds
+
     def detect(self, artifact: Artifact, picture_path: Path) -> tuple[dict[str, np.ndarray], float]:
         """Finds the objects of a picture with a detector that is loaded; see `DetectorRunner.detect`.
 
@@ -157,6 +169,26 @@ class ArtifactRunner:
             UserError: The artifact fails.
         """
         return self._stranger.run(self.artifact, images_path, start, stop)
+
+    def ask(
+        self, images_path: Path, clients: int, seconds: float, batching: Mapping[str, int] | None = None
+    ) -> tuple[np.ndarray, float]:
+        """Lets clients ask at the same time, each for one image after the other.
+
+        Args:
+            images_path: As for `run`.
+            clients: How many.
+            seconds: For how long.
+            batching: Arguments of `lambda_keras.export.checks.clients.batched_latencies`; by default each request runs
+                by itself.
+
+        Returns:
+            float64 [requests], the seconds that each took, and the seconds that all took together.
+
+        Raises:
+            UserError: The artifact fails.
+        """
+        return self._stranger.ask(self.artifact, images_path, clients, seconds, batching)
 
 
 class DetectorRunner:
@@ -246,24 +278,31 @@ def _stranger(kind: str) -> Iterator[Stranger]:
                 process.kill()
 
 
-def median_seconds(calls: Sequence[Callable[[], float]]) -> tuple[list[float], int]:
+def seconds_by_turns(calls: Sequence[Callable[[], float]], most_rounds: int = MOST_ROUNDS) -> list[list[float]]:
     """Lets calls take turns, one after the other, round after round.
 
     Args:
         calls: Functions without arguments that return how many seconds they took. Each is called once before, which
             does not count.
+        most_rounds: How many rounds, at most; fewer where they would take longer than about `MOST_SECONDS`, at least
+            `LEAST_ROUNDS`.
 
     Returns:
-        The median of each and the number of rounds: at most `MOST_ROUNDS`, fewer where they would take longer than
-        about `MOST_SECONDS`, at least `LEAST_ROUNDS`.
+        Of each call, the seconds of each round.
     """
     for call in calls:
         call()
     rounds: list[list[float]] = []
     begin = time.perf_counter()
-    while len(rounds) < LEAST_ROUNDS or (len(rounds) < MOST_ROUNDS and time.perf_counter() - begin < MOST_SECONDS):
+    while len(rounds) < LEAST_ROUNDS or (len(rounds) < most_rounds and time.perf_counter() - begin < MOST_SECONDS):
         rounds.append([call() for call in calls])
-    return [statistics.median(seconds) for seconds in zip(*rounds, strict=True)], len(rounds)
+    return [list(seconds) for seconds in zip(*rounds, strict=True)]
+
+
+def median_seconds(calls: Sequence[Callable[[], float]]) -> tuple[list[float], int]:
+    """The median of what `seconds_by_turns` measures of each call, and the number of rounds."""
+    measured = seconds_by_turns(calls)
+    return [statistics.median(seconds) for seconds in measured], len(measured[0])
 
 
 def check_images(runner: Runner, shape: Sequence[int]) -> None:

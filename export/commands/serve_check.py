@@ -12,17 +12,23 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("folder", type=Path, metavar="DIR", help="what --out of saved-model or detector was")
     parser.add_argument("--name", metavar="NAME", help="the model's name on the server (default: the folder's)")
     parser.add_argument("--image", type=Path, metavar="FILE", help="to ask about (default: a generated picture)")
+    parser.add_argument("--write", type=Path, metavar="DIR", help="write the files there instead of printing them")
     add_common_options(parser)
     parser.set_defaults(run=_run)
 
 
 def _run(options: argparse.Namespace) -> int:
     from lambda_keras.export.serving.check import serve_check
-    from lambda_keras.export.serving.instructions import instructions
+    from lambda_keras.export.serving.instructions import commands, instructions, write_files
     from lambda_keras.export.serving.service import find_service
 
     service = find_service(options.folder, options.name, options.image)
-    say(instructions(service))
+    say(commands(service) if options.write else instructions(service))
     result = serve_check(service)
     say(f"# Checked here with {service.versions[-1]}, without TensorFlow Serving\n\n{result}")
-    return 0 if result.agrees() else 1
+    if not result.agrees():
+        return 1
+    if options.write:
+        for path in write_files(service, options.write):
+            say(f"wrote {path}")
+    return 0

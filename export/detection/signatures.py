@@ -6,6 +6,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.export.labels import LABELS, check_labels, labels_text
+from lambda_keras.export.saved_model.entry import check_shape
 from lambda_keras.export.saved_model.image_bytes import LARGE_PIXELS, PARALLEL
 from lambda_keras.export.saved_model.signatures import DETECT_BYTES
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
@@ -73,7 +74,7 @@ class ServedDetector(tf.Module):
 
         @tf.function(input_signature=[tf.TensorSpec(shape, tf.uint8, name="images")], autograph=False)
         def detect(images):
-            return self._find(pictures.fit(images, self._detector.image_size))
+            return self._find(pictures.fit(check_shape(images, "images"), self._detector.image_size))
 
         return detect
 
@@ -83,9 +84,9 @@ class ServedDetector(tf.Module):
         def read(encoded):
             return pictures.read(encoded, size, self._most_pixels, LARGE_PIXELS)
 
-        # Names of binary strings end in `_bytes`: a convention of TensorFlow Serving's REST interface.
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")], autograph=False)
         def detect(image_bytes):
+            image_bytes = check_shape(image_bytes, "image_bytes")
             batch, places = results_of_valid((image_bytes,), read, pictures.spec(size), PARALLEL)
             count = tf.size(image_bytes, tf.int64)
             outputs = {name: to_places(values, places, count) for name, values in self._find(batch).items()}

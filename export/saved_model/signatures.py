@@ -11,6 +11,7 @@ from tensorflow.python.framework.convert_to_constants import convert_variables_t
 import lambda_keras as lk
 from lambda_keras.export.labels import LABELS, check_labels, labels_text
 from lambda_keras.export.network import network
+from lambda_keras.export.saved_model.entry import check_shape, finite_images, spoil
 from lambda_keras.export.saved_model.image_bytes import decode_valid
 from lambda_keras.export.saved_model.joined_vectors import join_vectors
 from lambda_keras.export.standard_error import standard_error_to
@@ -45,6 +46,9 @@ class ServerModel(tf.Module):
     Without one it is not known how images are normalised and what the classes are called: `serving_default` takes
     images as the model does, and the other two are missing. `features`, on request, takes the images of
     `serving_default` and returns what `lambda_keras.export.network.network` does but the logits.
+
+    Inputs of another shape, and float images of which none is finite, fail with words that name what is expected; an
+    image with NaN or infinity among others has NaN in its row, see `lambda_keras.export.saved_model.entry`.
 
     Args:
         model: A classifier, as `lambda_keras.zoo.models.loading.load_classifier` returns it.
@@ -104,10 +108,17 @@ class ServerModel(tf.Module):
             images = lk.preprocess_input(images, mean=preprocessor.mean, std=preprocessor.std)
         return self._network(images)
 
+    def _run_checked(self, images):
+        images = check_shape(images, "images")
+        if not images.dtype.is_floating:
+            return self._run(images)
+        finite = finite_images(images, "images")
+        return spoil(self._run(images), finite)
+
     def _classify_images(self, dtype):
         @tf.function(input_signature=[tf.TensorSpec(self._shape, dtype, name="images")])
         def classify(images):
-            logits = self._run(images)[LOGITS]
+            logits = self._run_checked(images)[LOGITS]
             return {"logits": logits, "probabilities": tf.nn.softmax(logits)}
 
         return classify
@@ -115,7 +126,7 @@ class ServerModel(tf.Module):
     def _features(self):
         @tf.function(input_signature=[tf.TensorSpec(self._shape, tf.float32, name="images")])
         def features(images):
-            outputs = self._run(images)
+            outputs = self._run_checked(images)
             return {name: outputs[name] for name in outputs if name != LOGITS}
 
         return features
@@ -123,9 +134,9 @@ class ServerModel(tf.Module):
     def _classify_bytes(self, record):
         names = record.class_names
 
-        # Names of binary strings end in `_bytes`: a convention of TensorFlow Serving's REST interface.
         @tf.function(input_signature=[tf.TensorSpec([None], tf.string, name="image_bytes")])
         def classify(image_bytes):
+            image_bytes = check_shape(image_bytes, "image_bytes")
             images, rows = decode_valid(image_bytes, record.preprocessor, self._most_pixels)
             probabilities = tf.nn.softmax(self._run(images)[LOGITS])
             scores, labels = tf.math.top_k(probabilities, k=min(MOST_CLASSES, len(names)))

@@ -102,6 +102,11 @@ _LAMBDA = "LambdaResNet-{}: lambda layers in all of c5 and at even distances in 
 _C4 = "LambdaResNet-{}-C4: every block of c4 and c5 holds a lambda layer (LambdaNetworks, appendix)."
 _RS = "ResNet-RS-{}, the paper's baseline, with squeeze-and-excitation; `squeeze_excitation_stages=()` for without."
 
+LambdaResNetTiny = _function(
+    "LambdaResNetTiny",
+    "lambda_resnet_tiny",
+    "A small network for 32×32 images and ten classes, for quick work and examples; it is not the paper's.",
+)
 LambdaResNet50 = _function("LambdaResNet50", "lambda_resnet50", _LAMBDA.format(50))
 LambdaResNet101 = _function("LambdaResNet101", "lambda_resnet101", _LAMBDA.format(101))
 LambdaResNet152 = _function("LambdaResNet152", "lambda_resnet152", _LAMBDA.format(152))

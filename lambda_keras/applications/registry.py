@@ -50,6 +50,19 @@ ARGUMENTS = """
 """
 
 
+# What other libraries call an argument, and how it is given here.
+_ELSEWHERE = {
+    "num_classes": "classes",
+    "num_labels": "classes",
+    "pretrained": "weights='imagenet'",
+    "drop_rate": "dropout_rate",
+    "drop_path_rate": "stochastic_depth_rate",
+    "global_pool": "pooling",
+    "img_size": "input_shape=(height, width, channels)",
+    "in_chans": "input_shape=(height, width, channels)",
+}
+
+
 class _Registered(typing.NamedTuple):
     """A model: its configuration, and the function that builds it."""
 
@@ -188,6 +201,8 @@ def _with_overrides(config, overrides, others):
     """The configuration with other values; `others` are the arguments that are no fields of it."""
     allowed = (*others, *(field.name for field in dataclasses.fields(config) if field.name not in others))
     for argument in overrides:
+        if argument in _ELSEWHERE:
+            raise ValueError(f"{config.name} has no argument {argument!r}; use {_ELSEWHERE[argument]}.")
         if argument not in allowed:
             near = difflib.get_close_matches(argument, allowed, n=3, cutoff=0.5)
             raise ValueError(

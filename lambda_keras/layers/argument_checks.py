@@ -4,11 +4,7 @@ import numbers
 import typing
 from collections.abc import Sequence
 
-from keras import ops
-
-from lambda_keras.keras_internals import padding_mask
 from lambda_keras.layers.contraction_plan import ORDERS
-from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import RelativePositionEmbedding
 
 KEY_NORMALIZATIONS = ("softmax", "l2", "none")
@@ -90,22 +86,4 @@ def check_shapes(
         raise ValueError(
             f"{name} needs a context of the inputs' rank for relative positions; use_position=False takes "
             f"any. Received: inputs.shape={tuple(inputs_shape)}, context.shape={tuple(context_shape)}"
-        )
-
-
-def check_mask(name: str, inputs: typing.Any, context: typing.Any, mask: typing.Any) -> None:
-    """Raises a ValueError if a mask does not speak of pairs of positions of the inputs and the context."""
-    if mask is padding_mask(inputs):
-        raise ValueError(
-            f"{name} does not take the padding mask that came with its inputs, of shape {mask.shape}: one "
-            "mask [n, m] serves the whole batch. Drop the padding before this layer."
-        )
-    grids = Grids.of_shapes(inputs.shape, context.shape)
-    sides = (*grids.queries, *grids.context)
-    if not grids.known:
-        raise ValueError(f"`mask` needs queries and context of known size. Received: sides {sides}")
-    if tuple(ops.shape(mask)) not in (grids.positions, sides):
-        raise ValueError(
-            f"`mask` must have shape [n, m] = {grids.positions}, or {sides}: one row for each query position and one "
-            f"column for each context position, without a batch axis. Received: mask.shape={tuple(ops.shape(mask))}"
         )

@@ -6,11 +6,12 @@ import typing
 import keras
 from keras import ops
 
-from lambda_keras.layers.argument_checks import check_counts, check_filters, check_mask, check_shapes, check_shared
+from lambda_keras.layers.argument_checks import check_counts, check_filters, check_shapes, check_shared
 from lambda_keras.layers.contraction import position_scores
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer
 from lambda_keras.layers.interaction import Interaction, Shape
+from lambda_keras.layers.masks import Masks, intersection
 from lambda_keras.layers.relative_position import (
     RelativePositionEmbedding,
     check_scope_size,
@@ -76,19 +77,23 @@ class SelfAttention(Interaction):
         self.built = True
 
     def call(
-        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
+        self,
+        inputs: typing.Any,
+        context: typing.Any = None,
+        mask: typing.Any = None,
+        training: bool | None = None,
+        context_mask: typing.Any = None,
     ) -> typing.Any:
         """Returns the layer's output; see the class."""
         context = inputs if context is None else context
-        self._check_call(inputs, context, mask)
+        masks = self._check_call(inputs, context, mask, context_mask)
         grids = Grids.of_shapes(inputs.shape, context.shape)
         self.position_embedding.check_grids(grids)
-        if mask is not None:
-            mask = ops.cast(ops.reshape(mask, grids.positions), "bool")
+        seen = intersection(masks.seen_pairs(grids), masks.seen_context())
         queries = self._heads(self.query_projection(inputs))
         keys, values = self._heads(self.key_projection(context)), self._heads(self.value_projection(context))
         table = ops.cast(self.position_embedding.table, queries.dtype)
-        outputs = self._attend(queries * queries.shape[-1] ** -0.5, keys, values, table, grids, mask)
+        outputs = self._attend(queries * queries.shape[-1] ** -0.5, keys, values, table, grids, seen)
         outputs = ops.reshape(outputs, (-1, *grids.queries, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
 
@@ -98,8 +103,11 @@ class SelfAttention(Interaction):
         x = ops.cast(x, "float32") if self.compute_dtype == "float16" else x
         return ops.reshape(x, (-1, math.prod(x.shape[1:-1]), self.num_heads, x.shape[-1] // self.num_heads))
 
-    def _attend(self, queries, keys, values, table, grids, mask):
-        """The outputs `[b, n, h, v]` of queries that are scaled already; the mask is boolean `[n, m]` or `None`."""
+    def _attend(self, queries, keys, values, table, grids, seen):
+        """The outputs `[b, n, h, v]` of queries that are scaled already.
+
+        What they see is boolean `[b or 1, n or 1, m]` or `None`.
+        """
         raise NotImplementedError
 
     def _pairs(self, grids):
@@ -123,10 +131,9 @@ class SelfAttention(Interaction):
                 f"any. Received: query grid {grids.queries}, context grid {grids.context}"
             )
 
-    def _check_call(self, inputs, context, mask):
+    def _check_call(self, inputs, context, mask, context_mask):
         self._check_shapes(inputs.shape, context.shape)
-        if mask is not None:
-            check_mask(self.name, inputs, context, mask)
+        return Masks.of_call(self.name, inputs, context, mask, context_mask)
 
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
@@ -165,9 +172,10 @@ class GlobalSelfAttention(SelfAttention):
         inputs: `[batch, length, channels]`, `[batch, height, width, channels]` or a higher rank. The batch may be
             unknown, the grid not.
         context: What is attended to, `[batch, *context_grid, context_channels]`; the inputs by default.
-        mask: As in `LambdaLayer`: boolean or 0/1 `[n, m]`, or n and m as their grids. A query that sees nothing
-            returns zeros.
+        mask: As in `LambdaLayer`: boolean or 0/1 `[n, m]` or `[batch, n, m]`, or n and m as their grids. A query that
+            sees nothing returns zeros.
         training: Changes nothing.
+        context_mask: As in `LambdaLayer`: which positions of the context are no padding, `[batch, *context_grid]`.
 
     Returns:
         `[batch, *grid, filters]` in the compute dtype.
@@ -181,12 +189,13 @@ class GlobalSelfAttention(SelfAttention):
         (None, 14, 14, 256)
     """
 
-    def _attend(self, queries, keys, values, table, grids, mask):
+    def _attend(self, queries, keys, values, table, grids, seen):
         rows = grids.queries[0]
         embeddings = expand_rows(expand_columns(fit_table(table, grids), grids), rows - 1, rows, grids.context[0])
         logits = ops.matmul(ops.transpose(queries, (0, 2, 1, 3)), ops.transpose(keys, (0, 2, 3, 1)))
         of_positions = position_scores(queries, embeddings, math.prod(grids.queries[1:]))
-        weights = softmax_of_seen(logits + ops.transpose(of_positions, (0, 2, 1, 3)), mask)
+        seen = None if seen is None else seen[:, None]
+        weights = softmax_of_seen(logits + ops.transpose(of_positions, (0, 2, 1, 3)), seen)
         return ops.transpose(ops.matmul(weights, ops.transpose(values, (0, 2, 1, 3))), (0, 2, 1, 3))
 
     def _pairs(self, grids):

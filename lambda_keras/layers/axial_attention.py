@@ -131,7 +131,7 @@ class AxialSelfAttention(keras.layers.Layer):
         check_shapes(self.name, inputs.shape, inputs.shape, True)
 
     def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> None:
-        """Nothing, as in `GlobalSelfAttention`."""
+        """Nothing: what is padding along one axis is none along another."""
         return None
 
     def multiply_adds(self, inputs_shape: tuple[int, ...]) -> int:

@@ -32,7 +32,7 @@ class Operands(typing.NamedTuple):
         table: R, `[*scope, k, u]`; `None` for content only, or where there are `embeddings`.
         embeddings: E, which `expand` made of the table for these grids and this dense plan, once for many calls.
             Without a mask only.
-        mask: Boolean `[n, m]`, true where a query sees a position.
+        mask: Boolean `[b, n, m]`, or `[1, n, m]` for all examples, true where a query sees a position.
     """
 
     queries: typing.Any
@@ -149,12 +149,14 @@ def _cut(operands, grids, plan, gathers):
     queries, mask = operands.queries, operands.mask
     if missing:
         queries = ops.pad(queries, [(0, 0), (0, missing), (0, 0), (0, 0)])
-        mask = None if mask is None else ops.pad(mask, [(0, missing), (0, 0)])
+        mask = None if mask is None else ops.pad(mask, [(0, 0), (0, missing), (0, 0)])
     queries = ops.reshape(queries, (-1, chunks, rows * row, *queries.shape[2:]))
     own = _Chunk(queries=ops.moveaxis(queries, 1, 0))
     shared = _Chunk(values=operands.values, keys=operands.keys)
     if mask is not None:
-        own = own._replace(mask=ops.reshape(mask, (chunks, rows * row, -1)))
+        batch = 1 if mask.shape[0] == 1 else -1
+        mask = ops.reshape(mask, (batch, chunks, rows * row, mask.shape[-1]))
+        own = own._replace(mask=ops.moveaxis(mask, 1, 0))
     table, embeddings = operands.table, operands.embeddings
     if table is not None:
         if mask is None and reach_of_band(table.shape[0], grids, plan) is not None:

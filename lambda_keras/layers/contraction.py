@@ -26,6 +26,8 @@ from lambda_keras.layers.relative_position import expand_pairs
 # Pairs of a query and a context position up to which inference gathers the embedding of each, those of a 7×7 map: there
 # the number of operations decides. TFLite's converter puts what is gathered into the file, which is little for so few.
 FEW_PAIRS = 50**2
+# A key whose exponential is zero beside any other. It is finite: what sees nothing must not become 0 / 0.
+UNSEEN_KEY = -1e30
 
 
 def normalize_keys(keys: typing.Any, normalization: str, mask: typing.Any = None) -> typing.Any:
@@ -34,7 +36,7 @@ def normalize_keys(keys: typing.Any, normalization: str, mask: typing.Any = None
     Args:
         keys: `[b, m, u, k]`.
         normalization: `"softmax"`, `"l2"` or `"none"`.
-        mask: `None`, or `[n, m]`, true where a query sees a position. Each query then has keys of its own,
+        mask: `None`, or `[b or 1, n, m]`, true where a query sees a position. Each query then has keys of its own,
             normalised within its context; a query that sees nothing gets zeros.
 
     Returns:
@@ -42,9 +44,8 @@ def normalize_keys(keys: typing.Any, normalization: str, mask: typing.Any = None
     """
     keys, axis = _at_least_float32(keys), 1
     if mask is not None:
-        keys, mask, axis = keys[:, None], mask[None, :, :, None, None], 2
-        # A finite floor: a query that sees nothing must not become 0 / 0.
-        keys = ops.where(mask, keys, -1e30 if normalization == "softmax" else 0.0)
+        keys, mask, axis = keys[:, None], mask[:, :, :, None, None], 2
+        keys = ops.where(mask, keys, UNSEEN_KEY if normalization == "softmax" else 0.0)
     if normalization == "softmax":
         keys = ops.exp(keys - ops.stop_gradient(ops.max(keys, axis=axis, keepdims=True)))
         keys = keys if mask is None else ops.where(mask, keys, 0.0)
@@ -122,13 +123,28 @@ def lambda_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any
     return ops.swapaxes(ops.matmul(position_lambdas, ops.swapaxes(queries, 2, 3)), 2, 3)
 
 
-def query_first(queries: typing.Any, values: typing.Any, embeddings: typing.Any, row: int) -> typing.Any:
+def query_first(
+    queries: typing.Any, values: typing.Any, embeddings: typing.Any, row: int, seen: typing.Any = None
+) -> typing.Any:
     """Scores each pair of positions first, then sums the values: less work when there are few heads.
 
-    Multiply-adds: b·h·n·m·u·(k + v). Intermediate: b·h·n·m·u. Arguments and result as in `lambda_first`.
+    Multiply-adds: b·h·n·m·u·(k + v). Intermediate: b·h·n·m·u.
+
+    Args:
+        queries: As in `lambda_first`.
+        values: As in `lambda_first`.
+        embeddings: As in `lambda_first`.
+        row: As in `lambda_first`.
+        seen: `None`, or boolean `[b, n, m·u]`, true where a query of an example sees a position.
+
+    Returns:
+        `[b, n, h, v]`.
     """
     (n, h), (m, v) = queries.shape[1:3], (embeddings.shape[1], values.shape[-1])
-    scores = ops.reshape(position_scores(queries, embeddings, row), (-1, n * h, m))
+    scores = position_scores(queries, embeddings, row)
+    if seen is not None:
+        scores = ops.where(seen[:, :, None], scores, 0)
+    scores = ops.reshape(scores, (-1, n * h, m))
     return ops.reshape(ops.matmul(scores, ops.reshape(values, (-1, m, v))), (-1, n, h, v))
 
 
@@ -253,11 +269,16 @@ def _contract_rows(operands, plan, normalization, row):
     if keys is not None:
         parts.append(masked_content(queries, normalize_keys(keys, normalization, mask), values))
     if embeddings is not None:
-        if mask is not None:
-            seen = ops.repeat(mask, values.shape[2], axis=1)
+        seen = None if mask is None else ops.repeat(mask, values.shape[2], axis=2)
+        if seen is None:
+            parts.append(_FUNCTIONS[plan.order](queries, values, embeddings, row))
+        elif mask.shape[0] == 1:
             # Column by column, as the embeddings are.
             seen = ops.swapaxes(ops.reshape(seen, (-1, row, embeddings.shape[1])), 0, 1)
             seen = ops.reshape(seen, (-1, embeddings.shape[1], 1))
             embeddings = embeddings * ops.cast(seen, embeddings.dtype)
-        parts.append(_FUNCTIONS[plan.order](queries, values, embeddings, row))
+            parts.append(_FUNCTIONS[plan.order](queries, values, embeddings, row))
+        else:
+            # Examples that see different positions share the embeddings, but not their sums.
+            parts.append(query_first(queries, values, embeddings, row, seen))
     return sum(parts[1:], parts[0])

@@ -218,6 +218,7 @@ def plan(
     masked: bool = False,
     training: bool | None = False,
     stores_embeddings: bool = False,
+    masks_of_examples: bool = False,
     implementation: str = "auto",
     device: Device = ON_AVX512,
     xla_on_cpu: bool = False,
@@ -231,6 +232,7 @@ def plan(
     | the layer names an order                              | that one, a dense one in chunks of any size    |
     | unknown height or width                               | convolution                                    |
     | always                                                | lambda-first, query-first, in chunks           |
+    | each example has a mask of its own                    | query-first alone, in chunks                   |
     | local scope, no mask, one grid for queries and context| the two convolutions as well; one of 3-D grids |
     | ..., compiled by XLA for a CPU                        | no convolution: they are very slow there       |
 
@@ -245,6 +247,7 @@ def plan(
         masked: Whether a mask is given.
         training: Whether gradients are taken.
         stores_embeddings: Whether E is stored, so that a call need not make it.
+        masks_of_examples: Whether each example has a mask of its own.
         implementation: `"auto"` or one of `ORDERS`.
         device: The `Device` that runs the step.
         xla_on_cpu: Whether XLA compiles the step for a CPU, where its convolutions are very slow.
@@ -277,6 +280,13 @@ def plan(
             )
         return Plan(implementation)
 
+    if masks_of_examples:
+        if implementation == "lambda_first":
+            raise ValueError(
+                "implementation='lambda_first' takes no mask [batch, n, m], with which examples share no embeddings. "
+                "Use 'auto' or 'query_first'."
+            )
+        implementation = "query_first"
     orders: tuple[str, ...] = DENSE_ORDERS if implementation == "auto" else (implementation,)
     if implementation == "auto" and can_convolve and scope_size is not None and not xla_on_cpu:
         orders += CONVOLUTIONS if len(scope_size) < 3 else CONVOLUTIONS[:1]

@@ -36,7 +36,8 @@ class FusedLambdaLayer(LambdaLayer):
             have no effect.
 
     Call arguments:
-        inputs: `[batch, *grid, channels]`, as in `LambdaLayer`. A context of its own or a mask is refused.
+        inputs: `[batch, *grid, channels]`, as in `LambdaLayer`. A context of its own or a mask is refused, a
+            `context_mask` is not.
 
     Returns:
         `[batch, *grid, filters]` in the compute dtype.
@@ -133,7 +134,7 @@ class FusedLambdaLayer(LambdaLayer):
                 store[key] = rows_first.transpose(0, 2, 1, 4, 3).reshape(self.embeddings.shape)
         super().load_own_variables(store)
 
-    def _project(self, inputs, context, training):
+    def _project(self, inputs, context, training, exists=None):
         flat = ops.reshape(inputs, (-1, inputs.shape[-1]))
         projected = ops.matmul(flat, self.kernel) + self.bias
         # Slices rather than a split: TFLite's XNNPACK takes the former only.
@@ -150,9 +151,9 @@ class FusedLambdaLayer(LambdaLayer):
         """The `Plan` that the layer follows; that of its embeddings if it holds them. Arguments as in `LambdaLayer`."""
         return self.embeddings_plan or super().plan(*shapes, **situation)
 
-    def _check_call(self, inputs, context, mask):
-        super()._check_call(inputs, context, mask)
-        if context is not inputs or mask is not None:
+    def _check_call(self, inputs, context, mask, context_mask):
+        masks = super()._check_call(inputs, context, mask, context_mask)
+        if context is not inputs or masks.pairs is not None:
             raise ValueError(
                 f"{self.name} is fused for self-interaction: it takes neither a context nor a mask. Use a LambdaLayer."
             )
@@ -162,6 +163,7 @@ class FusedLambdaLayer(LambdaLayer):
                 f"{self.name} holds embeddings for the grid {self._grids.queries}. Received: grid {grid}. Fuse a model "
                 "built for this size, or one of unknown size."
             )
+        return masks
 
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""

@@ -5,7 +5,7 @@ import typing
 
 import keras
 
-from lambda_keras.keras_internals import sublayers
+from lambda_keras.keras_internals import padding_mask, sublayers
 from lambda_keras.layers.argument_checks import check_counts, check_filters
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer, clone
@@ -78,21 +78,42 @@ class Interaction(keras.layers.Layer):
     def _scope_sides(self, rank):
         return (self.scope_size,) * rank if isinstance(self.scope_size, int) else self.scope_size
 
-    def _check_call(self, inputs, context, mask):
-        """Raises a ValueError where the layer does not take them."""
+    def __call__(
+        self,
+        inputs: typing.Any,
+        context: typing.Any = None,
+        mask: typing.Any = None,
+        training: bool | None = None,
+        context_mask: typing.Any = None,
+    ) -> typing.Any:
+        """Calls the layer, with the padding mask that came with the context unless one is given."""
+        # Keras would pass it as `mask`, where nothing tells it from a mask of pairs.
+        if context_mask is None:
+            context_mask = padding_mask(inputs if context is None else context)
+        return super().__call__(inputs, context=context, mask=mask, training=training, context_mask=context_mask)
+
+    def _check_call(self, inputs, context, mask, context_mask):
+        """The `Masks` of a call; raises a ValueError where the layer does not take it."""
         # Each kind takes others.
         raise NotImplementedError
 
     def compute_output_spec(
-        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
+        self,
+        inputs: typing.Any,
+        context: typing.Any = None,
+        mask: typing.Any = None,
+        training: bool | None = None,
+        context_mask: typing.Any = None,
     ) -> typing.Any:
         """Checks what `call` checks, so that a functional model fails where it is made."""
-        self._check_call(inputs, inputs if context is None else context, mask)
-        return super().compute_output_spec(inputs, context=context, mask=mask, training=training)
+        self._check_call(inputs, inputs if context is None else context, mask, context_mask)
+        return super().compute_output_spec(
+            inputs, context=context, mask=mask, training=training, context_mask=context_mask
+        )
 
-    def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> None:
-        """Nothing: `mask` is about pairs of positions here, so none is passed to the next layer."""
-        return None
+    def compute_mask(self, inputs: typing.Any, previous_mask: typing.Any) -> typing.Any:
+        """The padding mask of the inputs, which outputs share; `mask` itself is about pairs of positions."""
+        return padding_mask(inputs)
 
     def compute_output_shape(self, inputs_shape: Shape, context_shape: Shape | None = None) -> Shape:
         """`(batch, *grid, filters)`."""

@@ -6,11 +6,11 @@ import typing
 import keras
 from keras import ops
 
+from lambda_keras.keras_internals import padding_mask
 from lambda_keras.layers.argument_checks import (
     check_choices,
     check_counts,
     check_filters,
-    check_mask,
     check_order,
     check_parts,
     check_shapes,
@@ -18,12 +18,13 @@ from lambda_keras.layers.argument_checks import (
 )
 from lambda_keras.layers.batch_normalization import BatchNormalization
 from lambda_keras.layers.chunks import Operands
-from lambda_keras.layers.contraction import contract
+from lambda_keras.layers.contraction import UNSEEN_KEY, contract
 from lambda_keras.layers.contraction_plan import Depths, Plan, plan
 from lambda_keras.layers.devices import current_device, runs_on_cpu
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer
 from lambda_keras.layers.interaction import Interaction, Shape
+from lambda_keras.layers.masks import Masks, intersection
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
 
@@ -78,9 +79,13 @@ class LambdaLayer(Interaction):
         context: What the lambdas summarise, `[batch, *context_grid, context_channels]`; the inputs by default.
             Offsets between queries and context count from the first position of each grid.
         mask: Boolean or 0/1 `[n, m]`, or n and m as their grids, `[*grid, *context_grid]`: which context
-            positions each query sees, the same in the whole batch. Keys are normalised within the context that
-            a query sees. A query that sees nothing returns zeros.
+            positions each query sees, the same in the whole batch; or with a batch axis, `[batch, n, m]`, a mask for
+            each example. Keys are normalised within the context that a query sees. A query that sees nothing returns
+            zeros.
         training: Whether batch normalisation uses the statistics of the batch.
+        context_mask: Boolean or 0/1 `[batch, *context_grid]`: which positions of the context exist, for examples that
+            are padded. The others change neither outputs nor statistics. By default the mask that came with the
+            context, such as that of `keras.layers.Embedding(mask_zero=True)`.
 
     Returns:
         `[batch, *grid, filters]` in the compute dtype.
@@ -189,21 +194,26 @@ class LambdaLayer(Interaction):
         return layer
 
     def call(
-        self, inputs: typing.Any, context: typing.Any = None, mask: typing.Any = None, training: bool | None = None
+        self,
+        inputs: typing.Any,
+        context: typing.Any = None,
+        mask: typing.Any = None,
+        training: bool | None = None,
+        context_mask: typing.Any = None,
     ) -> typing.Any:
         """Returns the layer's output; see the class."""
         context = inputs if context is None else context
-        self._check_call(inputs, context, mask)
+        masks = self._check_call(inputs, context, mask, context_mask)
         grids = Grids.of_shapes(inputs.shape, context.shape)
 
-        queries, keys, values = self.queries_keys_values(inputs, context, training)
-        operands, plan = Operands(queries, values, keys), None
+        exists = masks.seen_context()
+        queries, keys, values = self.queries_keys_values(inputs, context, training, exists)
+        operands, plan = Operands(queries, values, keys, mask=masks.seen_pairs(grids)), None
+        masked, differs = operands.mask is not None, operands.mask is not None and operands.mask.shape[0] != 1
         if self.use_position:
             operands = self._add_positions(operands, grids)
-        if mask is not None:
-            operands = operands._replace(mask=ops.cast(ops.reshape(mask, grids.positions), "bool"))
-        if self.use_position or mask is not None:
-            plan = self.plan(inputs.shape, context.shape, masked=mask is not None, training=training)
+        if self.use_position or masked:
+            plan = self.plan(inputs.shape, context.shape, masked=masked, training=training, masks_of_examples=differs)
         if grids.known:
             shape = (-1, *grids.queries)
         else:
@@ -211,12 +221,12 @@ class LambdaLayer(Interaction):
             grids = Grids(ops.shape(inputs)[1:-1], ops.shape(context)[1:-1])
         outputs = contract(operands, grids, plan, self.key_normalization, training)
         if self.use_position_bias:
-            outputs = outputs + self.apply_position_bias(queries, operands.mask)
+            outputs = outputs + self.apply_position_bias(queries, intersection(operands.mask, exists))
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
 
     def queries_keys_values(
-        self, inputs: typing.Any, context: typing.Any, training: bool | None = None
+        self, inputs: typing.Any, context: typing.Any, training: bool | None = None, exists: typing.Any = None
     ) -> tuple[typing.Any, typing.Any, typing.Any]:
         """What the lambdas are applied to and made of, in the shapes and the dtype that `contraction` takes.
 
@@ -224,12 +234,13 @@ class LambdaLayer(Interaction):
             inputs: As in the call.
             context: The context, `inputs` where the call has none.
             training: As in the call.
+            exists: `None`, or boolean `[b, m]`, true where a position of the context is no padding.
 
         Returns:
             Queries `[b, n, h, k]`; keys before their normalisation `[b, m, u, k]`, `None` without content; values
-            `[b, m, u, v]`.
+            `[b, m, u, v]`, zero where the context is padding.
         """
-        queries, keys, values = self._project(inputs, context, training)
+        queries, keys, values = self._project(inputs, context, training, exists)
         # Sums over positions pass float16's range long before they pass bfloat16's.
         dtype = "float32" if self.compute_dtype == "float16" else self.compute_dtype
         grids = Grids.of_shapes(inputs.shape, context.shape)
@@ -242,9 +253,14 @@ class LambdaLayer(Interaction):
         values = ops.reshape(ops.cast(values, dtype), (*m, self.intra_depth, self.value_dim))
         if self.use_content:
             keys = ops.reshape(ops.cast(keys, dtype), (*m, self.intra_depth, self.key_dim))
+        if exists is not None:
+            exists = exists[:, :, None, None]
+            values = ops.where(exists, values, 0)
+            if self.use_content:
+                keys = ops.where(exists, keys, UNSEEN_KEY if self.key_normalization == "softmax" else 0)
         return queries, keys, values
 
-    def _project(self, inputs, context, training):
+    def _project(self, inputs, context, training, exists=None):
         """Queries, keys (`None` without content) and values, `[batch * positions, width]`."""
         # Two axes make each projection one plain matrix product, in exported graphs too.
         flat_inputs = ops.reshape(inputs, (-1, inputs.shape[-1]))
@@ -253,8 +269,9 @@ class LambdaLayer(Interaction):
         keys = self.key_projection(flat_context) if self.use_content else None
         values = self.value_projection(flat_context)
         if self.use_batch_norm:
-            queries = self.query_batch_norm(queries, training=training)
-            values = self.value_batch_norm(values, training=training)
+            queries_exist = exists if context is inputs else padding_mask(inputs)
+            queries = _normalized(self.query_batch_norm, queries, queries_exist, training)
+            values = _normalized(self.value_batch_norm, values, exists, training)
         return queries, keys, values
 
     def _add_positions(self, operands, grids):
@@ -267,7 +284,7 @@ class LambdaLayer(Interaction):
 
         Args:
             queries: `[b, n, h, k]`.
-            mask: `None`, or boolean `[n, m]`, true where a query sees a position.
+            mask: `None`, or boolean `[b or 1, n or 1, m]`, true where a query sees a position.
 
         Returns:
             `[b, n, h, 1]`.
@@ -276,7 +293,7 @@ class LambdaLayer(Interaction):
         if mask is None:
             return product
         # A query that sees nothing has no lambda.
-        return product * ops.cast(ops.any(mask, axis=1), product.dtype)[:, None, None]
+        return product * ops.cast(ops.any(mask, axis=2), product.dtype)[:, :, None, None]
 
     def plan(
         self,
@@ -285,6 +302,7 @@ class LambdaLayer(Interaction):
         masked: bool = False,
         training: bool | None = False,
         stores_embeddings: bool = False,
+        masks_of_examples: bool = False,
     ) -> Plan:
         """The `Plan` that the layer follows for these shapes.
 
@@ -294,6 +312,7 @@ class LambdaLayer(Interaction):
             masked: Whether a mask is given.
             training: Whether gradients are taken.
             stores_embeddings: Whether the embeddings E are stored, as `lambda_keras.fuse` does.
+            masks_of_examples: Whether each example has a mask of its own.
         """
         return plan(
             Grids.of_shapes(inputs_shape, context_shape),
@@ -303,6 +322,7 @@ class LambdaLayer(Interaction):
             masked=masked,
             training=training,
             stores_embeddings=stores_embeddings,
+            masks_of_examples=masks_of_examples,
             implementation=self.implementation,
             device=current_device(),
             xla_on_cpu=runs_on_cpu() and keras.backend.backend() == "jax",
@@ -327,12 +347,11 @@ class LambdaLayer(Interaction):
             count += n * (m if sides is None else min(m, math.prod(sides))) * pairs_of_depths
         return count + n * self.key_dim * filters
 
-    def _check_call(self, inputs, context, mask):
+    def _check_call(self, inputs, context, mask, context_mask):
         check_shapes(self.name, inputs.shape, context.shape, self.use_position)
         if self.use_position:
             check_order(self.name, self.implementation, inputs.shape)
-        if mask is not None:
-            check_mask(self.name, inputs, context, mask)
+        return Masks.of_call(self.name, inputs, context, mask, context_mask)
 
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""
@@ -350,3 +369,10 @@ class LambdaLayer(Interaction):
             "implementation": self.implementation,
         }
         return {**super().get_config(), **config}
+
+
+def _normalized(batch_norm, projected, exists, training):
+    """Projections `[batch * positions, width]` after batch normalisation, whose statistics leave padding out."""
+    if exists is None or not training:
+        return batch_norm(projected, training=training)
+    return batch_norm(projected, training=training, mask=ops.reshape(exists, (-1,)))

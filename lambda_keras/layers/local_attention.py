@@ -61,7 +61,7 @@ class LocalSelfAttention(SelfAttention):
                 f"Received: query grid {grids.queries}, context grid {grids.context}"
             )
 
-    def _attend(self, queries, keys, values, table, grids, mask):
+    def _attend(self, queries, keys, values, table, grids, seen):
         """Each row of queries attends to a window of whole rows, in which columns out of reach are masked."""
         height, *row = grids.queries
         width, key_dim = math.prod(row), queries.shape[-1]
@@ -71,17 +71,12 @@ class LocalSelfAttention(SelfAttention):
         embeddings = ops.reshape(expand_columns(fit_table(table, band), band), (width, window * width, key_dim))
         index = np.arange(height)[:, None] + np.arange(window) - window // 2
         inside, index = (index >= 0) & (index < height), index.clip(0, height - 1)
-        seen = inside[:, None, None, :, None] & self._columns_in_reach(row)[None, None, :, None, :]
-        if mask is not None:
-            rows_of_pairs = ops.transpose(ops.reshape(mask, (height, width, height, width)), (0, 2, 1, 3))
-            # [height, window, width, width]
-            rows_of_windows = ops.take(
-                ops.reshape(rows_of_pairs, (height * height, width, width)),
-                index + height * np.arange(height)[:, None],
-                axis=0,
-            )
-            seen = ops.logical_and(seen, ops.transpose(rows_of_windows, (0, 2, 1, 3))[:, None])
-        seen = ops.reshape(seen, (height, 1, width, window * width))
+        in_reach = inside[:, None, :, None] & self._columns_in_reach(row)[None, :, None, :]
+        if seen is None:
+            seen = in_reach[None]
+        else:
+            seen = ops.logical_and(in_reach, self._seen_in_windows(seen, index, height, width))
+        seen = ops.reshape(seen, (-1, height, 1, width, window * width))
 
         # All rows of queries have the same embeddings, and so do examples.
         of_positions = position_scores(ops.reshape(queries, (-1, width, self.num_heads, key_dim)), embeddings, width)
@@ -91,6 +86,14 @@ class LocalSelfAttention(SelfAttention):
         logits = ops.matmul(queries, ops.transpose(keys, (0, 1, 2, 4, 3)))
         weights = softmax_of_seen(logits + ops.transpose(of_positions, (0, 1, 3, 2, 4)), seen)
         return ops.transpose(ops.matmul(weights, values), (0, 1, 3, 2, 4))
+
+    def _seen_in_windows(self, seen, index, height, width):
+        """What each row of queries sees in its window, `[b or 1, height, width, window, width]`."""
+        seen = ops.broadcast_to(seen, (ops.shape(seen)[0], height * width, height * width))
+        pairs_of_rows = ops.transpose(ops.reshape(seen, (-1, height, width, height, width)), (0, 1, 3, 2, 4))
+        pairs_of_rows = ops.reshape(pairs_of_rows, (-1, height * height, width, width))
+        windows = ops.take(pairs_of_rows, index + height * np.arange(height)[:, None], axis=1)
+        return ops.transpose(windows, (0, 1, 3, 2, 4))
 
     def _windows(self, x, index, height, width):
         """The rows of a window for each row of queries, `[b, height, h, window * width, depth]`."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_keras.export.files import scratch_folder, temporary_folder, write_array
+from lambda_keras.export.files import put_files, scratch_folder, temporary_folder, write_array
 from lambda_keras.zoo.errors import UserError
 
 
@@ -93,3 +93,12 @@ def test_an_array_in_parts_is_read_as_one(tmp_path):
     array = np.arange(35, dtype="float32").reshape(7, 5)
     write_array(tmp_path / "a.npy", array.shape, "float32", [array[:3], array[3:].astype("float64")])
     np.testing.assert_array_equal(np.load(tmp_path / "a.npy", mmap_mode="r"), array)
+
+
+def test_files_take_the_places_of_older_ones_and_of_no_folder(tmp_path):
+    (tmp_path / "one").write_text("older")
+    assert put_files(tmp_path, {"one": b"1", "two": b"2"}) == [tmp_path / "one", tmp_path / "two"]
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == {"one": b"1", "two": b"2"}
+    (tmp_path / "three").mkdir()
+    with pytest.raises(UserError, match=r"cannot write .*three: Is a directory"):
+        put_files(tmp_path, {"three": b"3"})

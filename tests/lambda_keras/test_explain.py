@@ -60,6 +60,28 @@ def test_the_map_times_the_values_is_the_output_of_every_query(options, masked):
         assert layer.use_position_bias or not found.bias.any()
 
 
+def test_padding_has_no_share():
+    (image,) = random_inputs(1, 3, 4, 8)
+    layer = make_layer(image[None], use_position_bias=True)
+    exists = np.arange(4) < np.array([[3], [3], [2]])
+    model = model_of(layer, image, context_mask=exists[None])
+    (expected,) = reference.lambda_layer(layer, image[None], mask=np.tile(exists.reshape(1, 12), (12, 1)))
+    for query in ((0, 0), (2, 1)):
+        found = explain.interaction_map(model, image, layer, query)
+        np.testing.assert_allclose(found.output, expected[query], rtol=1e-5, atol=1e-5)
+        assert not found.total[:, ~exists].any()
+
+
+def test_padding_that_comes_with_the_inputs_has_no_share():
+    inputs = keras.Input((5, 8))
+    model = keras.Model(inputs, LambdaLayer(name="here")(keras.layers.Masking()(inputs)))
+    sequence = random_inputs(5, 8).astype("float32")
+    sequence[3:] = 0.0
+    found = explain.interaction_map(model, sequence, "here", (1,))
+    assert not found.total[:, 3:].any()
+    np.testing.assert_allclose(found.output, model.predict(sequence[None], verbose=0)[0, 1], atol=1e-5)
+
+
 @pytest.mark.parametrize("scope_size", [None, 3], ids=["global", "local"])
 @pytest.mark.parametrize(("grid", "context_grid"), [((3, 2), (5, 4)), ((7,), (4,)), ((2, 3, 2), (2, 3, 2))])
 def test_other_ranks_and_another_context(grid, context_grid, scope_size):

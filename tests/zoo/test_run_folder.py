@@ -96,6 +96,15 @@ def test_a_run_of_another_recipe_is_refused_and_the_difference_named(finished, o
         run_folder.check(finished, other(*overrides))
 
 
+def test_pseudo_labels_that_differ_are_named_key_by_key(finished):
+    labels = "data.pseudo={folder: a, share: 0.5}"
+    with pytest.raises(UserError, match=r"\(data\.pseudo None there, \{'folder': 'a', 'share': 0\.5, .*\} here\)"):
+        run_folder.check(finished, other(labels))
+    (finished / run_folder.RECIPE).write_text(recipe_file.dump(other(labels)))
+    with pytest.raises(UserError, match=r"\(data\.pseudo\.folder 'a' there, 'b' here; data\.pseudo\.share 0\.5 there"):
+        run_folder.check(finished, other("data.pseudo={folder: b, share: 0.75}"))
+
+
 def test_what_nothing_was_trained_of_is_in_nobodys_way(tmp_path, recipe):
     folder = run_folder.start(tmp_path, other("training.epochs=11"))
     run_folder.check(folder, recipe)

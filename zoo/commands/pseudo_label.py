@@ -4,6 +4,7 @@ import argparse
 
 from lambda_keras.zoo.command_line import MOST_DIGITS, add_common_options, add_most_pixels, positive
 from lambda_keras.zoo.commands import pseudo_label_select
+from lambda_keras.zoo.errors import UserError
 
 REQUIRED = ("teacher", "data", "out")
 
@@ -26,9 +27,20 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument(
         "--shard",
         type=_share,
-        default=(0, 1),
         metavar="I/N",
-        help="every N-th shard from I on, which is 0 to N-1",
+        help="every N-th shard from I on, which is 0 to N-1 (default: all)",
+    )
+    parser.add_argument(
+        "--runner",
+        metavar="RUNNER",
+        help="label all as a pipeline of Apache Beam: DirectRunner, DataflowRunner, FlinkRunner, SparkRunner, …",
+    )
+    parser.add_argument(
+        "--runner-option",
+        action="append",
+        default=[],
+        metavar="NAME[=VALUE]",
+        help="an option of the pipeline, such as project=birds; may be given several times",
     )
     parser.add_argument("--top", type=positive, default=10, metavar="K", help="classes of a label (default: 10)")
     parser.add_argument(
@@ -53,24 +65,29 @@ def _share(text):
 def _run(arguments):
     # Not `required` of argparse: `pseudo-label select` has none of them.
     if missing := [f"--{name}" for name in REQUIRED if getattr(arguments, name) is None]:
-        from lambda_keras.zoo.errors import UserError
-
         raise UserError(
             f"the following arguments are required: {', '.join(missing)} (see lambda-zoo pseudo-label --help)"
         )
-    from lambda_keras.zoo.pseudo_labels.labelling import pseudo_label
+    from lambda_keras.zoo.pseudo_labels.labelling import Settings, pseudo_label
     from lambda_keras.zoo.pseudo_labels.source import Place
 
-    job, jobs = arguments.shard
-    pseudo_label(
+    settings = Settings(
         arguments.teacher,
         Place(arguments.data, arguments.data_dir, arguments.split),
         arguments.out,
         weights=arguments.weights,
-        job=job,
-        jobs=jobs,
         top=arguments.top,
         images_per_shard=arguments.images_per_shard,
         batch_size=arguments.batch_size,
         most_pixels=arguments.most_pixels,
     )
+    if arguments.runner is None:
+        if arguments.runner_option:
+            raise UserError("--runner-option is for a pipeline; name its runner with --runner")
+        pseudo_label(settings, *(arguments.shard or (0, 1)))
+        return
+    if arguments.shard:
+        raise UserError("--runner shares the work itself; leave --shard out")
+    from lambda_keras.zoo.pseudo_labels.beam import run
+
+    run(settings, arguments.runner, arguments.runner_option)

@@ -81,6 +81,8 @@ class Settings:
             key = override.partition("=")[0]
             if key in OPTIONS:
                 raise UserError(f"give {OPTIONS[key]} instead of {key}, on which other settings depend")
+            if f"{key}.".startswith("data.pseudo."):
+                raise UserError("data.pseudo is for recipes: train one with `lambda-zoo train`, or leave it out")
         if self.head_epochs is not None and self.head_epochs < 0:
             raise UserError(f"--head-epochs must be at least 0, got {self.head_epochs}")
 

@@ -92,10 +92,7 @@ def data_without_number(settings: "Settings", preprocessor: Preprocessor) -> Dat
         UserError: An override is wrong, or a value does not fit.
     """
     values = {"name": settings.data, "image_size": preprocessor.image_size}
-    data = recipe_file.data_of_values({**values, **_crop(settings, values)}, settings.overrides, "fine-tune")
-    if data.pseudo is not None:
-        raise UserError("data.pseudo is for recipes: train one with `lambda-zoo train`, or leave it out")
-    return data
+    return recipe_file.data_of_values({**values, **_crop(settings, values)}, settings.overrides, "fine-tune")
 
 
 def _crop(settings, data):

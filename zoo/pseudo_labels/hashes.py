@@ -86,6 +86,9 @@ def pixels_of(image: bytes | np.ndarray, most_pixels: int = MOST_PIXELS) -> np.n
         tf.errors.InvalidArgumentError: As for `lambda_keras.zoo.data.decoding.decode`.
     """
     pixels = decode(image, 3, most_pixels)
+    if pixels.shape[-1] == 1:
+        # As `with_channels`, whose loop over blocks is slow outside of a graph: arrays have many small images.
+        return np.repeat(pixels, 3, axis=-1)
     return (pixels if pixels.shape[-1] == 3 else with_channels(pixels, 3)).numpy()
 
 

@@ -19,9 +19,44 @@ from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.pseudo_labels import labels_folder, soft_labels, source
 from lambda_keras.zoo.pseudo_labels.images import Images, reading_images
 from lambda_keras.zoo.pseudo_labels.labels_folder import DataEntry, Description, TeacherEntry
+from lambda_keras.zoo.pseudo_labels.teacher import Teacher
 from lambda_keras.zoo.pseudo_labels.teacher import find as find_teacher
 
 TOP = 10
+
+
+@dataclasses.dataclass(frozen=True)
+class Settings:
+    """What to label, with which teacher and how: all that a job, or a machine of a pipeline, must know.
+
+    Attributes:
+        teacher: As `lambda_keras.zoo.pseudo_labels.teacher.find` takes it.
+        place: Where the images are, a `lambda_keras.zoo.pseudo_labels.source.Place`.
+        out: The folder to write, see `lambda_keras.zoo.pseudo_labels.labels_folder`. Jobs that share the work have the
+            same one.
+        weights: As for `lambda_keras.zoo.pseudo_labels.teacher.find`.
+        top: How many classes a label has.
+        images_per_shard: As for `lambda_keras.zoo.pseudo_labels.source.find`.
+        batch_size: Images that are classified at a time.
+        most_pixels: How many pixels an image file may have; others count as unreadable.
+
+    Raises:
+        UserError: The batch size is out of its bounds.
+    """
+
+    teacher: str
+    place: source.Place
+    out: str
+    weights: str | None = None
+    top: int = TOP
+    images_per_shard: int = source.IMAGES_PER_SHARD
+    batch_size: int = 64
+    most_pixels: int = MOST_PIXELS
+
+    def __post_init__(self):
+        """Refuses a batch that is empty or too large."""
+        if not 1 <= self.batch_size <= LARGEST_BATCH:
+            raise UserError(f"--batch-size must be 1 to {LARGEST_BATCH:,}, got {self.batch_size}")
 
 
 class Batch(NamedTuple):
@@ -40,70 +75,126 @@ class Batch(NamedTuple):
     valid: np.ndarray
 
 
-def pseudo_label(
-    teacher: str,
-    place: source.Place,
-    out: str | Path,
-    *,
-    weights: str | None = None,
-    job: int = 0,
-    jobs: int = 1,
-    top: int = TOP,
-    images_per_shard: int = source.IMAGES_PER_SHARD,
-    batch_size: int = 64,
-    most_pixels: int = MOST_PIXELS,
-) -> None:
-    """Labels images, and says how many; the same command goes on where it was ended.
+class Labelling:
+    """A teacher and the images that it is to label, which fit each other and the folder of labels.
 
     Args:
-        teacher: As `lambda_keras.zoo.pseudo_labels.teacher.find` takes it.
-        place: Where the images are, a `lambda_keras.zoo.pseudo_labels.source.Place`.
-        out: The folder to write, see `lambda_keras.zoo.pseudo_labels.labels_folder`. Jobs that share the work have the
-            same one.
-        weights: As for `lambda_keras.zoo.pseudo_labels.teacher.find`.
-        job: Which of the jobs this is, from 0: it labels every `jobs`-th shard, from shard `job` on.
+        settings: The `Settings`.
         jobs: How many jobs share the work.
-        top: How many classes a label has.
-        images_per_shard: As for `lambda_keras.zoo.pseudo_labels.source.find`.
-        batch_size: Images that are classified at a time.
-        most_pixels: How many pixels an image file may have; others count as unreadable.
+
+    Raises:
+        UserError: The teacher or the images are missing or do not fit each other, or the folder holds other labels or
+            cannot be written.
+    """
+
+    def __init__(self, settings: Settings, jobs: int = 1):
+        place = settings.place
+        self._images = images = source.find(place, settings.images_per_shard)
+        if jobs > len(images.shards):
+            raise UserError(
+                f"{place.data} has {len(images.shards):,} shards, too few for {jobs:,} jobs; take fewer jobs, or "
+                "fewer images for each shard"
+            )
+        self._teacher = teacher = find_teacher(settings.teacher, settings.weights)
+        if images.channels not in (None, teacher.preprocessor.channels):
+            raise UserError(
+                f"{teacher.name} takes images with {teacher.preprocessor.channels} channels, those of {place.data} "
+                f"have {images.channels}; give images with as many"
+            )
+        self._batch_size = settings.batch_size
+        self.folder = Path(settings.out)
+        with writing_to(self.folder):
+            self.folder.mkdir(parents=True, exist_ok=True)
+            self._description = labels_folder.open_for(self.folder, _describe(teacher, images, settings))
+        self._paths = [self.folder / name for name in self._description.names()]
+
+    def missing(self, shards: Sequence[int]) -> list[int]:
+        """Those of some shards that are not labelled yet.
+
+        Args:
+            shards: Their numbers.
+        """
+        return [shard for shard in shards if not self._paths[shard].is_file()]
+
+    def shards_of(self, job: int, jobs: int) -> range:
+        """The numbers of the shards that a job labels: every `jobs`-th one.
+
+        Args:
+            job: Which of the jobs, from 0.
+            jobs: How many they are.
+        """
+        return range(job, len(self._paths), jobs)
+
+    def label(self, shards: Sequence[int]) -> None:
+        """Labels shards one after the other, and says how fast.
+
+        Args:
+            shards: Their numbers.
+
+        Raises:
+            UserError: Images cannot be read, a probability is not finite, or the folder cannot be written.
+        """
+        images, description = self._images, self._description
+        stream = batches(images, shards, self._teacher.preprocessor, self._batch_size, description.most_pixels)
+        total = sum(images.counts[shard] for shard in shards) if images.counts else None
+        bar: Any = progress_bar((), total=total, unit="image")
+        start, labelled = time.monotonic(), 0
+        with writing_to(self.folder):
+            for done, (shard, group) in enumerate(_by_shard(stream, shards), start=1):
+                records = []
+                for batch in group:
+                    records += _records(self._teacher, batch, images.shards[shard], description.top, self._batch_size)
+                    bar.update(len(batch.ids))
+                labels_folder.write_shard(self._paths[shard], records)
+                labelled += len(records)
+                rate = labelled / (time.monotonic() - start)
+                # Files of records do not say how many they have: the others are taken to have as many.
+                expected = total or labelled / done * len(shards)
+                if not total:
+                    bar.total = round(expected)
+                if bar.disable:
+                    left = (expected - labelled) / rate / 60 if labelled else 0
+                    narrate(
+                        f"{self._paths[shard].name}: {done:,} of {len(shards):,}, {rate:,.1f} images/s, "
+                        f"{left:,.1f} minutes left"
+                    )
+        bar.close()
+
+    def finish(self) -> None:
+        """Counts the labels where all shards are labelled, and says how many there are.
+
+        Raises:
+            UserError: A file of labels is damaged.
+        """
+        with writing_to(self.folder):
+            finished = labels_folder.finish(self.folder, self._description)
+        if finished is None or finished.shards is None:
+            narrate(f"Wrote {self.folder}; other jobs have shards to label still")
+            return
+        labelled = sum(shard.images for shard in finished.shards.values())
+        unreadable = sum(shard.unreadable for shard in finished.shards.values())
+        say(f"{labelled - unreadable:,} images are labelled, {unreadable:,} could not be read")
+        narrate(f"Wrote {self.folder}")
+
+
+def pseudo_label(settings: Settings, job: int = 0, jobs: int = 1) -> None:
+    """Labels images, and says how many; the same call goes on where it was ended.
+
+    Args:
+        settings: The `Settings`.
+        job: Which of the jobs this is, from 0.
+        jobs: How many jobs share the work.
 
     Raises:
         UserError: The teacher or the images are missing or do not fit each other, the folder holds other labels or
             cannot be written.
     """
-    if not 1 <= batch_size <= LARGEST_BATCH:
-        raise UserError(f"--batch-size must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
-    images = source.find(place, images_per_shard)
-    if jobs > len(images.shards):
-        raise UserError(
-            f"{place.data} has {len(images.shards):,} shards, too few for {jobs:,} jobs; take fewer jobs, or "
-            "fewer images for each shard"
-        )
-    loaded = find_teacher(teacher, weights)
-    if images.channels not in (None, loaded.preprocessor.channels):
-        raise UserError(
-            f"{loaded.name} takes images with {loaded.preprocessor.channels} channels, those of {place.data} have "
-            f"{images.channels}; give images with as many"
-        )
-    folder = Path(out)
-    with writing_to(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        description = _describe(loaded, images, place, top, images_per_shard, most_pixels)
-        description = labels_folder.open_for(folder, description)
-        paths = [folder / name for name in description.names()]
-        own = range(job, len(paths), jobs)
-        missing = [shard for shard in own if not paths[shard].is_file()]
-        narrate(f"{loaded.name}: {len(own) - len(missing):,} of {len(own):,} shards are labelled already")
-        _label(loaded, images, missing, paths, description, batch_size)
-        finished = labels_folder.finish(folder, description)
-    if finished is None or finished.shards is None:
-        narrate(f"Wrote {folder}; other jobs have shards to label still")
-        return
-    labelled = sum(shard.images for shard in finished.shards.values())
-    unreadable = sum(shard.unreadable for shard in finished.shards.values())
-    say(f"{labelled - unreadable:,} images are labelled, {unreadable:,} could not be read")
-    narrate(f"Wrote {folder}")
+    labelling = Labelling(settings, jobs)
+    own = labelling.shards_of(job, jobs)
+    missing = labelling.missing(own)
+    narrate(f"{settings.teacher}: {len(own) - len(missing):,} of {len(own):,} shards are labelled already")
+    labelling.label(missing)
+    labelling.finish()
 
 
 def batches(
@@ -142,42 +233,17 @@ def batches(
         yield from itertools.starmap(Batch, stream)
 
 
-def _describe(teacher, images, place, top, images_per_shard, most_pixels):
+def _describe(teacher: Teacher, images: Images, settings: Settings) -> Description:
     preparation = dataclasses.asdict(teacher.preprocessor)
     return Description(
         format=1,
         classes=teacher.class_names,
         teacher=TeacherEntry(name=teacher.name, sha256=teacher.sha256, **preparation),
-        data=DataEntry(**place._asdict(), sha256=images.sha256, images_per_shard=images_per_shard),
-        top=min(top, len(teacher.class_names)),
-        most_pixels=most_pixels,
+        data=DataEntry(**settings.place._asdict(), sha256=images.sha256, images_per_shard=settings.images_per_shard),
+        top=min(settings.top, len(teacher.class_names)),
+        most_pixels=settings.most_pixels,
         files=len(images.shards),
     )
-
-
-def _label(teacher, images, shards, paths, description, batch_size):
-    """Labels shards one after the other, and says how fast."""
-    stream = batches(images, shards, teacher.preprocessor, batch_size, description.most_pixels)
-    by_shard = _by_shard(stream, shards)
-    total = sum(images.counts[shard] for shard in shards) if images.counts else None
-    bar: Any = progress_bar((), total=total, unit="image")
-    start, labelled = time.monotonic(), 0
-    for done, (shard, group) in enumerate(by_shard, start=1):
-        records = []
-        for batch in group:
-            records += _records(teacher, batch, images.shards[shard], description.top, batch_size)
-            bar.update(len(batch.ids))
-        labels_folder.write_shard(paths[shard], records)
-        labelled += len(records)
-        rate = labelled / (time.monotonic() - start)
-        # Files of records do not say how many they have: the others are taken to have as many.
-        expected = total or labelled / done * len(shards)
-        if not total:
-            bar.total = round(expected)
-        if bar.disable:
-            left = (expected - labelled) / rate / 60 if labelled else 0
-            narrate(f"{paths[shard].name}: {done:,} of {len(shards):,}, {rate:,.1f} images/s, {left:,.1f} minutes left")
-    bar.close()
 
 
 def _by_shard(stream, shards):

@@ -19,6 +19,8 @@ from lambda_keras.zoo.pseudo_labels.images import ImageArray, ImageFiles, ImageR
 IMAGES_PER_SHARD = 1000
 # Under which of these names a record has its image, as TensorFlow Datasets and the TensorFlow models write them.
 IMAGE_FEATURES = ("image", "image/encoded")
+# A split expression without images, which may stand beside any other one.
+_NOTHING = "train[:0]"
 
 
 class Place(NamedTuple):
@@ -41,7 +43,7 @@ def find(place: Place, images_per_shard: int = IMAGES_PER_SHARD) -> Images:
     Args:
         place: A folder with image files in it or in folders inside, whose names mean nothing; or with TFRecord files;
             or a dataset. Of one of the catalog, the split is `train`, `validation` or `test`, of one of TensorFlow
-            Datasets an expression such as `unlabelled` or `train[20%:]`.
+            Datasets and of `fashion_mnist` also an expression such as `unlabelled` or `train[20%:]`.
         images_per_shard: How many files or images of an array make a shard; a file of records is always one.
 
     Returns:
@@ -93,10 +95,15 @@ def _by_name(place, images_per_shard):
     source = catalog.source_of(name)
     if not (source.load and source.is_in(data_dir)):
         return _of_tensorflow_datasets(name, data_dir, split)
+    values: dict[str, str | int] = {"name": name, "image_size": 32}
     if split not in PARTS:
-        raise UserError(f"the splits of {name} are {', '.join(PARTS)}, got {split!r}")
-    data = recipe_file.data_of_values({"name": name, "image_size": 32}, (), "--data")
-    images = getattr(catalog.load(data, data_dir), split)
+        if not source.takes_splits:
+            raise UserError(f"the splits of {name} are {', '.join(PARTS)}, got {split!r}")
+        values |= {"train": split, "validation": _NOTHING, "test": _NOTHING}
+        split = "train"
+    images = getattr(source.load(recipe_file.data_of_values(values, (), "--data"), data_dir), split)
+    if images.count == 0:
+        raise UserError(f"{name} has no images in {place.split}")
     if isinstance(images, ArraySplit):
         return ImageArray(images.images, images_per_shard)
     base = Path(data_dir) if Path(data_dir).is_dir() else Path(data_dir).parent

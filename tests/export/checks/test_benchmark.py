@@ -8,7 +8,13 @@ import pytest
 
 from lambda_keras.export import cli
 from lambda_keras.export.checks.artifact import Artifact
-from lambda_keras.export.checks.benchmark import Measurement, benchmark, print_measurements, write_benchmark
+from lambda_keras.export.checks.benchmark import (
+    Measurement,
+    benchmark,
+    percentiles,
+    print_measurements,
+    write_benchmark,
+)
 from lambda_keras.export.checks.runner import ModelRunner
 from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.export.tflite.writer import export_tflite
@@ -19,7 +25,7 @@ from lambda_keras.zoo.errors import UserError
 def _one_round(monkeypatch):
     """Each call once: what is measured does not matter here."""
     monkeypatch.setattr(
-        "lambda_keras.export.checks.benchmark.median_seconds", lambda calls: ([call() for call in calls], 1)
+        "lambda_keras.export.checks.benchmark.seconds_by_turns", lambda calls, most_rounds: [[call()] for call in calls]
     )
 
 
@@ -41,7 +47,8 @@ def test_each_at_the_batch_sizes_that_it_takes(plain_model, fixed):
         (str(fixed), 3),
     ]
     for row in measurements:
-        assert row.images_per_second == pytest.approx(row.batch_size / row.latency_seconds)
+        assert row.images_per_second == pytest.approx(row.batch_size / row.p50_seconds)
+        assert row.p50_seconds == row.p90_seconds == row.p99_seconds
 
 
 def test_a_batch_that_an_artifact_does_not_take(fixed):
@@ -68,18 +75,18 @@ def test_images_of_any_size(tmp_path):
 
 
 MEASUREMENTS = [
-    Measurement("a.tflite", 1, 0.002, 500.0, 25),
-    Measurement("served/1", 1, 0.004, 250.0, 25),
-    Measurement("served/1", 8, 0.016, 500.0, 25),
+    Measurement("a.tflite", 1, 0.002, 0.003, 0.004, 500.0, 100),
+    Measurement("served/1", 1, 0.004, 0.005, 0.006, 250.0, 100),
+    Measurement("served/1", 8, 0.016, 0.017, 0.018, 500.0, 100),
 ]
 
 
 def test_the_table(capsys):
     print_measurements(MEASUREMENTS)
     assert [line.split() for line in capsys.readouterr().out.splitlines()[2:]] == [
-        ["a.tflite", "1", "2.00", "ms", "500.0", "25"],
-        ["served/1", "1", "4.00", "ms", "250.0", "25"],
-        ["served/1", "8", "16.00", "ms", "500.0", "25"],
+        ["a.tflite", "1", "2.00", "ms", "3.00", "ms", "4.00", "ms", "500.0", "100"],
+        ["served/1", "1", "4.00", "ms", "5.00", "ms", "6.00", "ms", "250.0", "100"],
+        ["served/1", "8", "16.00", "ms", "17.00", "ms", "18.00", "ms", "500.0", "100"],
     ]
 
 
@@ -97,18 +104,20 @@ def test_the_files(tmp_path):
 
 
 def numbers(row):
-    return {
-        "batch_size": int(row["batch_size"]),
-        "rounds": int(row["rounds"]),
-        "latency_seconds": float(row["latency_seconds"]),
-        "images_per_second": float(row["images_per_second"]),
-    }
+    whole = ("batch_size", "rounds")
+    return {name: int(value) if name in whole else float(value) for name, value in row.items() if name != "name"}
 
 
 def test_a_folder_that_is_a_file_is_named(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"cannot write to .*file: File exists"):
         write_benchmark(tmp_path / "file", MEASUREMENTS)
+
+
+def test_percentiles_are_numpys_of_all_rounds():
+    seconds = np.random.default_rng(0).exponential(size=1000)
+    p50, p90, p99 = percentiles(seconds)
+    assert [np.mean(seconds <= value) for value in (p50, p90, p99)] == pytest.approx([0.5, 0.9, 0.99], abs=1e-3)
 
 
 @pytest.mark.usefixtures("_one_round")
@@ -134,16 +143,17 @@ def test_batch_sizes_that_are_none(fixed, tmp_path, sizes, capsys):
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("name", ["benchmark.csv", "benchmark.png"])
+@pytest.mark.parametrize("name", ["benchmark.csv", "benchmark.png", "clients.csv"])
 def test_a_folder_with_the_name_of_a_file_is_refused_before_measuring(fixed, tmp_path, name, monkeypatch, capsys):
-    monkeypatch.delattr("lambda_keras.export.checks.benchmark.median_seconds")
+    monkeypatch.delattr("lambda_keras.export.checks.benchmark.seconds_by_turns")
     (tmp_path / "out" / name).mkdir(parents=True)
     assert cli.main(["benchmark", "--out", f"{tmp_path}/out", str(fixed.path)]) == 2
     error = capsys.readouterr().err
     assert error.startswith(f"lambda-export: cannot write {tmp_path}/out/{name}: it is a folder; remove it")
     assert error.count("\n") == 1
-    with pytest.raises(UserError, match=f"cannot write .*{name}: Is a directory"):
-        write_benchmark(tmp_path / "out", MEASUREMENTS)
+    if name != "clients.csv":
+        with pytest.raises(UserError, match=f"cannot write .*{name}: Is a directory"):
+            write_benchmark(tmp_path / "out", MEASUREMENTS)
 
 
 @pytest.mark.parametrize("batch_size", [10**11, 10**17, 10**30])

@@ -6,6 +6,7 @@ import tensorflow as tf
 from lambda_keras.export import cli
 from lambda_keras.export.saved_model.writer import export_saved_model
 from lambda_keras.export.serving.check import ServeCheck, serve_check
+from lambda_keras.export.serving.instructions import files
 from lambda_keras.export.serving.service import find_service
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.prediction import predict
@@ -28,13 +29,22 @@ def test_a_file(warm, run_of_model, image_files):
     assert [probability for _, probability in result.grpc] == pytest.approx(probabilities, abs=1e-5)
 
 
-def test_a_generated_picture_from_the_command_line(warm, capsys):
-    assert cli.main(["serve-check", str(warm), "--name", "letters"]) == 0
+def test_a_generated_picture_from_the_command_line(warm, tmp_path, capsys):
+    assert cli.main(["serve-check", str(warm), "--name", "letters", "--write", f"{tmp_path}/out"]) == 0
     printed = capsys.readouterr().out
     assert f"-v {warm}:/models/letters -e MODEL_NAME=letters " in printed
-    over_grpc, over_rest, *rest = printed.splitlines()[-4:]
+    assert "model_config_list" not in printed, "it is written instead"
+    over_grpc, over_rest, *rest = printed.splitlines()[-10:]
     assert over_grpc.removeprefix("over gRPC: ") == over_rest.removeprefix("over REST: ")
-    assert rest == ["warm-up: 6 requests answered", "gRPC and REST agree"]
+    assert rest[:2] == ["warm-up: 6 requests answered", "gRPC and REST agree"]
+    assert rest[2:] == [f"wrote {tmp_path}/out/{name}" for name in files(find_service(warm, "letters"))]
+
+
+@pytest.mark.usefixtures("_answers_here")
+def test_without_a_folder_the_files_are_printed(warm, capsys):
+    assert cli.main(["serve-check", str(warm), "--name", "letters"]) == 0
+    printed = capsys.readouterr().out
+    assert all(text in printed for text in files(find_service(warm, "letters")).values())
 
 
 @pytest.mark.usefixtures("_answers_here")

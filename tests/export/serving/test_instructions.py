@@ -5,6 +5,7 @@ The servers here are ours, not TensorFlow Serving.
 
 import base64
 import contextlib
+import dataclasses
 import http.server
 import importlib.metadata
 import json
@@ -19,16 +20,19 @@ import grpc
 import numpy as np
 import pytest
 import tensorflow as tf
-from google.protobuf import text_format
+import yaml
+from google.protobuf import descriptor_pb2, descriptor_pool, message_factory, text_format, wrappers_pb2
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
 from lambda_keras.export.serving.instructions import (
     curl_command,
     docker_command,
+    files,
     grpc_client,
     instructions,
     models_config,
+    write_files,
 )
 from lambda_keras.export.serving.service import Service, find_service
 from lambda_keras.zoo.evaluation.prediction import predict
@@ -78,12 +82,114 @@ def test_models_config(tmp_path, numbers, labels):
     assert list(config.model_version_policy.specific.versions) == list(labels.values())
 
 
+# Messages that tensorflow-serving-api leaves out, by TensorFlow Serving's files servables/tensorflow/
+# session_bundle_config.proto and config/monitoring_config.proto.
+PROTOS = {
+    "BatchingParameters": {
+        "max_batch_size": (1, ".google.protobuf.Int64Value"),
+        "batch_timeout_micros": (2, ".google.protobuf.Int64Value"),
+        "max_enqueued_batches": (3, ".google.protobuf.Int64Value"),
+        "num_batch_threads": (4, ".google.protobuf.Int64Value"),
+    },
+    "PrometheusConfig": {"enable": (1, "TYPE_BOOL"), "path": (2, "TYPE_STRING")},
+    "MonitoringConfig": {"prometheus_config": (1, ".tensorflow.serving.PrometheusConfig")},
+}
+
+
+def parsed(name, text):
+    """A message of `PROTOS`, read as the server reads it."""
+    file = descriptor_pb2.FileDescriptorProto(name="serving.proto", package="tensorflow.serving", syntax="proto3")
+    file.dependency.append("google/protobuf/wrappers.proto")
+    for message, fields in PROTOS.items():
+        added = file.message_type.add(name=message)
+        for field, (number, kind) in fields.items():
+            of_message = {"type": "TYPE_MESSAGE", "type_name": kind} if kind.startswith(".") else {"type": kind}
+            added.field.add(name=field, number=number, label="LABEL_OPTIONAL", **of_message)
+    pool = descriptor_pool.DescriptorPool()
+    pool.AddSerializedFile(wrappers_pb2.DESCRIPTOR.serialized_pb)
+    pool.Add(file)
+    return text_format.Parse(
+        text, message_factory.GetMessageClass(pool.FindMessageTypeByName(f"tensorflow.serving.{name}"))()
+    )
+
+
+def test_batching_and_monitoring(tmp_path):
+    texts = files(service_of(tmp_path, 1))
+    batching = parsed("BatchingParameters", texts["batching.config"])
+    assert (batching.max_batch_size.value, batching.batch_timeout_micros.value) == (16, 2000)
+    assert (batching.num_batch_threads.value, batching.max_enqueued_batches.value) == (2, 100)
+    prometheus = parsed("MonitoringConfig", texts["monitoring.config"]).prometheus_config
+    assert (prometheus.enable, prometheus.path) == (True, "/monitoring/prometheus/metrics")
+
+
+def flags(words):
+    return dict(word.removeprefix("--").split("=") for word in words)
+
+
+@pytest.mark.parametrize("folder", ["models", 'my $models: "a", ü'])
+def test_compose(tmp_path, folder):
+    service = service_of(tmp_path / folder, 1)
+    (name, serving), *others = yaml.safe_load(files(service)["compose.yaml"])["services"].items()
+    assert (name, others) == ("serving", [])
+    assert serving["image"] == docker_command(service).split()[-1]
+    assert serving["mem_limit"] == "2g"
+    models, config = serving["volumes"]
+    assert models["source"].replace("$$", "$") == str(tmp_path / folder), "Compose takes `$$` for `$`"
+    assert (models["target"], config["source"], config["target"]) == ("/models/digits", ".", "/config")
+    options = flags(serving["command"])
+    for option, file in (
+        ("model_config_file", "models.config"),
+        ("batching_parameters_file", "batching.config"),
+        ("monitoring_config_file", "monitoring.config"),
+    ):
+        assert options[option] == f"/config/{file}"
+    assert options["enable_batching"] == options["enable_grpc_healthcheck_service"] == "true"
+
+
+def test_kubernetes(tmp_path):
+    service = service_of(tmp_path / "my models", 1, 2)
+    texts = files(service)
+    config, deployment, entrance = yaml.safe_load_all(texts["kubernetes.yaml"])
+    assert [part["kind"] for part in (config, deployment, entrance)] == ["ConfigMap", "Deployment", "Service"]
+    assert config["data"] == {name: text for name, text in texts.items() if name.endswith(".config")}
+    template = deployment["spec"]["template"]
+    (container,) = template["spec"]["containers"]
+    assert container["args"] == yaml.safe_load(texts["compose.yaml"])["services"]["serving"]["command"]
+    assert container["readinessProbe"]["grpc"] == {"port": 8500, "service": "PredictionService"}
+    assert container["resources"]["limits"] == {"memory": "2Gi"}
+    models, mounted = container["volumeMounts"]
+    assert (models["mountPath"], models["subPath"], mounted["mountPath"]) == ("/models/digits", "my models", "/config")
+    assert template["spec"]["volumes"][1]["configMap"]["name"] == config["metadata"]["name"] == "digits"
+    assert (
+        deployment["spec"]["selector"]["matchLabels"] == template["metadata"]["labels"] == entrance["spec"]["selector"]
+    )
+    assert {port["port"] for port in entrance["spec"]["ports"]} == {8500, 8501}
+
+
+@pytest.mark.parametrize(
+    ("name", "resource"),
+    [("My_Model.v2", "my-model-v2"), ("50ts", "model-50ts"), ("__", "model"), ("on", "on"), ("a" * 70, "a" * 63)],
+)
+def test_names_that_kubernetes_takes(tmp_path, name, resource):
+    manifest = files(dataclasses.replace(service_of(tmp_path, 1), name=name))["kubernetes.yaml"]
+    assert [part["metadata"]["name"] for part in yaml.safe_load_all(manifest)] == [resource] * 3
+
+
 def test_the_whole_has_all_of_them(tmp_path):
     service = service_of(tmp_path, 1)
     whole = instructions(service)
-    for text in docker_command(service), curl_command(service), grpc_client(service), models_config(service):
+    for text in docker_command(service), curl_command(service), *files(service).values():
         assert text in whole
     assert "$" not in whole
+
+
+def test_they_are_written(tmp_path):
+    service = service_of(tmp_path, 1)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "models.config").write_text("an older one")
+    written = write_files(service, tmp_path / "out")
+    assert {path.name: path.read_text("utf-8") for path in written} == files(service)
+    assert sorted(written) == sorted((tmp_path / "out").iterdir())
 
 
 class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):

@@ -94,6 +94,8 @@ def test_probabilities_are_float32_under_mixed_precision():
 BAD = {
     "unknown model": (("lambda_resnet5O",), {}, "Nearest names: lambda_resnet50"),
     "unknown argument": (("lambda_resnet_tiny",), {"key_depth": 8}, "Nearest: key_dim"),
+    "argument of timm": (("lambda_resnet_tiny",), {"num_classes": 3}, "'num_classes'; use classes"),
+    "weights of timm": (("lambda_resnet26t",), {"pretrained": True}, "use weights='imagenet'"),
     "unknown stem": (("lambda_resnet_tiny",), {"stem": "deep"}, "vanilla"),
     "rate": (("lambda_resnet_tiny",), {"dropout_rate": 1.5}, r"\[0, 1\)"),
     "pooling": (("lambda_resnet_tiny",), {"include_top": False, "pooling": "mean"}, "'avg' or 'max'"),

@@ -34,15 +34,19 @@ def normalized_keys(keys, how):
     return keys
 
 
-def batch_norm(x, weights, epsilon, training):
-    gamma, beta, moving_mean, moving_variance = weights
-    axes = tuple(range(x.ndim - 1))
-    mean, variance = (x.mean(axes), x.var(axes)) if training else (moving_mean, moving_variance)
+def batch_norm(x, weights, epsilon, training, exists=None):
+    gamma, beta, mean, variance = weights
+    if training:
+        rows = x.reshape(-1, x.shape[-1]) if exists is None else x[np.asarray(exists).reshape(x.shape[:-1])]
+        mean, variance = rows.mean(axis=0), rows.var(axis=0)
     return gamma * (x - mean) / np.sqrt(variance + epsilon) + beta
 
 
-def lambda_layer(layer, inputs, context=None, mask=None, training=False):
-    """The output that `layer`, already built, must return: `[b, *grid, filters]`."""
+def lambda_layer(layer, inputs, context=None, mask=None, training=False, exists=None):
+    """The output that `layer`, already built, must return: `[b, *grid, filters]`.
+
+    A mask is `[n, m]` or `[b, n, m]`. Where inputs, which are the context, do not exist, statistics leave them out.
+    """
     x = np.asarray(inputs, "float64")
     c = x if context is None else np.asarray(context, "float64")
     batch, query_grid, context_grid = x.shape[0], x.shape[1:-1], c.shape[1:-1]
@@ -55,8 +59,8 @@ def lambda_layer(layer, inputs, context=None, mask=None, training=False):
     q = x.reshape(batch, n, -1) @ weights(layer.query_projection)[0]
     values = c.reshape(batch, m, -1) @ weights(layer.value_projection)[0]
     if layer.use_batch_norm:
-        q = batch_norm(q, weights(layer.query_batch_norm), layer.batch_norm_epsilon, training)
-        values = batch_norm(values, weights(layer.value_batch_norm), layer.batch_norm_epsilon, training)
+        q = batch_norm(q, weights(layer.query_batch_norm), layer.batch_norm_epsilon, training, exists)
+        values = batch_norm(values, weights(layer.value_batch_norm), layer.batch_norm_epsilon, training, exists)
     q = q.reshape(batch, n, h, k)
     if layer.query_softmax:
         q = np.exp(q) / np.exp(q).sum(axis=-1, keepdims=True)
@@ -71,8 +75,10 @@ def lambda_layer(layer, inputs, context=None, mask=None, training=False):
         keys = keys.transpose(0, 1, 3, 2)
 
     outputs = np.zeros((batch, n, h, v))
+    masks = np.ones((n, m), bool) if mask is None else np.asarray(mask, bool)
+    masks = np.broadcast_to(masks.reshape(-1, n, m), (batch, n, m))
     for b, query in itertools.product(range(batch), range(n)):
-        seen = np.ones(m, bool) if mask is None else np.asarray(mask).reshape(n, m)[query].astype(bool)
+        seen = masks[b, query]
         if not seen.any():
             continue
         position_lambda = np.einsum("mku,muv->kv", embeddings[query, seen], values[b, seen])

@@ -44,7 +44,7 @@ def problems(draw):
     tensors = [
         tf.constant(rng.normal(size=shape)) for shape in ((b, n, h, k), (b, m, u, k), (b, m, u, v), (*scope, k, u))
     ]
-    mask = tf.constant(rng.random((n, m)) < 0.7) if draw(st.booleans()) else None
+    mask = tf.constant(rng.random((draw(st.sampled_from((1, b))), n, m)) < 0.7) if draw(st.booleans()) else None
     return Grids(grid, context_grid), tensors, mask
 
 

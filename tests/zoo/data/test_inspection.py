@@ -2,10 +2,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lambda_keras.zoo import recipe_file
+from lambda_keras.zoo import plots, recipe_file
 from lambda_keras.zoo.cli import main
+from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.inspection import inspect_data
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.training import co_training
+from tests.zoo import pseudo_shards
 
 
 def test_it_prints_sizes_and_draws_a_sheet(tmp_path, capsys):
@@ -37,6 +40,24 @@ def test_images_that_cannot_be_read_are_counted(tmp_path, capsys):
     inspect_data(recipe, tmp_path / "sheet.png", tmp_path)
     # Six epochs of four images of each class.
     assert "could not be read: 24 of the 48 images shown" in capsys.readouterr().out
+
+
+def test_pseudo_labelled_images_stand_below_the_labelled_ones(tmp_path, capsys, monkeypatch):
+    folder, _ = pseudo_shards.write(tmp_path / "selected")
+    drawn = {}
+    monkeypatch.setattr(plots, "contact_sheet", lambda images, names, *rest: drawn.update(images=images, names=names))
+    overrides = [f"data.pseudo={{folder: {folder}, share: 0.75}}", "data.image_size=8"]
+    recipe = recipe_file.load("digits", overrides)
+    inspect_data(recipe, tmp_path / "sheet.png")
+    out = capsys.readouterr().out
+    assert "pseudo-labelled: 60 images, by a teacher, 0.75 of a batch" in out
+    assert "could not be read: 0 of the 96 images shown" in out
+    # Those that a training begins with: 24 of its first 32 images are pseudo-labelled.
+    task = co_training.task_of(recipe, catalog.load(recipe.data))
+    batch = next(task.batches(batch_size=32, start=0, shard=0, num_shards=1).as_numpy_iterator())
+    np.testing.assert_array_equal(drawn["images"][:8], batch["image"][:8])
+    np.testing.assert_array_equal(drawn["images"][48:72], batch["image"][8:])
+    assert [name for name in drawn["names"][48:72]] == [f"{label} 60%" for label in batch["target"][8:].argmax(axis=1)]
 
 
 @pytest.mark.parametrize("out", ["sheet.jpg", "nowhere/sheet.png", "sheet"])

