@@ -260,6 +260,42 @@ def origin(name):
     return f"\nMeasured on: {'; '.join(found)}.\n"
 
 
+def serving_load_table():
+    """A row for each minute of the clients of a server."""
+    lines = [
+        "| after | answered | lost or wrong | requests/s | p50 | p90 | p99 | memory of the server |",
+        "|--:|--:|--:|--:|--:|--:|--:|--:|",
+    ]
+    for row in read(RESULTS / "serving_load.csv"):
+        bad = int(row["lost"]) + int(row["wrong"])
+        times = " | ".join(f"{row[name]} ms" for name in ("p50_ms", "p90_ms", "p99_ms"))
+        lines.append(
+            f"| {float(row['seconds']):g} s | {row['answered']} | {bad} | {row['requests_per_second']} | {times} | "
+            f"{float(row['server_mb']):.0f} MB |"
+        )
+    return "\n".join(lines)
+
+
+def any_size_table():
+    """A row for each size of pictures that a file makes ready itself."""
+    lines = ["| picture | time | memory |", "|---|--:|--:|"]
+    for row in read(RESULTS / "any_size.csv"):
+        lines.append(f"| {row['width']} × {row['height']} | {float(row['ms']):.0f} ms | {row['mb']} MB |")
+    return "\n".join(lines)
+
+
+def delegates_table():
+    """A row for each kind of TFLite file: what delegates leave to the CPU."""
+    lines = [
+        "| model | kind | operations | GPU, README | GPU, source | NNAPI | Core ML |",
+        "|---|---|--:|---|---|---|---|",
+    ]
+    for row in read(RESULTS / "delegates.csv"):
+        left = " | ".join(row[delegate] for delegate in ("gpu_readme", "gpu_source", "nnapi", "core_ml"))
+        lines.append(f"| `{row['model']}` | `{row['kind']}`, `{row['options']}` | {row['operations']} | {left} |")
+    return "\n".join(lines)
+
+
 TABLES = {
     "models": models_table,
     "chosen models": lambda: models_table(CHOSEN),
@@ -277,6 +313,9 @@ TABLES = {
     "semi-supervised": semi_supervised_table,
     "pseudo-labels, measured": pseudo_labels_measured_table,
     "pseudo-labels": pseudo_labels_table,
+    "serving load": serving_load_table,
+    "delegates": delegates_table,
+    "any size": any_size_table,
 }
 
 

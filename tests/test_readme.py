@@ -75,7 +75,7 @@ SESSIONS = blocks("pycon")
 
 @pytest.fixture(scope="module")
 def artifacts(tmp_path_factory):
-    """What the blocks of docs/serving.md read: `served/1` and `model.tflite` of the digits model in the package."""
+    """What the blocks of docs/serving.md and docs/phones.md read: the digits model in the package, exported."""
     folder = tmp_path_factory.mktemp("artifacts")
     for kind, out in (("saved-model", "served"), ("tflite", "model.tflite")):
         assert cli.main([kind, "--model", "lambda_resnet_tiny.digits", "--out", str(folder / out)]) == 0
@@ -90,7 +90,7 @@ def test_no_block_has_a_language_that_the_tests_do_not_know():
 
 @pytest.mark.parametrize("name", PYTHON)
 def test_python_blocks_run_and_print_what_their_comments_say(name, tmp_path, monkeypatch, request):
-    if name.startswith("serving.md"):
+    if name.startswith(("serving.md", "phones.md")):
         shutil.copytree(request.getfixturevalue("artifacts"), tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     printed = run(PYTHON[name])

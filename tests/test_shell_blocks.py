@@ -25,6 +25,7 @@ RUN = {
     "docs/weights.md": [],
     "docs/training.md": [],
     "docs/serving.md": [DIGITS],
+    "docs/phones.md": [DIGITS],
     "docs/transfer.md": [],
     "docs/explaining.md": [],
     "docs/semi_supervised.md": [],

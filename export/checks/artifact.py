@@ -10,7 +10,7 @@ from lambda_keras.export.files import check_loadable
 from lambda_keras.export.saved_model import description
 from lambda_keras.export.saved_model.writer import versions
 from lambda_keras.export.tflite import metadata
-from lambda_keras.export.tflite.contents import finds_objects, quantization_of
+from lambda_keras.export.tflite.contents import finds_objects, quantization_of, takes_pictures
 from lambda_keras.export.tflite.quantization import BOUNDS, NONE, Bounds
 from lambda_keras.weights import Preprocessor, WeightsError
 from lambda_keras.zoo.errors import UserError
@@ -31,12 +31,14 @@ class Artifact:
         path: The SavedModel's folder or the file.
         quantization: How its numbers are written, one of `lambda_keras.export.tflite.quantization.KINDS`.
         is_detector: Whether it finds objects; otherwise it is a classifier.
+        takes_pictures: Whether it is a TFLite file that makes pictures of any size ready itself.
     """
 
     kind: str
     path: Path
     quantization: str = NONE
     is_detector: bool = False
+    takes_pictures: bool = False
 
     @property
     def bounds(self) -> Bounds:
@@ -78,7 +80,7 @@ def find_artifact(path: Path) -> Artifact:
     if not path.exists():
         raise UserError(f"no such artifact: {path}")
     if path.is_file() and path.suffix == ".tflite":
-        return Artifact(TFLITE, path, quantization_of(path), finds_objects(path))
+        return Artifact(TFLITE, path, quantization_of(path), finds_objects(path), takes_pictures(path))
     if path.is_dir():
         newest = [path, *versions(path)][-1]
         if (newest / "saved_model.pb").is_file():
@@ -119,6 +121,20 @@ def check_kind(artifacts: Sequence[Artifact], model_name: str, is_detector: bool
             raise UserError(
                 f"{artifact} is {kinds[artifact.is_detector]}, and {model_name} {kinds[is_detector]}; give the model "
                 "that it was exported from"
+            )
+
+
+def refuse_pictures(artifacts: Sequence[Artifact]) -> None:
+    """Refuses files that make pictures of any size ready themselves, where images are given that are ready.
+
+    Raises:
+        UserError: One of them is such a file.
+    """
+    for artifact in artifacts:
+        if artifact.takes_pictures:
+            raise UserError(
+                f"{artifact} makes pictures of any size ready itself (--any-size), and the images here are ready; give "
+                "the file that the same command writes without --any-size: its network is the same"
             )
 
 

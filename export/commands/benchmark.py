@@ -15,10 +15,16 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="gets benchmark.csv and benchmark.png")
     parser.add_argument(
         "--batch-sizes",
-        type=_batch_sizes,
+        type=_numbers,
         default=(1, 2, 4, 8, 16),
         metavar="N,N,…",
         help="images in a batch (default: 1,2,4,8,16)",
+    )
+    parser.add_argument(
+        "--clients",
+        type=_numbers,
+        metavar="N,N,…",
+        help="let so many clients ask each SavedModel at the same time, without and with batches of their requests",
     )
     parser.add_argument("--image-size", type=positive, metavar="N", help="side in pixels, of artifacts that take any")
     add_artifacts(parser)
@@ -26,17 +32,24 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     parser.set_defaults(run=_run)
 
 
-def _batch_sizes(text: str) -> tuple[int, ...]:
+def _numbers(text: str) -> tuple[int, ...]:
     return tuple(sorted({positive(part) for part in text.split(",")}))
 
 
 def _run(options: argparse.Namespace) -> int:
-    from lambda_keras.export.checks.artifact import TFLITE, THREADS, find_artifacts
+    from lambda_keras.export.checks.artifact import TFLITE, THREADS, find_artifacts, refuse_pictures
     from lambda_keras.export.checks.benchmark import benchmark, check_out, print_measurements, write_benchmark
+    from lambda_keras.export.checks.concurrency import (
+        ask_together,
+        print_concurrency,
+        servable,
+        write_concurrency,
+    )
     from lambda_keras.export.checks.runner import load_original
     from lambda_keras.zoo.models.model_source import find
 
     artifacts = find_artifacts(options.artifacts)
+    refuse_pictures(artifacts)
     for artifact in artifacts:
         if artifact.is_detector:
             raise UserError(
@@ -45,6 +58,7 @@ def _run(options: argparse.Namespace) -> int:
             )
     if options.weights and not options.model:
         raise UserError("--weights is for --model, which is missing; add it, or leave out --weights")
+    served = servable(artifacts) if options.clients else []
     source = find(options.model, options.weights) if options.model else None
     check_out(options.out)
     original, _ = load_original(source, options.image_size) if source else (None, None)
@@ -54,4 +68,9 @@ def _run(options: argparse.Namespace) -> int:
         print(THREADS)
     write_benchmark(options.out, measurements)
     say(f"wrote benchmark.csv and benchmark.png to {options.out}")
+    if options.clients:
+        rows = ask_together(served, options.clients, options.image_size)
+        print_concurrency(rows)
+        write_concurrency(options.out, rows)
+        say(f"wrote clients.csv and clients.png to {options.out}")
     return 0

@@ -40,6 +40,11 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
     # Whether it is given: without --calibration it is not taken.
     parser.set_defaults(most_pixels=None)
     parser.add_argument("--batch", type=int, metavar="N", help="images in a batch (default: any number)")
+    parser.add_argument(
+        "--any-size",
+        action="store_true",
+        help="take one uint8 picture of any size, and resize, crop and normalise it inside",
+    )
     add_common_options(parser)
     parser.set_defaults(run=_run)
 
@@ -67,6 +72,7 @@ def _run(options: argparse.Namespace) -> int:
         calibration=calibration,
         batch_size=options.batch,
         record=record,
+        any_size=options.any_size,
     )
     say(f"wrote {path}")
     return 0

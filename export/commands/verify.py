@@ -63,13 +63,14 @@ def _verify_detector(options, artifacts):
 
 
 def _verify_classifier(options, artifacts):
-    from lambda_keras.export.checks.artifact import in_runtimes
+    from lambda_keras.export.checks.artifact import in_runtimes, refuse_pictures
     from lambda_keras.export.checks.report import print_report
     from lambda_keras.export.checks.runner import load_original
     from lambda_keras.export.checks.verification import verify
     from lambda_keras.export.images.labelled import load_test_images
     from lambda_keras.zoo.models.model_source import find
 
+    refuse_pictures(artifacts)
     artifacts += in_runtimes(artifacts, options.runtime)
     original, record = load_original(find(options.model, options.weights), options.image_size)
     data = load_test_images(options.data, original.model, record, options.data_dir)

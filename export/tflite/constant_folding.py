@@ -6,21 +6,21 @@ import tensorflow as tf
 from tensorflow.lite.python.util import get_grappler_config, run_graph_optimizations
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
-from lambda_keras.export.tflite.signatures import SERVING_DEFAULT, ServedClassifier
+from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
 
 
-def save_folded(served: ServedClassifier, folder: Path) -> None:
-    """Writes the SavedModel of `served` with constants in place of what does not depend on the images.
+def save_folded(function: tf.types.experimental.PolymorphicFunction, folder: Path) -> None:
+    """Writes the SavedModel of a function with constants in place of what does not depend on the images.
 
     A lambda layer expands its table of relative positions by products of two constants. TFLite's converter quantises
     one of the two alone, and the file does not run. Of the folded graph it makes the expanded table itself a constant:
     n·m·k numbers for n queries, m context positions and key depth k, 2.5 MB in float32 for a map of 14 by 14.
 
     Args:
-        served: The functions of a classifier.
+        function: Function of `images` to a dict of `probabilities`, with one signature.
         folder: The folder to write.
     """
-    frozen = convert_variables_to_constants_v2(served.probabilities.get_concrete_function())
+    frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     (images,), (probabilities,) = frozen.inputs, frozen.outputs
     graph = run_graph_optimizations(
         frozen.graph.as_graph_def(),

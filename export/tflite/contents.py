@@ -40,6 +40,17 @@ def quantization_of(path: Path) -> str:
     return quantization.DYNAMIC if schema.TensorType.INT8 in types else quantization.NONE
 
 
+def takes_pictures(path: Path) -> bool:
+    """Whether a TFLite file that is sound is a classifier that makes pictures of any size ready itself.
+
+    Args:
+        path: The file.
+    """
+    graph = schema.ModelT.InitFromPackedBuf(path.read_bytes(), 0).subgraphs[0]
+    images = [graph.tensors[index] for index in graph.inputs]
+    return [image.type for image in images] == [schema.TensorType.UINT8] and images[0].shapeSignature is not None
+
+
 def finds_objects(path: Path) -> bool:
     """Whether a TFLite file that is sound is a detector: it returns boxes.
 

@@ -4,7 +4,7 @@ import dataclasses
 import io
 import json
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import flatbuffers
@@ -12,6 +12,7 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 
 from lambda_keras.export.labels import LABELS, labels_text
+from lambda_keras.export.tflite import standard_metadata
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.record import Record
 
@@ -19,27 +20,35 @@ BUFFER = "LAMBDA_KERAS_METADATA"
 FILE_IDENTIFIER = b"TFL3"
 
 
-def add_metadata(content: bytes, record: Record) -> bytes:
+def add_metadata(content: bytes, record: Record, normalises: bool = False) -> bytes:
     """Adds to a TFLite file how its model wants images, and what its classes are called.
 
     They are in it twice. A buffer named `LAMBDA_KERAS_METADATA` holds JSON: the model's name, `preprocessing`
-    (size, crop and interpolation, then mean and std on the scale 0 to 1) and `labels`. A zip archive at the end holds
-    `labels.txt`, a line for each class: any unzip program reads it, and so do those that expect the labels of
-    TensorFlow Lite's own metadata there.
+    (size, crop and interpolation, then mean and std on the scale 0 to 1; of a file that does this itself
+    `preprocessing_inside`) and `labels`. For other programs a buffer named `TFLITE_METADATA` has what
+    `lambda_keras.export.tflite.standard_metadata` says. A zip archive at the end holds `labels.txt`, a line for each
+    class: any unzip program reads it, and so do those that read the standard metadata.
 
     Args:
         content: The file.
         record: The model's record.
+        normalises: Whether the file takes pictures of any size, in pixels from 0 to 255.
 
     Returns:
         The file with metadata; LiteRT runs it as before.
     """
+    preprocessing = dataclasses.asdict(record.preprocessor)
     metadata = {
         "model": record.model,
-        "preprocessing": dataclasses.asdict(record.preprocessor),
+        "preprocessing": None if normalises else preprocessing,
+        **({"preprocessing_inside": preprocessing} if normalises else {}),
         "labels": record.class_names,
     }
-    return add_labels(_with_buffer(content, json.dumps(metadata).encode()), record.class_names)
+    buffers = {
+        BUFFER: json.dumps(metadata).encode(),
+        standard_metadata.BUFFER: standard_metadata.standard_metadata(record, normalises),
+    }
+    return add_labels(_with_buffers(content, buffers), record.class_names)
 
 
 def add_labels(content: bytes, class_names: Sequence[str]) -> bytes:
@@ -89,14 +98,15 @@ def _buffer(content: bytes) -> int | None:
     return next((entry.Buffer() for entry in entries if entry.Name() == BUFFER.encode()), None)
 
 
-def _with_buffer(content: bytes, data: bytes) -> bytes:
+def _with_buffers(content: bytes, data: Mapping[str, bytes]) -> bytes:
     model = schema.ModelT.InitFromPackedBuf(content, 0)
-    buffer = schema.BufferT()
-    buffer.data = np.frombuffer(data, "uint8")
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = BUFFER, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata.append(entry)
-    builder = flatbuffers.Builder(len(content) + len(data))
+    for name, value in data.items():
+        buffer = schema.BufferT()
+        buffer.data = np.frombuffer(value, "uint8")
+        entry = schema.MetadataT()
+        entry.name, entry.buffer = name, len(model.buffers)
+        model.buffers.append(buffer)
+        model.metadata.append(entry)
+    builder = flatbuffers.Builder(len(content) + sum(map(len, data.values())))
     builder.Finish(model.Pack(builder), FILE_IDENTIFIER)
     return bytes(builder.Output())

@@ -1,7 +1,5 @@
 """What an exported model offers: TensorFlow functions over the model's own variables."""
 
-from pathlib import Path
-
 import keras
 import tensorflow as tf
 
@@ -9,7 +7,10 @@ SERVING_DEFAULT = tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY
 
 
 class ServedClassifier(tf.Module):
-    """The functions of a classifier as they are served.
+    """The function of a classifier as it is served.
+
+    `probabilities` takes `images`, float32 [batch, height, width, channels], normalised as the model takes them, and
+    returns `probabilities`, float32 [batch, classes].
 
     It holds the `tf.Variable`s under the Keras variables, not the Keras model: `tf.saved_model.save` then
     writes each weight once, and nothing that would need Keras to load. (`keras.export.ExportArchive` writes
@@ -30,16 +31,3 @@ class ServedClassifier(tf.Module):
             return {"probabilities": tf.cast(model(images, training=False), tf.float32)}
 
         self.probabilities = probabilities
-
-    @property
-    def signatures(self) -> dict:
-        """By name, the functions that can be called from outside.
-
-        `serving_default` takes `images`, float32 [batch, height, width, channels], normalised as the model
-        takes them, and returns `probabilities`, float32 [batch, classes].
-        """
-        return {SERVING_DEFAULT: self.probabilities}
-
-    def save(self, folder: Path) -> None:
-        """Writes the SavedModel into `folder`."""
-        tf.saved_model.save(self, str(folder), signatures=self.signatures)

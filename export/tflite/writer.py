@@ -17,8 +17,10 @@ from lambda_keras.export.tflite.calibration import Calibration
 from lambda_keras.export.tflite.clipping import measure_clipping, refuse_clipping
 from lambda_keras.export.tflite.constant_folding import save_folded
 from lambda_keras.export.tflite.metadata import add_metadata
+from lambda_keras.export.tflite.pictures import PictureClassifier
 from lambda_keras.export.tflite.quantization import (
     CALIBRATED,
+    DYNAMIC,
     FLOAT16,
     FLOAT_OPERATIONS,
     INT8,
@@ -42,6 +44,7 @@ def export_tflite(
     calibration: Calibration | None = None,
     batch_size: int | None = None,
     record: Record | None = None,
+    any_size: bool = False,
 ) -> Path:
     """Writes `model` as a TFLite file.
 
@@ -58,6 +61,8 @@ def export_tflite(
         calibration: The images that set the ranges of the kinds of int8.
         batch_size: How many images a batch must have; any number by default.
         record: The model's record, for the file's metadata; without one it has none.
+        any_size: Whether it takes one picture of any size and makes it ready itself, see
+            `lambda_keras.export.tflite.pictures.PictureClassifier`.
 
     Returns:
         `path`.
@@ -75,23 +80,28 @@ def export_tflite(
     _check(model, path, quantization, calibration, batch_size)
     if record:
         check_labels(record.class_names)
-    served = ServedClassifier(model, batch_size)
+    served: ServedClassifier | PictureClassifier
+    if any_size:
+        served, batch_size = PictureClassifier(model, _check_any_size(quantization, batch_size, record)), 1
+    else:
+        served = ServedClassifier(model, batch_size)
     if _has_loop(served):
         _check_loop(quantization, batch_size)
     # The SavedModel in between has variables, which TensorFlow does not find where a path has wildcards.
     with scratch_folder(path.parent) as place, without_wildcards(place) as scratch:
         if quantization in (NONE, FLOAT16):
-            served.save(scratch / "saved_model")
+            signatures = {SERVING_DEFAULT: served.probabilities}
+            tf.saved_model.save(served, str(scratch / "saved_model"), signatures=signatures)
         else:
             with standard_error_to(scratch / "folding.log"):
-                save_folded(served, scratch / "saved_model")
+                save_folded(served.probabilities, scratch / "saved_model")
         converter = _converter(scratch / "saved_model", quantization, calibration, batch_size)
         function = _convert_by_operation if quantization == INT8_FLOAT_LAMBDAS else _CONVERT
         content = convert(converter, scratch / "converter.log", function)
         if calibration:
             _check_clipping(content, model, calibration)
         if record:
-            content = add_metadata(content, record)
+            content = add_metadata(content, record, normalises=any_size)
         put(content, scratch, path)
     return path
 
@@ -105,6 +115,19 @@ def _check(model, path, quantization, calibration, batch_size):
     if batch_size is not None and not 1 <= batch_size <= LARGEST_BATCH:
         raise UserError(f"--batch must be 1 to {LARGEST_BATCH:,}, got {batch_size}")
     check_float32(model)
+
+
+def _check_any_size(quantization: str, batch_size: int | None, record: Record | None) -> Record:
+    """Returns the record, which must be there."""
+    if record is None:
+        raise UserError("--any-size makes pictures ready as the model's record.json says, which is missing")
+    if quantization in CALIBRATED:
+        raise UserError(
+            f"--any-size resizes in float32, got --quantize {quantization}; take {NONE}, {FLOAT16} or {DYNAMIC}"
+        )
+    if batch_size not in (None, 1):
+        raise UserError(f"--any-size takes one picture at a time, got --batch {batch_size}; leave it out")
+    return record
 
 
 def check_path(path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from ai_edge_litert import schema_py_generated as schema
 
 from lambda_keras.export.files import scratch_folder
-from lambda_keras.export.tflite.contents import quantization_of
+from lambda_keras.export.tflite.contents import quantization_of, takes_pictures
 from lambda_keras.export.tflite.metadata import has_metadata
 from lambda_keras.export.tflite.quantization import INT8, INT8_FLOAT_IO
 from lambda_keras.zoo.errors import UserError, writing
@@ -62,6 +62,8 @@ def _check(path):
         raise UserError(f"no such file: {path}; `lambda-export tflite` writes it")
     if quantization_of(path) == INT8:
         raise UserError(f"{path} takes int8, which LiteRT.js does not give; export it with --quantize {INT8_FLOAT_IO}")
+    if takes_pictures(path):
+        raise UserError(f"{path} makes pictures ready itself, as the page does; export it without --any-size")
     content = path.read_bytes()
     if not has_metadata(content):
         raise UserError(

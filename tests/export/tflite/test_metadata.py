@@ -11,6 +11,7 @@ from ai_edge_litert.interpreter import Interpreter
 
 from lambda_keras.export.tflite.metadata import add_metadata, has_metadata, read_preprocessing
 from lambda_keras.export.tflite.quantization import KINDS
+from lambda_keras.export.tflite.standard_metadata import standard_metadata
 from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.zoo.errors import UserError
 
@@ -66,8 +67,18 @@ def test_the_model_is_as_before(plain, digits_record, digits_test):
     run = [Interpreter(model_content=file).get_signature_runner()(images=images) for file in (plain, content)]
     np.testing.assert_array_equal(run[0]["probabilities"], run[1]["probabilities"])
     others = buffers(content)
-    others.pop("LAMBDA_KERAS_METADATA")
+    assert json.loads(others.pop("LAMBDA_KERAS_METADATA"))["model"] == "lambda_resnet_tiny"
+    assert others.pop("TFLITE_METADATA") == standard_metadata(digits_record)
     assert others == buffers(plain)
+
+
+def test_of_a_file_that_prepares_pictures_itself(plain, digits_record, tmp_path):
+    content = add_metadata(plain, digits_record, normalises=True)
+    metadata = json.loads(buffers(content)["LAMBDA_KERAS_METADATA"])
+    assert metadata["preprocessing_inside"]["mean"] == [0.305]
+    assert buffers(content)["TFLITE_METADATA"] == standard_metadata(digits_record, normalises=True)
+    (tmp_path / "model.tflite").write_bytes(content)
+    assert read_preprocessing(tmp_path / "model.tflite") is None, "nobody is to do it a second time"
 
 
 def test_the_same_model_gives_the_same_bytes(plain, digits_record):

@@ -7,8 +7,7 @@ from lambda_keras.export.tflite.signatures import ServedClassifier
 
 @pytest.mark.parametrize("batch", [1, 3, 8])
 def test_serving_default_is_the_model(model, images, batch):
-    serve = ServedClassifier(model).signatures["serving_default"]
-    result = serve(tf.constant(images[:batch]))
+    result = ServedClassifier(model).probabilities(tf.constant(images[:batch]))
     assert list(result) == ["probabilities"]
     assert result["probabilities"].dtype == tf.float32
     expected = model(images[:batch], training=False)
