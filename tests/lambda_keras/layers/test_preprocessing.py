@@ -47,9 +47,9 @@ def tensorflows(image, preprocessor):
     return np.clip(resized, 0, 255).round()[top : top + size, left : left + size]
 
 
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-def test_images_of_any_size_are_tensorflows_and_pillows(interpolation):
-    preprocessor = Preprocessor(32, evaluation_crop=0.9, interpolation=interpolation)
+@pytest.mark.parametrize(("interpolation", "crop"), [("bilinear", 1.0), ("bicubic", 0.9)])
+def test_images_of_any_size_are_tensorflows_and_pillows(interpolation, crop):
+    preprocessor = Preprocessor(32, evaluation_crop=crop, interpolation=interpolation)
     layer = Preprocessing(preprocessor)
     for size in SIZES:
         image = picture(*size)
