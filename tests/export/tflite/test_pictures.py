@@ -8,11 +8,8 @@ from ai_edge_litert.interpreter import Interpreter
 from lambda_keras.export import cli
 from lambda_keras.export.checks.artifact import find_artifact, refuse_pictures
 from lambda_keras.export.saved_model.writer import export_saved_model
-from lambda_keras.export.tflite.pictures import prepared
 from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.export.web.page import write_web_page
-from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data.preprocessing import prepare
 from lambda_keras.zoo.errors import UserError
 
 # As it is, enlarged, reduced, a strip, and one of another shape.
@@ -25,20 +22,6 @@ def picture(height, width, channels, seed=0):
     fields = random.integers(0, 256, (-(-height // 8), -(-width // 8), channels))
     pixels = fields.repeat(8, axis=0).repeat(8, axis=1)[:height, :width]
     return np.clip(pixels + random.normal(0, 12, pixels.shape), 0, 255).astype("uint8")
-
-
-@pytest.mark.parametrize("interpolation", ["bilinear", "bicubic"])
-@pytest.mark.parametrize("crop", [0.875, 1.0])
-def test_pixels_are_those_of_all_other_commands(interpolation, crop):
-    preprocessor = Preprocessor(32, crop, interpolation)
-    for size in SIZES:
-        image = picture(*size, 3)
-        expected = prepare(image, 3, preprocessor).numpy().astype(int)
-        result = prepared(tf.constant(image[np.newaxis]), preprocessor)[0].numpy()
-        assert np.abs(result - expected).max() <= 1, size
-        # What is half way between two numbers may be rounded to the other: of 32 pixels that become 36 by weights of
-        # eighteenths that is one of 324.
-        assert np.mean(result != expected) < 1e-2, size
 
 
 def probabilities(path, image):
