@@ -1,6 +1,7 @@
-"""The notebooks run from top to bottom in a fresh kernel, in an empty folder, and are committed without outputs."""
+"""The notebooks run from top to bottom in an empty folder, and are committed without outputs."""
 
 import asyncio
+import json
 import os
 import pathlib
 import re
@@ -16,9 +17,10 @@ names = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 TIMEOUT_SECONDS = 600
 
 
-def run(notebook, folder):
-    """Run it in a kernel of its own, and return what it printed."""
-    client = nbclient.NotebookClient(notebook, timeout=None, resources={"metadata": {"path": str(folder)}})
+def run(notebook, folder, kernel="warm"):
+    """Run it in a kernel of its own, and return what it printed; the kernel `python3` is a fresh interpreter."""
+    resources = {"metadata": {"path": str(folder)}}
+    client = nbclient.NotebookClient(notebook, timeout=None, kernel_name=kernel, resources=resources)
     asyncio.run(asyncio.wait_for(client.async_execute(), TIMEOUT_SECONDS))
     outputs = [output for cell in notebook.cells for output in cell.get("outputs", ())]
     printed = "".join(output["text"] for output in outputs if "text" in output)
@@ -31,7 +33,15 @@ def run(notebook, folder):
 @pytest.fixture
 def environment(monkeypatch, warm_python, tmp_path_factory):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
-    # The commands of the environment that runs the tests, in warm processes: to import TensorFlow takes each seconds.
+    # The kernel and the commands of the environment that runs the tests, in warm processes: to import TensorFlow takes
+    # each seconds.
+    kernels = tmp_path_factory.mktemp("jupyter")
+    specification = {"argv": [*warm_python, "-m", "ipykernel_launcher", "-f", "{connection_file}"]}
+    (kernels / "kernels" / "warm").mkdir(parents=True)
+    (kernels / "kernels" / "warm" / "kernel.json").write_text(
+        json.dumps({**specification, "display_name": "warm", "language": "python"})
+    )
+    monkeypatch.setenv("JUPYTER_PATH", str(kernels))
     commands = tmp_path_factory.mktemp("commands")
     for command, module in (("lambda-zoo", "lambda_keras.zoo"), ("lambda-export", "lambda_keras.export")):
         (commands / command).write_text(f'#!/bin/sh\nexec {shlex.join(warm_python)} -m {module} "$@"\n')
@@ -73,6 +83,6 @@ def test_transfer_learning_runs_and_its_last_cell_after_a_restart(tmp_path):
     assert all((tmp_path / name).exists() for name in ("digits.keras", "seen.png", "served/1", "digits.tflite"))
 
     notebook.cells = notebook.cells[-1:]
-    differences = re.findall(r"largest difference of .*: (\S+)", run(notebook, tmp_path))
+    differences = re.findall(r"largest difference of .*: (\S+)", run(notebook, tmp_path, "python3"))
     assert len(differences) == 2
     assert max(map(float, differences)) < 1e-4

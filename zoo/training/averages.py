@@ -33,8 +33,8 @@ class Averages:
         averages = moving_averages(optimizer) if optimizer.use_ema else ()
         weights = model.trainable_variables if optimizer.use_ema else ()
         self._pairs = [(weight.value, average.value) for weight, average in zip(weights, averages, strict=True)]
-        self._exchange = tf.function(lambda: strategy.run(self._exchange_on_replica))
-        self._share = tf.function(lambda: strategy.run(self._share_on_replica))
+        self._exchange = tf.function(lambda: strategy.run(self._exchange_on_replica), autograph=False)
+        self._share = tf.function(lambda: strategy.run(self._share_on_replica), autograph=False)
 
     @contextlib.contextmanager
     def in_place_of_weights(self) -> Iterator[None]:

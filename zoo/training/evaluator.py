@@ -79,6 +79,8 @@ class Evaluator(orbit.AbstractEvaluator):
         per_replica = self.trainer.strategy.run(self._on_replica, (next(iterator), self.trainer.stopping.read_value()))
         return self.trainer.strategy.reduce("SUM", per_replica, axis=None)
 
+    # As the trainer's step, it has nothing for AutoGraph.
+    @tf.autograph.experimental.do_not_convert
     def _on_replica(self, batch, stopping):
         task = self.trainer.task
         logits = self.trainer.model(task.normalised(batch["image"]), training=False)

@@ -38,9 +38,8 @@ def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterru
         "lambda-zoo: stopped by a signal after step 5; the same command resumes it"
     )
     assert state(run, step=5)
-    # Between two checkpoints of the first epoch, and at the first step of the second one.
-    for step in (8, 10):
-        assert train(warm_python, run, f"{step}=SIGKILL").returncode == -9, step
+    # At the first step of the second epoch. Between two checkpoints of an epoch it is killed in the test below.
+    assert train(warm_python, run, "10=SIGKILL").returncode == -9
     result = train(warm_python, run)
     assert result.returncode == 0, result.stderr
     assert "Going on from the checkpoint of step 9" in result.stdout

@@ -32,6 +32,8 @@ QUICK = [
     "model.overrides.blocks=[1,0,1,1]",
     "model.overrides.lambda_blocks=[[],[],[1],[1]]",
 ]
+# Where nothing depends on the network.
+ONE_BLOCK = ["model.overrides.blocks=[0,0,0,1]", "model.overrides.lambda_blocks=[[],[],[],[1]]"]
 
 
 @pytest.fixture(scope="module")
@@ -211,7 +213,7 @@ def test_events_that_cannot_be_written_are_one_line_and_leave_the_files_that_wer
 
 def test_early_stopping_keeps_the_best_weights(tmp_path):
     # A learning rate that grows until it spoils the model.
-    overrides = [*QUICK, "training.epochs=8", "training.warmup_epochs=7.9", "training.learning_rate=3"]
+    overrides = [*QUICK, *ONE_BLOCK, "training.epochs=8", "training.warmup_epochs=7.9", "training.learning_rate=3"]
     overrides += ["training.early_stopping_epochs=1", "training.optimizer=momentum", "training.weight_decay=0"]
     recipe = recipe_file.load("digits", overrides)
     train(recipe, tmp_path, verbose=False)
@@ -230,8 +232,8 @@ def test_early_stopping_keeps_the_best_weights(tmp_path):
 
 
 def test_a_loss_that_is_not_finite_names_step_rate_and_last_good_checkpoint(tmp_path):
-    overrides = [*QUICK, "training.optimizer=momentum", "training.learning_rate=100", "training.checkpoint_steps=1"]
-    overrides += ["training.weight_decay=1", "training.steps_per_loop=1"]
+    overrides = [*QUICK, *ONE_BLOCK, "training.optimizer=momentum", "training.learning_rate=100"]
+    overrides += ["training.checkpoint_steps=1", "training.weight_decay=1", "training.steps_per_loop=1"]
     with pytest.raises(
         UserError, match=r"not finite at step \d+ \(learning rate .*the last good checkpoint is .*ckpt-"
     ):
@@ -255,9 +257,9 @@ def test_a_recipe_that_does_not_fit(override, expected, tmp_path):
 
 
 @pytest.fixture
-def sixth_of_fashion_mnist(fashion_mnist_folder, tmp_path):
-    """The first 10,000 of the 60,000 training images, and the first 2,000 of the test images, in idx files."""
-    for part, count in (("train", 10_000), ("t10k", 2_000)):
+def tenth_of_fashion_mnist(fashion_mnist_folder, tmp_path):
+    """The first 6,000 of the 60,000 training images, and the first 1,000 of the test images, in idx files."""
+    for part, count in (("train", 6_000), ("t10k", 1_000)):
         for kind, header, size in (("images-idx3", 16, 28 * 28), ("labels-idx1", 8, 1)):
             name = f"{part}-{kind}-ubyte"
             whole = gzip.decompress((fashion_mnist_folder / f"{name}.gz").read_bytes())
@@ -268,9 +270,9 @@ def sixth_of_fashion_mnist(fashion_mnist_folder, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_fashion_mnist_recipe_reaches_70_percent_in_an_epoch_of_a_sixth_of_the_images(
-    sixth_of_fashion_mnist, tmp_path
+def test_the_fashion_mnist_recipe_reaches_65_percent_in_an_epoch_of_a_tenth_of_the_images(
+    tenth_of_fashion_mnist, tmp_path
 ):
     shorter = ("epochs=1", "warmup_epochs=0.2", "batch_size=32", "learning_rate=0.003")
     recipe = recipe_file.load("fashion_mnist", [f"training.{setting}" for setting in shorter])
-    assert train(recipe, tmp_path / "run", sixth_of_fashion_mnist) >= 0.7
+    assert train(recipe, tmp_path / "run", tenth_of_fashion_mnist) >= 0.65

@@ -42,7 +42,15 @@ SETTINGS = {
         "training.gradient_clipping=0.5",
         "training.gradient_accumulation=2",
     ],
-    "lamb": ["training.optimizer=lamb", "training.learning_rate=0.0001", "training.weight_decay=0.01"],
+    # With three pseudo-labelled images beside each labelled one.
+    "lamb": [
+        "training.optimizer=lamb",
+        "training.learning_rate=0.0001",
+        "training.weight_decay=0.01",
+        "training.gradient_accumulation=2",
+        "data.random_erasing=0.5",
+        "data.pseudo={folder: FOLDER, share: 0.75}",
+    ],
     "float16": [
         "training.optimizer=nesterov",
         "training.learning_rate=0.01",
@@ -50,14 +58,6 @@ SETTINGS = {
         "training.precision=mixed_float16",
         # A CPU computes half precision slowly.
         "training.batch_size=8",
-    ],
-    # With three pseudo-labelled images beside each labelled one.
-    "pseudo": [
-        "training.optimizer=momentum",
-        "training.learning_rate=0.003",
-        "training.gradient_accumulation=2",
-        "data.random_erasing=0.5",
-        "data.pseudo={folder: FOLDER, share: 0.75}",
     ],
 }
 
