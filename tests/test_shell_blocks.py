@@ -18,10 +18,10 @@ ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MAINS = {"lambda-zoo": zoo_cli.main, "lambda-export": export_cli.main}
 # Pages whose commands run one after the other in one folder, as a reader would type them, and what he typed before.
+# Those of docs/index.md are of README.
 DIGITS = "lambda-zoo train --recipe digits --out runs/digits"
 RUN = {
     "README.md": [],
-    "docs/index.md": [],
     "docs/weights.md": [],
     "docs/training.md": [],
     "docs/serving.md": [DIGITS],
@@ -50,8 +50,8 @@ NEEDS = {
 }
 # Arguments that make a training short; that of the classifier alone is tested in zoo/fine_tuning/test_run.py.
 SHORTER = {
-    "train": ["training.epochs=1", "training.warmup_epochs=0", "data.image_size=16"],
-    "fine-tune": ["--epochs=1", "--head-epochs=0", "data.image_size=16"],
+    "train": ["training.epochs=1", "training.warmup_epochs=0", "training.batch_size=128", "data.image_size=16"],
+    "fine-tune": ["--epochs=1", "--head-epochs=0", "training.batch_size=128", "data.image_size=16"],
 }
 
 

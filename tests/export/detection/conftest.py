@@ -106,13 +106,14 @@ def find(detector):
 
 
 @pytest.fixture(scope="session")
-def saved_model(detector, tmp_path_factory):
-    return export_saved_model(detector, tmp_path_factory.mktemp("served"), most_pixels=10_000)
+def saved_model(detector, folder):
+    path = folder / "detector_saved_model"
+    return once(path, lambda path: export_saved_model(detector, path, most_pixels=10_000)) / "1"
 
 
 @pytest.fixture(scope="session")
-def tflite_file(detector, tmp_path_factory):
-    return export_tflite(detector, tmp_path_factory.mktemp("tflite") / "detector.tflite")
+def tflite_file(detector, folder):
+    return once(folder / "detector.tflite", lambda path: export_tflite(detector, path))
 
 
 @pytest.fixture(scope="session")

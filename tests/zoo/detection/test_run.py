@@ -49,9 +49,8 @@ def rows(run):
 
 def test_a_run_that_was_killed_ends_bit_for_bit_as_one_that_was_not(uninterrupted, folder, warm_python, tmp_path):
     run = tmp_path / "interrupted"
-    # Between two checkpoints of the first epoch, and at the last step but one.
-    for step in (3, 5):
-        assert start(warm_python, folder, run, f"{step}=SIGKILL").returncode == -9, step
+    # Between two checkpoints of the second epoch; zoo/training/test_faults.py has other places of the same loop.
+    assert start(warm_python, folder, run, "5=SIGKILL").returncode == -9
     result = start(warm_python, folder, run)
     assert result.returncode == 0, result.stderr
     assert "Going on from the checkpoint of step 4" in result.stdout

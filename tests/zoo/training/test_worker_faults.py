@@ -20,17 +20,19 @@ def supervised(python):
 @pytest.mark.slow
 def test_a_worker_of_two_is_killed_and_stopped_and_the_supervisor_starts_both_again(warm_python, tmp_path):
     undisturbed, run = tmp_path / "undisturbed", tmp_path / "interrupted"
-    result = train(supervised(warm_python), undisturbed, strategy="multi_worker")
+    # One epoch of 9 steps.
+    options = {"strategy": "multi_worker", "overrides": ["training.epochs=1", "training.warmup_epochs=0"]}
+    result = train(supervised(warm_python), undisturbed, **options)
     assert result.returncode == 0, result.stderr
 
-    result = train(supervised(warm_python), run, "4=SIGKILL,6=SIGTERM", strategy="multi_worker")
+    result = train(supervised(warm_python), run, "4=SIGKILL,6=SIGTERM", **options)
     assert result.returncode == 0, result.stderr
     first, second = result.stderr.split("restart 1 of 2")
     assert "another worker is gone" in first
     # The workers agree to stop after the step that follows the signal.
     assert "stopped by a signal after step 7" in second
     assert "restart 2 of 2" in second
-    expected, got = state(undisturbed), state(run)
+    expected, got = state(undisturbed, step=9), state(run, step=9)
     for key in expected:
         # The sums over workers may be in another order.
         np.testing.assert_allclose(got[key], expected[key], rtol=1e-5, atol=1e-6, err_msg=key)

@@ -113,14 +113,14 @@ def test_other_formats_are_refused(model, tmp_path, name, advice):
 
 
 def cuts_and_flips(path):
-    """Yields the path of copies that are cut off, or with a byte of their first kilobyte changed."""
+    """Yields the path of copies that are cut off, or with a byte of their first kilobytes changed."""
     content = path.read_bytes()
     copy = path.with_name(f"damaged.{path.name}")
     rng = np.random.default_rng(0)
     for length in (0, 1, 7, 8, 9, 100, len(content) // 2, len(content) - 1):
         copy.write_bytes(content[:length])
         yield f"cut at {length}", copy
-    for position in sorted({*range(64), *rng.integers(64, 4096, 64)}):
+    for position in sorted({*range(48), *rng.integers(48, 4096, 32)}):
         damaged = bytearray(content)
         damaged[position] ^= 1 << int(rng.integers(8))
         copy.write_bytes(damaged)
