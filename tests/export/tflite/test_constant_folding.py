@@ -25,7 +25,7 @@ def pixels():
 
 
 def test_the_numbers_are_the_same(large_map, pixels, tmp_path):
-    save_folded(ServedClassifier(large_map), tmp_path / "folded")
+    save_folded(ServedClassifier(large_map).probabilities, tmp_path / "folded")
     serving = tf.saved_model.load(str(tmp_path / "folded")).signatures["serving_default"]
     result = serving(images=tf.constant(pixels))["probabilities"]
     np.testing.assert_allclose(result, large_map(pixels), atol=1e-6)
