@@ -136,11 +136,11 @@ class Shipped:
 
 @pytest.fixture(scope="module")
 def shipped():
-    """Of Fashion-MNIST, 2,000 of its images, where they are installed, else of the digits."""
+    """Of Fashion-MNIST, 5,000 of its images, where they are installed, else of the digits."""
     name, data_dir = ("fashion_mnist", FASHION_MNIST) if FASHION_MNIST.is_dir() else ("digits", None)
     model, record = load(find("lambda_resnet_tiny", name))
     dataset = catalog.load(record.data(), data_dir)
-    batches = input_pipeline.evaluation_batches(dataset.test, dataset, record.data(), batch_size=BATCH_SIZE).take(20)
+    batches = input_pipeline.evaluation_batches(dataset.test, dataset, record.data(), batch_size=BATCH_SIZE).take(50)
     batches = list(batches.as_numpy_iterator())
     pixels, targets, valid = (
         np.concatenate([batch[name] for batch in batches]) for name in ("image", "target", "valid")
@@ -161,7 +161,7 @@ def in_batches(classify, images):
 def check_accuracy(shipped, result, largest_difference):
     """Within 0.5 points of the model's accuracy, whatever the kind."""
     accuracy = np.mean(shipped.expected.argmax(-1) == shipped.labels)
-    assert accuracy > 0.92
+    assert accuracy > 0.93
     assert accuracy - np.mean(result.argmax(-1) == shipped.labels) <= 0.005
     assert np.abs(result - shipped.expected).max() <= largest_difference
 
