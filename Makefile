@@ -134,6 +134,11 @@ bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.pairs
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.fuse
+	$(BIN)/python -m benchmarks.interactions
+	$(BIN)/python -m benchmarks.hybrids
+	$(BIN)/python -m benchmarks.scopes
+	$(BIN)/python -m benchmarks.roofline
+	$(BIN)/python -m benchmarks.startup
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.training_loop
 	$(BIN)/python -m benchmarks.models
