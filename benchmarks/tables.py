@@ -10,6 +10,8 @@ import os
 import pathlib
 import re
 import statistics
+from collections.abc import Callable
+from typing import NamedTuple
 
 from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
@@ -296,44 +298,40 @@ def delegates_table():
     return "\n".join(lines)
 
 
+class Table(NamedTuple):
+    """A table of a page.
+
+    Attributes:
+        make: Function that returns its text.
+        measured: The CSV of results whose figures another machine would not repeat; the machine is named below.
+    """
+
+    make: Callable[[], str]
+    measured: str | None = None
+
+
 TABLES = {
-    "models": models_table,
-    "chosen models": lambda: models_table(CHOSEN),
-    "peers": peers_table,
-    "export": export_table,
-    "pairs": pairs_table,
-    "growth": growth_table,
-    "interactions": interactions_table,
-    "hybrids": lambda: variants_table("hybrids", "stages"),
-    "scopes": lambda: variants_table("scopes", "scope"),
-    "startup": startup_table,
-    "roofline": roofline_table,
-    "detectors": detectors_table,
-    "detector memory": detector_memory_table,
-    "input streams": input_streams_table,
-    "semi-supervised": semi_supervised_table,
-    "pseudo-labels, measured": pseudo_labels_measured_table,
-    "pseudo-labels": pseudo_labels_table,
-    "serving load": serving_load_table,
-    "delegates": delegates_table,
-    "any size": any_size_table,
+    "models": Table(models_table),
+    "chosen models": Table(lambda: models_table(CHOSEN)),
+    "peers": Table(peers_table, "peers"),
+    "export": Table(export_table, "export"),
+    "pairs": Table(pairs_table, "pairs"),
+    "growth": Table(growth_table, "growth"),
+    "interactions": Table(interactions_table, "interactions"),
+    "hybrids": Table(lambda: variants_table("hybrids", "stages"), "hybrids"),
+    "scopes": Table(lambda: variants_table("scopes", "scope"), "scopes"),
+    "startup": Table(startup_table, "startup"),
+    "roofline": Table(roofline_table, "roofline"),
+    "detectors": Table(detectors_table),
+    "detector memory": Table(detector_memory_table, "detector_memory"),
+    "input streams": Table(input_streams_table, "input_streams"),
+    "semi-supervised": Table(semi_supervised_table, "fashion_mnist_semi"),
+    "pseudo-labels, measured": Table(pseudo_labels_measured_table, "pseudo_labels_measured"),
+    "pseudo-labels": Table(pseudo_labels_table),
+    "serving load": Table(serving_load_table, "serving_load"),
+    "delegates": Table(delegates_table),
+    "any size": Table(any_size_table, "any_size"),
 }
-
-
-# Those of TABLES whose figures are another machine's elsewhere.
-MEASURED = (
-    "peers",
-    "export",
-    "pairs",
-    "growth",
-    "interactions",
-    "hybrids",
-    "scopes",
-    "startup",
-    "roofline",
-    "detector memory",
-    "input streams",
-)
 
 
 def render(text):
@@ -346,8 +344,9 @@ def render(text):
 
 def made(name):
     """A table, and below it what it was measured on."""
-    below = origin(name.replace(" ", "_")) if name in MEASURED else ""
-    return f"{TABLES[name]()}\n{below}"
+    table = TABLES[name]
+    below = "" if table.measured is None else origin(table.measured)
+    return f"{table.make()}\n{below}"
 
 
 def main():

@@ -208,11 +208,12 @@ class LambdaLayer(Interaction):
 
         exists = masks.seen_context()
         queries, keys, values = self.queries_keys_values(inputs, context, training, exists)
-        operands, plan = Operands(queries, values, keys, mask=masks.seen_pairs(grids)), None
-        masked, differs = operands.mask is not None, operands.mask is not None and operands.mask.shape[0] != 1
+        pairs, plan = masks.seen_pairs(grids), None
+        operands, masked = Operands(queries, values, keys, mask=pairs), pairs is not None
         if self.use_position:
             operands = self._add_positions(operands, grids)
         if self.use_position or masked:
+            differs = masked and pairs.shape[0] != 1
             plan = self.plan(inputs.shape, context.shape, masked=masked, training=training, masks_of_examples=differs)
         if grids.known:
             shape = (-1, *grids.queries)
@@ -221,7 +222,7 @@ class LambdaLayer(Interaction):
             grids = Grids(ops.shape(inputs)[1:-1], ops.shape(context)[1:-1])
         outputs = contract(operands, grids, plan, self.key_normalization, training)
         if self.use_position_bias:
-            outputs = outputs + self.apply_position_bias(queries, intersection(operands.mask, exists))
+            outputs = outputs + self.apply_position_bias(queries, intersection(pairs, exists))
         outputs = ops.reshape(outputs, (*shape, self.num_heads * self.value_dim))
         return ops.cast(outputs, self.compute_dtype)
 

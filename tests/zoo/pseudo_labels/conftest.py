@@ -7,7 +7,16 @@ import tensorflow as tf
 from sklearn.datasets import load_sample_images
 
 from lambda_keras.weights import Preprocessor
+from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.models.record import Record
+
+LABEL = ["pseudo-label", "--data", "digits", "--split", "test", "--images-per-shard", "60", "--top", "3"]
+# Of 450 images; the files have 60 each, the last one 30.
+FILES = [f"labels-{shard:05}-of-00008.tfrecord" for shard in range(8)]
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def save_teacher(folder, seed):
@@ -32,6 +41,14 @@ def teacher_run(tmp_path_factory):
 def other_teacher_run(tmp_path_factory):
     """The same with other weights."""
     return save_teacher(tmp_path_factory.mktemp("other"), 1)
+
+
+@pytest.fixture(scope="session")
+def labels(teacher_run, tmp_path_factory):
+    """Labels of digits by a model of digits, made without an interruption. Tests do not write to it."""
+    folder = tmp_path_factory.mktemp("labels")
+    assert main([*LABEL, "--teacher", str(teacher_run), "--out", str(folder), "-q"]) == 0
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -4,22 +4,9 @@ import numpy as np
 import pytest
 
 from lambda_keras.zoo.cli import main
+from tests.zoo.pseudo_labels.conftest import FILES, LABEL, contents
 
 pytest.importorskip("apache_beam", reason='it needs the extra "beam"')
-LABEL = ["pseudo-label", "--data", "digits", "--split", "test", "--images-per-shard", "60", "--top", "3"]
-FILES = [f"labels-{shard:05}-of-00008.tfrecord" for shard in range(8)]
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def labels(teacher_run, tmp_path_factory):
-    """Labels that the plain command made. Tests do not write to it."""
-    folder = tmp_path_factory.mktemp("labels")
-    assert main([*LABEL, "--teacher", str(teacher_run), "--out", str(folder)]) == 0
-    return folder
 
 
 def test_a_pipeline_makes_the_files_of_the_plain_command(labels, teacher_run, tmp_path, capsys):

@@ -11,23 +11,9 @@ from lambda_keras.zoo.data import digits
 from lambda_keras.zoo.pseudo_labels import labels_folder
 from lambda_keras.zoo.pseudo_labels.teacher import find as find_teacher
 from tests.conftest import ROOT
+from tests.zoo.pseudo_labels.conftest import FILES, LABEL, contents
 
 SCRIPT = pathlib.Path(__file__).with_name("label_and_die.py")
-LABEL = ["pseudo-label", "--data", "digits", "--split", "test", "--images-per-shard", "60", "--top", "3"]
-# Of 450 images; the files have 60 each, the last one 30.
-FILES = [f"labels-{shard:05}-of-00008.tfrecord" for shard in range(8)]
-
-
-def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()}
-
-
-@pytest.fixture(scope="module")
-def labels(teacher_run, tmp_path_factory):
-    """Labels of digits by a model of digits, made without an interruption. Tests do not write to it."""
-    folder = tmp_path_factory.mktemp("labels")
-    assert main([*LABEL, "--teacher", str(teacher_run), "--out", str(folder), "-q"]) == 0
-    return folder
 
 
 def test_each_image_has_the_label_of_the_teacher(labels, teacher_run, read_examples):
