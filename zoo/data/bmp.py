@@ -40,12 +40,14 @@ def decode_bmp(data: tf.Tensor, height: tf.Tensor, width: tf.Tensor) -> tf.Tenso
     is_read = (compression == _UNCOMPRESSED) | has_masks
     with tf.control_dependencies(
         [
-            require(header_size >= _FIRST_HEADER, f"a BMP file of OS/2, {_REMEDY}"),
             require(
-                has_palette | (bits == 24) | (bits == 32),
-                tf.strings.join(["a BMP file of ", tf.as_string(bits), f" bits a pixel, {_REMEDY}"]),
-            ),
-            require(is_read, f"a compressed BMP file, {_REMEDY}"),
+                (header_size >= _FIRST_HEADER, f"a BMP file of OS/2, {_REMEDY}"),
+                (
+                    has_palette | (bits == 24) | (bits == 32),
+                    tf.strings.join(["a BMP file of ", tf.as_string(bits), f" bits a pixel, {_REMEDY}"]),
+                ),
+                (is_read, f"a compressed BMP file, {_REMEDY}"),
+            )
         ]
     ):
         row_length = (width * bits + 31) // 32 * 4

@@ -7,7 +7,7 @@ import tensorflow as tf
 from lambda_keras.zoo.data.bmp import decode_bmp
 from lambda_keras.zoo.data.colours import by_blocks, convert, with_channels
 from lambda_keras.zoo.data.gif import decode_gif
-from lambda_keras.zoo.data.image_header import JPEG, KINDS, MOST_PARTS, Header, numbers, read_header, window
+from lambda_keras.zoo.data.image_header import DAMAGED, JPEG, MOST_PARTS, Header, numbers, read_header, window
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.lock import lock_if
 from lambda_keras.zoo.data.requirement import reason, require
@@ -69,7 +69,7 @@ def why(error: tf.errors.InvalidArgumentError) -> str:
     Args:
         error: The `tf.errors.InvalidArgumentError` that it raised.
     """
-    return reason(error) or f"damaged, or not a {KINDS} file"
+    return reason(error) or DAMAGED
 
 
 def check(encoded: tf.Tensor, header: Header, most_pixels: int) -> tf.Tensor:
@@ -92,7 +92,7 @@ def check(encoded: tf.Tensor, header: Header, most_pixels: int) -> tf.Tensor:
     size = tf.strings.join([tf.as_string(header.width), "x", tf.as_string(header.height)])
     too_large = tf.strings.join([size, f" pixels, {OVER_THE_LIMIT} of {most_pixels:,}"])
     is_image = (header.kind > 0) & (header.height > 0) & (header.width > 0)
-    with tf.control_dependencies([require(is_image, f"damaged, or not a {KINDS} file"), require(is_small, too_large)]):
+    with tf.control_dependencies([require((is_image, DAMAGED), (is_small, too_large))]):
         return tf.identity(encoded)
 
 
@@ -151,9 +151,13 @@ def decode_and_resize(
         tf.errors.InvalidArgumentError: As for `decode`.
     """
     header = read_header(encoded)
-    if orient is not None:
-        header = header._replace(orientation=orient(header))
     encoded = check(encoded, header, most_pixels)
+    if orient is not None:
+        # After what is no image was refused, and before what is damaged is: each file is refused for one reason.
+        with tf.control_dependencies([encoded]):
+            header = header._replace(orientation=orient(header))
+        with tf.control_dependencies([header.orientation]):
+            encoded = tf.identity(encoded)
 
     def run(encoded):
         if draw_window is None:
@@ -232,7 +236,7 @@ def _stored_pixels(encoded, header, most_pixels, jpeg_window=None):
         is_animated = (name == _WEBP_WITH_FLAGS) & (flags // 2 % 2 == 1)
         message = "an animated WebP file, which is not read; save its first picture"
         # TensorFlow writes these pictures beyond the memory that it takes for them.
-        with tf.control_dependencies([require(~is_animated, message)]):
+        with tf.control_dependencies([require((~is_animated, message))]):
             return tf.io.decode_image(tf.identity(encoded), expand_animations=False)
 
     # In the order of their numbers, see `image_header`.
@@ -264,7 +268,7 @@ def _decode_png(encoded, data):
 
     def with_alpha():
         message = "a PNG file of 16 bits with a transparent colour, which is not read; save it with an alpha channel"
-        with tf.control_dependencies([require(bits <= 8, message)]):
+        with tf.control_dependencies([require((bits <= 8, message))]):
             values = tf.reshape(window(data, place + 8, 6), [3, 2])[:, 1]
         colour = tf.cast(values * 255 // (2**bits - 1), tf.uint8)[: tf.shape(image)[-1]]
         is_transparent = tf.reduce_all(image == colour, axis=-1, keepdims=True)

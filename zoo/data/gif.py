@@ -6,14 +6,13 @@ its screen, and unpacks all pictures of an animation to return one. So it is giv
 
 import tensorflow as tf
 
-from lambda_keras.zoo.data.image_header import HEAD, MOST_PARTS, numbers, window
+from lambda_keras.zoo.data.image_header import DAMAGED, HEAD, MOST_PARTS, numbers, window
 from lambda_keras.zoo.data.requirement import require
 
 _EXTENSION, _GRAPHIC_CONTROL, _PICTURE = 0x21, 0xF9, 0x2C
 _SCREEN = 13
 _NO_TRANSPARENCY = b"\x21\xf9\x04\0\0\0\0\0"
 _COLOURS = 256
-_MESSAGE = "a damaged GIF file"
 
 
 # Traced once in a process, not in each pipeline.
@@ -40,16 +39,15 @@ def decode_gif(encoded: tf.Tensor, data: tf.Tensor, most_pixels: int) -> tf.Tens
     screen_width, screen_height = numbers(screen, (6, 2, False), (8, 2, False))
     screen_width, screen_height = tf.maximum(screen_width, left + width), tf.maximum(screen_height, top + height)
     fits = (kind == _PICTURE) & (screen_width * screen_height <= most_pixels)
-    with tf.control_dependencies([require(fits, _MESSAGE)]):
-        flags = tf.identity(flags)
     has_own_colours = flags >= 128
     colour_flags = tf.where(has_own_colours, flags, screen[10])
+    with tf.control_dependencies([require((fits & (colour_flags >= 128), DAMAGED))]):
+        encoded, colour_flags = tf.identity(encoded), tf.identity(colour_flags)
     colours_at = tf.where(has_own_colours, picture + 10, tf.constant(_SCREEN, tf.int64))
     size = colour_flags % 8
     count = 2 ** (size + 1)
     codes = picture + 10 + tf.where(has_own_colours, 3 * count, tf.constant(0, tf.int64))
-    with tf.control_dependencies([require(colour_flags >= 128, _MESSAGE)]):
-        colours = _part(encoded, colours_at, 3 * count)
+    colours = _part(encoded, colours_at, 3 * count)
     shape = _part(encoded, picture + 5, 4)
     end = _end_of_blocks(data, codes + 1)
     parts = [

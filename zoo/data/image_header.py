@@ -11,6 +11,7 @@ import tensorflow as tf
 
 JPEG, PNG, GIF, BMP, WEBP = range(1, 6)
 KINDS = "JPEG, PNG, BMP, GIF or WebP"
+DAMAGED = f"damaged, or not a {KINDS} file"
 # Parts of a file to look at for EXIF data: it may have any number of empty ones, and a loop takes its time.
 MOST_PARTS = 5000
 HEAD = 80
@@ -42,6 +43,8 @@ _PART = 12
 _JPEG_WITHOUT_LENGTH = (0x01, 0xFF, *range(0xD0, 0xD9))
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 _SEARCHING, _FOUND, _NONE = range(3)
+# How long the header of a BMP file is that has its numbers in two bytes each.
+_OS2_HEADER = 12
 
 _ORIENTATION, _SHORT = 0x0112, 3
 _MOST_ENTRIES = 100
@@ -147,7 +150,7 @@ def _table(of_kind):
 
 
 def _size(encoded, head, kind):
-    png_height, png_width, gif_height, gif_width, bmp_height, bmp_width, *webp = numbers(
+    png_height, png_width, gif_height, gif_width, bmp_height, bmp_width, bmp_header, *others = numbers(
         head,
         (20, 4, _BIG),
         (16, 4, _BIG),
@@ -155,13 +158,16 @@ def _size(encoded, head, kind):
         (6, 2, _LITTLE),
         (22, 4, _LITTLE),
         (18, 4, _LITTLE),
+        (14, 4, _LITTLE),
+        (20, 2, _LITTLE),
+        (18, 2, _LITTLE),
         (15, 1, _LITTLE),
         (26, 4, _LITTLE),
         (21, 4, _LITTLE),
         (27, 3, _LITTLE),
         (24, 3, _LITTLE),
     )
-    letter, lossy, lossless, canvas_height, canvas_width = webp
+    os2_height, os2_width, letter, lossy, lossless, canvas_height, canvas_width = others
     # The last letter of VP8 with a blank, L or X.
     is_webp = tf.cast(letter == list(b" LX"), tf.int64)
     webp_height, webp_width = (
@@ -178,7 +184,9 @@ def _size(encoded, head, kind):
         lambda: (tf.constant(0, tf.int64), tf.constant(0, tf.int64)),
     )
     # A number with a sign: below zero where the first row is at the top.
-    bmp_height = tf.minimum(bmp_height, 2**32 - bmp_height)
+    is_os2 = bmp_header == _OS2_HEADER
+    bmp_height = tf.where(is_os2, os2_height, tf.minimum(bmp_height, 2**32 - bmp_height))
+    bmp_width = tf.where(is_os2, os2_width, bmp_width)
     heights = [0, jpeg_height, png_height, gif_height, bmp_height, webp_height]
     widths = [0, jpeg_width, png_width, gif_width, bmp_width, webp_width]
     return tf.gather(tf.stack(heights), kind), tf.gather(tf.stack(widths), kind)

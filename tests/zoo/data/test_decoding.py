@@ -153,6 +153,17 @@ def test_every_bmp():
         assert_equals_pillow(bmp(**options), options)
 
 
+def bmp_of_os2():
+    """Its header has 12 bytes, with numbers of two; where later ones say their bits, there are pixels."""
+    pixels = noise(HEIGHT, (3 * WIDTH + 3) // 4 * 4).tobytes()
+    return (
+        b"BM"
+        + struct.pack("<IHHI", 26 + len(pixels), 0, 0, 26)
+        + struct.pack("<IHHHH", 12, WIDTH, HEIGHT, 1, 24)
+        + pixels
+    )
+
+
 def test_what_is_not_read_is_refused_by_name():
     animation = io.BytesIO()
     picture("RGB").save(animation, "WEBP", save_all=True, append_images=[picture("L")], lossless=True)
@@ -160,7 +171,7 @@ def test_what_is_not_read_is_refused_by_name():
         (bmp(16), "a BMP file of 16 bits"),
         (bmp(8, compression=1), "a compressed BMP file"),
         (bmp(32, compression=3, masks=(0xFF, 0xFF00, 0xFF0000, 0)), "a compressed BMP file"),
-        (bmp(24, header=12), "a BMP file of OS/2"),
+        (bmp_of_os2(), "a BMP file of OS/2"),
         (png(16, 0, [(b"tRNS", b"\0\1")]), "a PNG file of 16 bits with a transparent colour"),
         (animation.getvalue(), "an animated WebP file"),
         (bmp(24)[:-5], "damaged, or not a JPEG, PNG, BMP, GIF or WebP file"),
@@ -168,8 +179,7 @@ def test_what_is_not_read_is_refused_by_name():
         (b"", "damaged"),
         (b"hello", "damaged"),
         (b"\xff\xd8\xff\xe0garbage", "damaged"),
-        (b"GIF89a", "damaged"),
-        (saved(picture("P"), "GIF")[:13], "damaged"),
+        *((saved(picture("P"), "GIF")[:size], "damaged") for size in (6, 13, 29, -20)),
     ]
     for encoded, message in refused:
         with pytest.raises(tf.errors.InvalidArgumentError) as error:

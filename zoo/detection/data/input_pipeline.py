@@ -164,7 +164,7 @@ def _decode(encoded, size, plan, most_pixels):
         stored = tf.cast(tf.stack([header.height, header.width]), tf.int32)
         is_stored = tf.reduce_all(stored == size)
         is_upright = (header.orientation >= 5) & tf.reduce_all(stored[::-1] == size)
-        with tf.control_dependencies([require(is_stored | is_upright, "of another size than its annotations")]):
+        with tf.control_dependencies([require((is_stored | is_upright, "of another size than its annotations"))]):
             return tf.where(is_stored, 1, header.orientation)
 
     return decode_and_resize(encoded, CHANNELS, most_pixels, plan, orient=orient)

@@ -93,7 +93,7 @@ def unpack(crops: tf.Tensor) -> tf.Tensor:
         tf.errors.InvalidArgumentError: One is not from `crop`.
     """
     is_short = tf.reduce_all(tf.strings.length(crops) <= _LONGEST_CROP)
-    with tf.control_dependencies([require(is_short, "a mask that is too long")]):
+    with tf.control_dependencies([require((is_short, "a mask that is too long"))]):
         packed = tf.io.decode_raw(tf.io.decode_compressed(crops, "ZLIB"), tf.uint8)
     packed = tf.reshape(packed, [tf.size(crops), _BYTES, 1])
     bits = tf.bitwise.right_shift(packed, tf.constant([7, 6, 5, 4, 3, 2, 1, 0], tf.uint8)) % 2
