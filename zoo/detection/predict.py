@@ -1,6 +1,7 @@
 """`lambda-zoo detect predict`: pictures in; their objects drawn on them and in COCO's format out."""
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ import tensorflow as tf
 from pycocotools import mask as coco_masks
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
+from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
 from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, decode, why
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.detection import drawing
@@ -64,8 +65,8 @@ def predict(
     out: str | Path,
     lowest_score: float = LOWEST_SCORE,
     most_pixels: int = MOST_PIXELS,
-) -> None:
-    """Finds the objects of pictures, prints them and writes them to a folder.
+) -> int:
+    """Finds the objects of pictures, prints them and writes them to a folder; what cannot be read is left out.
 
     For each picture the folder gets `<number>_<name>.png`, with boxes, masks, names and scores. `boxes.json` and, of a
     detector with masks, `masks.json` have all that was found as COCO's results; `pictures.json` has the pictures with
@@ -73,20 +74,20 @@ def predict(
 
     Args:
         source: A run folder or a file, as `lambda_keras.zoo.detection.loading.load` takes it.
-        files: Paths of JPEG, PNG, BMP, GIF or WebP files; of an animation, the first frame counts.
+        files: Paths of JPEG, PNG, BMP, GIF or WebP files, such as `lambda_keras.zoo.data.image_files.find` returns; of
+            an animation, the first frame counts.
         out: The folder to write.
         lowest_score: Objects of a lower score are neither printed nor drawn, 0 to 1.
         most_pixels: How many pixels an image file may have.
 
+    Returns:
+        How many pictures could not be read.
+
     Raises:
-        UserError: The detector or its record is missing or damaged, a picture is missing or cannot be decoded, or the
-            folder cannot be written.
+        UserError: The detector or its record is missing or damaged, or the folder cannot be written.
     """
     if not 0 <= lowest_score <= 1:
         raise UserError(f"--score must be 0 to 1, got {lowest_score}")
-    for file in files:
-        if not Path(file).is_file():
-            raise UserError(f"no such file: {file}")
     detector = load(source)
     categories = detector.record.categories
     predictor, out = Predictor(detector), Path(out)
@@ -96,8 +97,13 @@ def predict(
     images: list[dict[str, Any]] = []
     rows: list[tuple[str, str, str, str]] = []
     for number, file in enumerate(progress_bar(files, unit="picture"), 1):
-        encoded = _bytes_of(file)
-        found = predictor.find(encoded, file, most_pixels)
+        try:
+            encoded = _bytes_of(file)
+            found = predictor.find(encoded, file, most_pixels)
+        except UserError as problem:
+            say(str(problem), file=sys.stderr)
+            rows.append((str(file), "(cannot be read)", "", ""))
+            continue
         height, width = found.size
         images.append({"id": number, "file_name": str(file), "height": height, "width": width})
         of_picture = found.results(number, categories)
@@ -115,6 +121,7 @@ def predict(
             partial.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
     print_table(("picture", "object", "score", "x, y, width, height"), rows, right=(2,))
     narrate(f"Wrote {out}")
+    return len(files) - len(images)
 
 
 def _bytes_of(file):

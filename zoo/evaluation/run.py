@@ -11,7 +11,9 @@ from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
 from lambda_keras.zoo.data import catalog, csv_cells
+from lambda_keras.zoo.data.image_files import MOST_NAMED
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
+from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport, evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
@@ -90,9 +92,17 @@ def evaluate(
     for name, value in changes.items():
         narrate(f"{name} {value} instead of the record's {getattr(record.preprocessor, name)}")
     batches = progress_bar(images.batches(batch_size), total=math.ceil(count / batch_size), unit="batch")
-    probabilities, labels = _classify(classifier, batches)
+    probabilities, labels, positions = _classify(classifier, batches)
     if len(labels) == 0:
         raise UserError(f"none of the {count} images of {images.name}, {images.part}, could be read")
+    unread = np.setdiff1d(np.arange(count), positions)
+    unreadable_files: list[str] = []
+    if isinstance(images.split, FileSplit) and len(unread):
+        paths = images.split.paths
+        unreadable_files = [paths[position] for position in unread]
+        others = len(unread) - MOST_NAMED
+        named = ", ".join(unreadable_files[:MOST_NAMED]) + (f" and {others} more" if others > 0 else "")
+        narrate(f"could not be read: {named}")
     result = evaluate_probabilities(probabilities, labels, record.class_names)
 
     evaluated = {
@@ -107,7 +117,7 @@ def evaluate(
     }
     figures = {
         "images": result.images,
-        "unreadable_images": count - result.images,
+        "unreadable_images": len(unread),
         "top_1": result.top_1,
         "top_5": result.top_5,
         "loss": result.loss,
@@ -115,18 +125,19 @@ def evaluate(
     }
     _print_figures(figures, reading)
     _print_classes(result.classes)
-    _write(out, {**evaluated, **figures}, result, record.class_names)
+    _write(out, {**evaluated, **figures, "unreadable_files": unreadable_files}, result, record.class_names)
     narrate(f"Wrote {out}")
     return result
 
 
 def _classify(classifier, batches):
-    """Returns the probabilities [n, classes] and the labels [n] of the images that could be read."""
-    probabilities, labels = [], []
+    """Returns probabilities [n, classes], labels [n] and positions [n] of the images that could be read."""
+    probabilities, labels, positions = [], [], []
     for batch in batches:
         probabilities.append(classifier.probabilities(batch.images, batch.valid))
         labels.append(batch.labels)
-    return np.concatenate(probabilities), np.concatenate(labels)
+        positions.append(batch.positions)
+    return np.concatenate(probabilities), np.concatenate(labels), np.concatenate(positions)
 
 
 def _make_folder(path):

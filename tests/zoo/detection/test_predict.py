@@ -99,12 +99,35 @@ def test_a_picture_in_which_nothing_is_found_says_so(run, find_blue, tmp_path, c
     np.testing.assert_array_equal(Image.open(tmp_path / "out" / "1_grey.png"), Image.open(file))
 
 
+def test_a_folder_with_files_that_cannot_be_read(run, find_blue, tmp_path, capsys):
+    folder = tmp_path / "birds"
+    (folder / "more").mkdir(parents=True)
+    (folder / "2.png").write_text("no picture")
+    for name, side in (("1.png", 64), ("3.png", 80), ("more/4.png", 64)):
+        write(folder / name, side, 64)
+    (folder / "notes.txt").touch()
+    out = tmp_path / "out"
+    assert main(["detect", "predict", str(run), str(folder), "--out", str(out), "--most-pixels", "5000"]) == 1
+    printed = capsys.readouterr()
+    reasons = printed.err.splitlines()
+    assert f"cannot decode {folder}/2.png: damaged, or not a JPEG, PNG, BMP, GIF or WebP file" in reasons
+    assert f"cannot decode {folder}/3.png: 64x80 pixels, over the limit of 5,000; --most-pixels raises it" in reasons
+    rows = [line.split()[:3] for line in printed.out.splitlines()[2:6]]
+    assert rows[1:3] == [[f"{folder}/{name}", "(cannot", "be"] for name in ("2.png", "3.png")]
+    content = json.loads((out / "pictures.json").read_text())
+    assert [(image["id"], image["file_name"]) for image in content["images"]] == [
+        (1, f"{folder}/1.png"),
+        (4, f"{folder}/more/4.png"),
+    ]
+    assert {entry["image_id"] for entry in json.loads((out / "boxes.json").read_text())} == {1, 4}
+    assert {path.name for path in out.glob("*.png")} == {"1_1.png", "4_4.png"}
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
         (["missing.png"], "no such file: missing.png"),
-        (["text.png"], "cannot decode text.png: damaged, or not a JPEG, PNG, BMP, GIF or WebP file"),
-        (["grey.png", "--most-pixels", "100"], "over the limit of 100; --most-pixels raises it"),
+        (["*.gif"], "no file is as the pattern *.gif says"),
         (["grey.png", "--score", "2"], "--score must be 0 to 1, got 2.0"),
         (["grey.png", "--out", "text.png"], "cannot write to text.png"),
     ],

@@ -86,6 +86,7 @@ def test_all_figures_and_what_was_evaluated_are_written(evaluation, saved_run):
         "top_5": report.top_5,
         "loss": report.loss,
         "calibration_error": report.calibration_error,
+        "unreadable_files": [],
     }
 
 
@@ -144,6 +145,9 @@ def test_a_damaged_image_is_counted_and_left_out(colour_run, image_folder, tmp_p
     assert (figures["images"], figures["unreadable_images"], figures["top_5"]) == (9, 1, None)
     printed = capsys.readouterr().out
     assert ["images", "that", "could", "not", "be", "read", "1"] in [line.split() for line in printed.splitlines()]
+    (damaged,) = figures["unreadable_files"]
+    assert f"could not be read: {damaged}" in printed.splitlines()
+    assert damaged.startswith(f"{image_folder}/test/")
     assert "top-5" not in printed
 
 
