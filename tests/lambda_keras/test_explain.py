@@ -12,7 +12,7 @@ import lambda_keras as lk
 from lambda_keras import explain
 from lambda_keras.layers import LambdaLayer
 from tests.lambda_keras.layers import reference
-from tests.lambda_keras.layers.test_lambda_layer import OPTIONS, make_layer, random_inputs
+from tests.lambda_keras.layers.small_layers import OPTIONS, make_layer, random_inputs
 
 CASES = {
     **OPTIONS,

@@ -9,7 +9,7 @@ from lambda_keras.layers.chunks import expand, shape_of_embeddings
 from lambda_keras.layers.contraction_plan import DENSE_ORDERS, Plan
 from lambda_keras.layers.grids import Grids
 from tests.lambda_keras.layers import reference
-from tests.lambda_keras.layers.test_lambda_layer import OPTIONS, make_layer, output, random_inputs
+from tests.lambda_keras.layers.small_layers import OPTIONS, make_layer, output, random_inputs
 
 
 def fuse(layer, shape, **arguments):
