@@ -54,8 +54,8 @@ def constant_box(data):
         height, width = picture.size
         for (x, y, across, down), number in zip(picture.coco_boxes, picture.classes, strict=True):
             boxes[number].append((y / height, x / width, (y + down) / height, (x + across) / width))
-    # The more frequent a category, the surer.
-    order = sorted(boxes, key=lambda number: -len(boxes[number]))
+    # The more frequent a category, the surer; one that there is not in training is found nowhere.
+    order = sorted((number for number in boxes if boxes[number]), key=lambda number: -len(boxes[number]))
     scores = np.array([len(boxes[number]) / training.split.count for number in order])
     medians = np.array([np.median(boxes[number], axis=0) for number in order])
     results = no_results(with_masks=True)

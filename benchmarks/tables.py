@@ -140,8 +140,7 @@ def semi_supervised_table():
         for network in networks:
             found = [row for row in rows if (row["training"], row["network"]) == (training, network)]
             values = [float(row["test_accuracy_percent"]) for row in found]
-            spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
-            cells.append(f"{statistics.mean(values):.1f}{spread} ({len(values)})" if values else "–")
+            cells.append(f"{_mean_and_deviation(values)} ({len(values)})" if values else "–")
         lines.append(f"| {training} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -255,6 +254,28 @@ def detectors_table():
     return "\n".join(lines)
 
 
+def stamps_table():
+    """A row for each detector of the stamps: COCO's figures, the mean over its trainings and their deviation."""
+    figures = [f"{kind}_{figure}" for kind in ("boxes", "masks") for figure in ("ap", "ap50", "ap_medium", "ap_large")]
+    lines = [
+        "| detector | trainings | AP box | AP50 | medium | large | AP mask | AP50 | medium | large |",
+        "|---|--:|" + "--:|" * len(figures),
+    ]
+    rows = read(RESULTS / "stamps.csv")
+    for detector in dict.fromkeys(row["detector"] for row in rows):
+        of_detector = [row for row in rows if row["detector"] == detector]
+        cells = [_mean_and_deviation([100 * float(row[figure]) for row in of_detector]) for figure in figures]
+        trainings = len(of_detector) if of_detector[0]["seconds"] else "–"
+        lines.append(f"| {detector} | {trainings} | {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _mean_and_deviation(values):
+    """In words: the mean, and behind it, of more than one value, their standard deviation."""
+    spread = f" ± {statistics.stdev(values):.1f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.1f}{spread}"
+
+
 def origin(name):
     """Where and when the rows of a measurement were measured: a line below its table."""
     rows = read(RESULTS / f"{name}.csv")
@@ -323,6 +344,7 @@ TABLES = {
     "startup": Table(startup_table, "startup"),
     "roofline": Table(roofline_table, "roofline"),
     "detectors": Table(detectors_table),
+    "stamps": Table(stamps_table, "stamps"),
     "detector memory": Table(detector_memory_table, "detector_memory"),
     "input streams": Table(input_streams_table, "input_streams"),
     "semi-supervised": Table(semi_supervised_table, "fashion_mnist_semi"),

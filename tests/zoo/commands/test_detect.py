@@ -1,32 +1,56 @@
 """The actions that only pass on what they are given; the others are tested with what they call."""
 
+import contextlib
+import io
+import json
+import shutil
+
 import pytest
-from PIL import Image, ImageDraw
 
+from benchmarks.stamps import constant_box
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.detection.data import stamps
+from tests.zoo.detection.drawn_stamps import draw_stamps
 
 
-def test_stamps_and_their_shards_are_data(tmp_path, capsys):
-    for number, category in enumerate(stamps.CATEGORIES):
-        for stamp in range(2):
-            path = tmp_path / "stamps" / category / f"{category}{stamp}.png"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            image = Image.new("RGBA", (40, 30))
-            ImageDraw.Draw(image).ellipse((5, 5, 35, 25), (30 * number, 90 * stamp, 200, 255))
-            image.save(path)
-    data, shards = tmp_path / "data", tmp_path / "shards"
-    composed = ["--stamps", str(tmp_path / "stamps"), "--out", str(data), "--train", "3", "--val", "2"]
-    assert main(["detect", "stamps", *composed]) == 0
-    assert "GPL-2" in capsys.readouterr().out
+@pytest.fixture(scope="module")
+def composed(tmp_path_factory):
+    """The arguments of a `detect stamps` that was run, with its folder and what it printed."""
+    folder = tmp_path_factory.mktemp("composed")
+    draw_stamps(folder / "stamps")
+    data, printed = folder / "data", io.StringIO()
+    arguments = ["--stamps", str(folder / "stamps"), "--out", str(data), "--train", "3", "--val", "2"]
+    with contextlib.redirect_stdout(printed):
+        assert main(["detect", "stamps", *arguments]) == 0
+    return arguments, data, printed.getvalue()
+
+
+def test_stamps_and_their_shards_are_data(composed, tmp_path, capsys):
+    arguments, data, printed = composed
+    assert "GPL-2" in printed
+    shards = tmp_path / "shards"
     for part, count in (("train", 3), ("val", 2)):
         assert len(list((data / part).iterdir())) == count
         written = ["--data", str(data), "--part", part, "--shards", "2", "--out", str(shards / part)]
         assert main(["detect", "shards", *written]) == 0
         assert f"{count} pictures" in capsys.readouterr().out
     assert main(["detect", "inspect-data", "--data", str(shards), "--out", str(tmp_path / "x.png")]) == 0
-    assert main(["detect", "stamps", *composed]) == 2
+    assert main(["detect", "stamps", *arguments]) == 2
     assert "is there already and not empty" in capsys.readouterr().err
+
+
+def test_the_constant_box_finds_objects_that_are_where_those_of_the_training_are(composed, tmp_path):
+    data = shutil.copytree(composed[1], tmp_path / "data")
+    shutil.rmtree(data / "val")
+    shutil.copytree(data / "train", data / "val")
+    content = json.loads((data / "instances_train.json").read_text())
+    # One object of each category in one picture: where it is, the median one is.
+    picture = content["annotations"][0]["image_id"]
+    content["images"] = [image for image in content["images"] if image["id"] == picture]
+    objects = [entry for entry in content["annotations"] if entry["image_id"] == picture]
+    content["annotations"] = list({entry["category_id"]: entry for entry in objects}.values())
+    for part in ("train", "val"):
+        (data / f"instances_{part}.json").write_text(json.dumps(content))
+    assert constant_box(str(data))["boxes"].ap == pytest.approx(1)
 
 
 @pytest.mark.parametrize(
