@@ -28,7 +28,7 @@ from tests.garbage import collect_seldom
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parent
 LITTLE_ROOM = 5_000  # bytes
-# The files that take longest, the longest first. Two processes work through the files in this order (see the Makefile),
+# The files that take longest, the longest first. The processes work through the files in this order (see the Makefile),
 # and end together if the last files are short. `make test-fast` leaves these out.
 HEAVY = (
     "test_shell_blocks.py",

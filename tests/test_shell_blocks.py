@@ -10,6 +10,7 @@ import pytest
 
 import lambda_keras as lk
 from lambda_keras.export import cli as export_cli
+from lambda_keras.export.checks import benchmark
 from lambda_keras.zoo import cli as zoo_cli
 from lambda_keras.zoo.data import digits
 from lambda_keras.zoo.evaluation.run import evaluate
@@ -122,6 +123,7 @@ def test_the_training_of_the_digits_reaches_97_percent_on_the_test_split(digits_
 def test_they_run(name, files, digits_run, tmp_path, monkeypatch, capfd):
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(benchmark, "ROUNDS", 3)
     before = [line.split() for line in RUN[name]]
     can = [words for words in commands(ROOT / name) if can_run(name, words)]
     for program, *arguments in [*before, *can]:

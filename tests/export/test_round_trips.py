@@ -80,8 +80,17 @@ def test_built_in_operations_only(written, operations):
     assert not names & {"CUSTOM", "CONV_3D"}
 
 
-@pytest.mark.parametrize("name", ["lambda_resnet26t", "lambda_resnet50ts", "lambda_mobilenet_v2"])
-def test_every_kind_of_every_architecture(name, make_random, operations, tmp_path):
+# The quantised blocks of lambda_resnet26t are those of lambda_resnet50ts, which has more in them; and the kinds between
+# write the same numbers in another form, whatever the network.
+@pytest.mark.parametrize(
+    ("name", "kinds"),
+    [
+        ("lambda_resnet26t", ["none"]),
+        ("lambda_resnet50ts", LARGEST_DIFFERENCES),
+        ("lambda_mobilenet_v2", ["none", "int8-float-lambdas"]),
+    ],
+)
+def test_every_architecture(name, kinds, make_random, operations, tmp_path):
     side, fields = (32, {"deviation": 0.01}) if name == "lambda_mobilenet_v2" else (64, first_blocks(name))
     model = make_random(name, side, **fields)
     pixels = blotches(50, seed=1, side=side)
@@ -93,8 +102,6 @@ def test_every_kind_of_every_architecture(name, make_random, operations, tmp_pat
     for batch in (1, 3, 8):
         result = served(images=tf.constant(images[:batch]))["probabilities"]
         np.testing.assert_allclose(result, expected[:batch], atol=1e-5)
-    # The quantised blocks of lambda_resnet26t are those of lambda_resnet50ts, which has more in them.
-    kinds = ("none",) if name == "lambda_resnet26t" else LARGEST_DIFFERENCES
     for kind in kinds:
         path = tmp_path / f"{kind}.tflite"
         export_tflite(model, path, kind, calibration if kind in CALIBRATED else None)
