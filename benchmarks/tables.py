@@ -256,9 +256,10 @@ def detectors_table():
 
 def stamps_table():
     """A row for each detector of the stamps: COCO's figures, the mean over its trainings and their deviation."""
-    figures = [f"{kind}_{figure}" for kind in ("boxes", "masks") for figure in ("ap", "ap50", "ap_medium", "ap_large")]
+    names = ("ap", "ap50", "ap_small", "ap_medium", "ap_large")
+    figures = [f"{kind}_{name}" for kind in ("boxes", "masks") for name in names]
     lines = [
-        "| detector | trainings | AP box | AP50 | medium | large | AP mask | AP50 | medium | large |",
+        "| detector | trainings | AP box | AP50 | small | medium | large | AP mask | AP50 | small | medium | large |",
         "|---|--:|" + "--:|" * len(figures),
     ]
     rows = read(RESULTS / "stamps.csv")
