@@ -127,8 +127,13 @@ def layers_run_eagerly(monkeypatch):
 
 
 @pytest.fixture
-def little_room():
-    """Files of this process end at 5 kB, as on a disk that is full, until the test ends."""
+def little_room(monkeypatch):
+    """Files of this process end at 5 kB, as on a disk that is full, until the test ends.
+
+    Compiled modules are none of them: Python does not see that it writes a part of one, on which each later import fails.
+    """
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (LITTLE_ROOM, most))
 

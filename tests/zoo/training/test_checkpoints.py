@@ -174,6 +174,7 @@ checkpoints = Checkpoints(trainer, sys.argv[1], interval=1)
 checkpoints.save(checkpoint_number=0)
 trainer.step.assign(1)
 # No file may grow beyond 100 kB, less than a checkpoint: the disk is full.
+sys.dont_write_bytecode = True
 resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))
 try:
     checkpoints.save(checkpoint_number=1)

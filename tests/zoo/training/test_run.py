@@ -5,6 +5,7 @@ import pathlib
 import resource
 import shutil
 import signal
+import sys
 
 import keras
 import numpy as np
@@ -182,6 +183,8 @@ def test_a_full_disk_at_the_end_is_one_line_and_leaves_the_files_that_were_there
     folder = shutil.copytree(run[0], tmp_path / "run")
     before = {path.name for path in folder.iterdir()}
     write_model = outputs.write_model
+    # As in `little_room`.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def fill(*arguments):
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
