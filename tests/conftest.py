@@ -6,7 +6,6 @@ import json
 import os
 import pathlib
 import random
-import resource
 import subprocess
 import sys
 import tempfile
@@ -27,7 +26,6 @@ from tests.garbage import collect_seldom
 
 TESTS = pathlib.Path(__file__).parent
 ROOT = TESTS.parent
-LITTLE_ROOM = 5_000  # bytes
 # The files that take longest, the longest first. The processes work through the files in this order (see the Makefile),
 # and end together if the last files are short. `make test-fast` leaves these out.
 HEAVY = (
@@ -124,29 +122,6 @@ def layers_run_eagerly(monkeypatch):
 
     monkeypatch.setattr(LambdaLayer, "call", call)
     return calls
-
-
-@pytest.fixture
-def little_room(monkeypatch):
-    """Files of this process end at 5 kB, as on a disk that is full, until the test ends.
-
-    Compiled modules are none of them: Python does not see that it writes a part of one, on which each later import fails.
-    """
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
-    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (LITTLE_ROOM, most))
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_pyfunc_call():
-    """Ends `little_room` before pytest reports the test, perhaps to a file."""
-    try:
-        return (yield)
-    finally:
-        size, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        if size == LITTLE_ROOM:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from lambda_keras.export.files import put_files, scratch_folder, temporary_folder, write_array
 from lambda_keras.zoo.errors import UserError
+from tests.little_room import little_room
 
 
 def test_it_is_inside_the_parent_hidden_and_gone_at_the_end(tmp_path):
@@ -71,11 +72,12 @@ def _temporary_files_in(tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", None)
 
 
-@pytest.mark.usefixtures("_temporary_files_in", "little_room")
+@pytest.mark.usefixtures("_temporary_files_in")
 @pytest.mark.parametrize("parts", [1, 10])
 def test_no_room_for_temporary_files_is_named(tmp_path, parts):
     array = np.zeros((10, 1000), "uint8")
     with (
+        little_room(),
         pytest.raises(UserError, match=rf"cannot write to the temporary folder {tmp_path}: File too large; .* TMPDIR"),
         temporary_folder() as folder,
     ):

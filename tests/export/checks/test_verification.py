@@ -10,6 +10,7 @@ from lambda_keras.export.images.labelled import LabelledImages, load_labelled_im
 from lambda_keras.export.tflite.quantization import BOUNDS
 from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.zoo.errors import UserError
+from tests.little_room import little_room
 
 
 def original(model):
@@ -103,11 +104,10 @@ def test_a_broken_artifact_is_named(model, data_file, tmp_path):
     assert "\n" not in str(raised.value)
 
 
-@pytest.mark.usefixtures("little_room")
 def test_a_full_temporary_folder_is_one_line(model, data_file, tflite, tmp_path, monkeypatch):
     """Not the status 1 of a difference, nor the end of the process as by a memory map."""
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     data = load_labelled_images(data_file, model)
-    with pytest.raises(UserError, match=rf"cannot write to the temporary folder {tmp_path}: "):
+    with little_room(), pytest.raises(UserError, match=rf"cannot write to the temporary folder {tmp_path}: "):
         verify(original(model), data, [Artifact("tflite", tflite)])
     assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ import tensorflow as tf
 import lambda_keras as lk
 from lambda_keras.export.saved_model.writer import export_saved_model, versions
 from lambda_keras.zoo.errors import UserError
+from tests.little_room import little_room
 
 ROOT = Path(__file__).parents[3]
 
@@ -130,8 +131,8 @@ cli.main(sys.argv[1:])
     assert versions(out) == [out / "1"]
 
 
-def test_a_full_disk_leaves_nothing_and_is_one_line(plain_model, tmp_path, little_room):
-    with pytest.raises(UserError, match=r"cannot write to .*: .*; make room there"):
+def test_a_full_disk_leaves_nothing_and_is_one_line(plain_model, tmp_path):
+    with little_room(), pytest.raises(UserError, match=r"cannot write to .*: .*; make room there"):
         export_saved_model(plain_model, tmp_path / "out", warmup=1)
     assert os.listdir(tmp_path / "out") == []
 

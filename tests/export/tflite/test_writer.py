@@ -14,6 +14,7 @@ from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.layers import chunks
 from lambda_keras.layers.contraction_plan import Plan
 from lambda_keras.zoo.errors import UserError
+from tests.little_room import little_room
 
 
 def one_layer(layer, side):
@@ -204,7 +205,7 @@ def test_a_folder_in_its_place_is_named(plain_model, tmp_path):
         export_tflite(plain_model, tmp_path / "model.tflite")
 
 
-def test_a_full_disk_leaves_nothing_and_is_one_line(plain_model, tmp_path, little_room):
-    with pytest.raises(UserError, match=r"cannot write to .*: .*; make room there"):
+def test_a_full_disk_leaves_nothing_and_is_one_line(plain_model, tmp_path):
+    with little_room(), pytest.raises(UserError, match=r"cannot write to .*: .*; make room there"):
         export_tflite(plain_model, tmp_path / "model.tflite")
     assert os.listdir(tmp_path) == []

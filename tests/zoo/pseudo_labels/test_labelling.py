@@ -11,6 +11,7 @@ from lambda_keras.zoo.data import digits
 from lambda_keras.zoo.pseudo_labels import labels_folder
 from lambda_keras.zoo.pseudo_labels.teacher import find as find_teacher
 from tests.conftest import ROOT
+from tests.little_room import little_room
 from tests.zoo.pseudo_labels.conftest import FILES, LABEL, contents
 
 SCRIPT = pathlib.Path(__file__).with_name("label_and_die.py")
@@ -130,9 +131,10 @@ def test_records_and_files_without_any(photo, encode, write_records, colour_run,
     assert "cannot read the images: truncated record" in capsys.readouterr().err
 
 
-def test_a_full_disk_is_a_line_and_leaves_no_half_file(teacher_run, tmp_path, capsys, little_room):
+def test_a_full_disk_is_a_line_and_leaves_no_half_file(teacher_run, tmp_path, capsys):
     command = ["pseudo-label", "--teacher", str(teacher_run), "--data", "digits", "--out", str(tmp_path)]
-    assert main(command) == 2
+    with little_room():
+        assert main(command) == 2
     err = capsys.readouterr().err
     assert "cannot write" in err
     assert "the same command goes on from there" in err

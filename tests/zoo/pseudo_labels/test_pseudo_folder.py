@@ -6,6 +6,7 @@ import pytest
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.pseudo_labels import pseudo_folder
 from lambda_keras.zoo.pseudo_labels.soft_labels import to_example
+from tests.little_room import little_room
 
 EXAMPLES = [(to_example(b"%d" % number, b"s", [0], [1.0]), number % 3 + 1) for number in range(60)]
 TOTAL = sum(copies for _, copies in EXAMPLES)
@@ -51,11 +52,11 @@ def test_the_description_is_written_last_and_not_twice(tmp_path):
         pseudo_folder.check(tmp_path, 1)
 
 
-def test_what_cannot_be_written_is_a_line(tmp_path, little_room):
+def test_what_cannot_be_written_is_a_line(tmp_path):
     with pytest.raises(UserError, match="--shards must be 1 to 512, got 513"):
         pseudo_folder.check(tmp_path, 513)
     with pytest.raises(UserError, match="3 records cannot fill 4 files"):
         pseudo_folder.write(tmp_path, [], 3, 4, 0)
-    with pytest.raises(UserError, match="cannot write to"):
+    with little_room(), pytest.raises(UserError, match="cannot write to"):
         pseudo_folder.write(tmp_path, iter(EXAMPLES), TOTAL, 1, 0)
     assert list(tmp_path.iterdir()) == []

@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training.event_log import EventLog
+from tests.little_room import little_room
 
 
 @pytest.fixture
@@ -51,14 +52,13 @@ def write_pictures(log, numbers):
         log.write_pictures({"table": np.zeros((1, 2, 3, 3), "uint8")}, number)
 
 
-@pytest.mark.usefixtures("little_room")
 @pytest.mark.parametrize("write_all", [write_scalars, write_pictures])
 def test_a_full_disk_is_one_line_and_leaves_the_events_that_were_there(write_all, log, tmp_path):
     log.write_summaries({"before": 1.0})
     events = tmp_path / "events"
     numbers = itertools.count()
     expected = f"^cannot write to {events}: File too large; make room there and run the same command again$"
-    with pytest.raises(UserError, match=expected):
+    with little_room(), pytest.raises(UserError, match=expected):
         write_all(log, numbers)
     before, *others = read(events)
     assert before[0] == "before"

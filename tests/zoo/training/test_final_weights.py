@@ -11,6 +11,7 @@ import tensorflow as tf
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training.final_weights import FinalWeights
+from tests.little_room import little_room
 
 
 def make_model():
@@ -42,14 +43,12 @@ def test_the_best_weights_come_back(trainer, tmp_path):
             np.testing.assert_array_equal(value, expected)
 
 
-def test_a_full_disk_is_an_error_and_the_best_weights_stay(trainer, tmp_path, request):
+def test_a_full_disk_is_an_error_and_the_best_weights_stay(trainer, tmp_path):
     final = FinalWeights(trainer, make_model(), tmp_path)
     final.keep_as_best()
     before = (tmp_path / run_folder.BEST_WEIGHTS).read_bytes()
-    request.getfixturevalue("little_room")
-    with pytest.raises(
-        UserError, match=r"cannot write to .*: File too large; make room there and run the same command"
-    ):
+    expected = r"cannot write to .*: File too large; make room there and run the same command"
+    with little_room(), pytest.raises(UserError, match=expected):
         final.keep_as_best()
     assert [path.name for path in tmp_path.iterdir()] == [run_folder.BEST_WEIGHTS]
     assert (tmp_path / run_folder.BEST_WEIGHTS).read_bytes() == before

@@ -2,10 +2,8 @@ import csv
 import gzip
 import os
 import pathlib
-import resource
 import shutil
 import signal
-import sys
 
 import keras
 import numpy as np
@@ -21,6 +19,7 @@ from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.models.record import Record
 from lambda_keras.zoo.training import outputs
 from lambda_keras.zoo.training.run import train
+from tests.little_room import little_room
 
 QUICK = [
     "training.epochs=2",
@@ -183,16 +182,10 @@ def test_a_full_disk_at_the_end_is_one_line_and_leaves_the_files_that_were_there
     folder = shutil.copytree(run[0], tmp_path / "run")
     before = {path.name for path in folder.iterdir()}
     write_model = outputs.write_model
-    # As in `little_room`.
-    monkeypatch.setattr(sys, "dont_write_bytecode", True)
 
     def fill(*arguments):
-        _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (5_000, most))
-        try:
+        with little_room():
             write_model(*arguments)
-        finally:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
 
     monkeypatch.setattr(outputs, "write_model", fill)
     with pytest.raises(UserError, match=r"cannot write to .*run: File too large; make room there and run the same"):

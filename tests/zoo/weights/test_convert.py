@@ -11,6 +11,7 @@ from lambda_keras.weights.pretrained import read_preprocessor
 from lambda_keras.weights.reference import Folder
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.models import model_source
+from tests.little_room import little_room
 
 DIGITS = ["weights", "convert", "--model", "lambda_resnet_tiny", "--channels", "1"]
 
@@ -102,10 +103,10 @@ def test_a_folder_of_other_files_is_not_overwritten(saved_run, tmp_path, capsys)
     assert (tmp_path / "README.md").read_text() == "mine"
 
 
-@pytest.mark.usefixtures("little_room")
 @pytest.mark.parametrize("name", ["out.safetensors", "out.weights.h5", "out.keras", "folder"])
 def test_a_full_disk_is_one_line_and_leaves_nothing(name, shared, tmp_path, capsys):
-    assert main([*DIGITS, str(shared), str(tmp_path / name)]) == 2
+    with little_room():
+        assert main([*DIGITS, str(shared), str(tmp_path / name)]) == 2
     (line,) = capsys.readouterr().err.splitlines()
     assert line == f"lambda-zoo: cannot write {tmp_path / name}: File too large"
     assert not [path for path in tmp_path.rglob("*") if path.is_file()]

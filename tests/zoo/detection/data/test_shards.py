@@ -7,6 +7,7 @@ import tensorflow as tf
 from lambda_keras.zoo.detection import evaluator
 from lambda_keras.zoo.detection.data import shards
 from lambda_keras.zoo.errors import UserError
+from tests.little_room import little_room
 
 
 @pytest.fixture
@@ -69,11 +70,13 @@ def test_what_fails_half_way_leaves_nothing_that_counts(part, tmp_path, monkeypa
         shards.load(tmp_path / "shards", with_masks=True)
 
 
-@pytest.mark.usefixtures("little_room")
 def test_a_full_disk_is_one_line(part, tmp_path, monkeypatch):
     original = shards._example
     monkeypatch.setattr(shards, "_example", lambda encoded, annotations: original(encoded * 100, annotations))
-    with pytest.raises(UserError, match=r"cannot write .*pictures-00000-of-00001\.tfrecord: .*File too large"):
+    with (
+        little_room(),
+        pytest.raises(UserError, match=r"cannot write .*pictures-00000-of-00001\.tfrecord: .*File too large"),
+    ):
         shards.write(part, tmp_path / "shards", num_shards=1)
     assert list((tmp_path / "shards").iterdir()) == []
 
