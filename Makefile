@@ -33,9 +33,9 @@ else
 TEST_EXTRAS := .venv/.test
 MARKS := -m "not backends"
 endif
-# A file's tests share what its fixtures make, so they run in one of the processes; the heaviest files begin. With one
-# process more than cores none is idle while a test waits for a process of its own.
-PYTEST := $(BIN)/python -m pytest --numprocesses 3 --dist loadfile --no-loadscope-reorder --durations 25
+# A file's tests share what its fixtures make, so they run in one of the processes; the heaviest files begin. Three
+# processes take a tenth more of the time of two cores, and end no sooner.
+PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
 .PHONY: quickstart test test-fast test-oldest test-colab test-beam lint tables bench bench-full docs clean
 .DELETE_ON_ERROR:

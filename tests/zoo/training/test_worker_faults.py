@@ -1,4 +1,4 @@
-"""Two workers under the supervisor, of which one is killed and then stopped: the run ends as one without faults."""
+"""Two workers with pseudo-labels, of which one is killed and then stopped: the run ends as one without faults."""
 
 import sys
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.conftest import ROOT
+from tests.zoo import pseudo_shards
 from tests.zoo.training.faults import state, train
 from tests.zoo.training.workers import free_ports
 
@@ -20,8 +21,11 @@ def supervised(python):
 @pytest.mark.slow
 def test_a_worker_of_two_is_killed_and_stopped_and_the_supervisor_starts_both_again(warm_python, tmp_path):
     undisturbed, run = tmp_path / "undisturbed", tmp_path / "interrupted"
-    # One epoch of 9 steps.
-    options = {"strategy": "multi_worker", "overrides": ["training.epochs=1", "training.warmup_epochs=0"]}
+    # On two streams, of which each worker reads its share: one epoch of 9 steps.
+    folder, _ = pseudo_shards.write(tmp_path / "selected")
+    overrides = [f"data.pseudo={{folder: {folder}, share: 0.5}}", "training.batch_size=256"]
+    overrides += ["training.epochs=1", "training.warmup_epochs=0"]
+    options = {"strategy": "multi_worker", "overrides": overrides}
     result = train(supervised(warm_python), undisturbed, **options)
     assert result.returncode == 0, result.stderr
 
