@@ -91,12 +91,14 @@ class Validation(orbit.AbstractEvaluator):
         content = tf.round(tf.cast(batch["source_size"], tf.float32) * scale)
         found = task.detect(self.trainer.model, task.normalised(batch["image"]), content)
         kept = {name: value for name, value in found._asdict().items() if value is not None}
-        return {**kept, **{name: batch[name] for name in ("image_id", "valid", "scale", "source_size")}}
+        kept |= {name: batch[name] for name in ("image_id", "scale", "source_size")}
+        # Between workers no booleans can be gathered.
+        return {**kept, "valid": tf.cast(batch["valid"], tf.int32)}
 
     def _collect(self, found, results):
         """Adds what was found in a batch to the results, and returns the numbers of its pictures."""
         # The others have no scale to divide by.
-        found = {name: column[found["valid"]] for name, column in found.items()}
+        found = {name: column[found["valid"] > 0] for name, column in found.items()}
         edges = np.tile(found["source_size"], 2).astype("float32")[:, np.newaxis]
         boxes = np.minimum(found["boxes"] / found["scale"][:, np.newaxis, np.newaxis], edges)
         detections = Detections(boxes, found["classes"], found["scores"], found.get("masks"))

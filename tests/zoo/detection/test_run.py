@@ -1,6 +1,7 @@
 """Trainings that are killed and started again end as those that were not, and what they leave."""
 
 import csv
+import shutil
 import subprocess
 
 import numpy as np
@@ -16,6 +17,7 @@ from tests.conftest import ROOT
 from tests.zoo.detection.drawn_stamps import draw_stamps
 from tests.zoo.detection.training import SMALL, load_parts, recipe, write_pictures
 from tests.zoo.training.faults import state
+from tests.zoo.training.workers import run_workers
 
 # The recipe of benchmarks/stamps.py in little: one lambda layer, for more would be traced, not proved; and all that is
 # random. Jitter, flip and sampling are on anyway.
@@ -47,7 +49,7 @@ def data(tmp_path_factory):
 
 def start(python, data, out, faults=""):
     command = [*python, "-m", "tests.zoo.detection.train_and_die", faults, f"{out}.signal", "stamps", data, out]
-    command += STAMPS
+    command += ["default", *STAMPS]
     return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=1200)
 
 
@@ -98,6 +100,19 @@ def test_what_a_run_leaves_and_says(uninterrupted):
     averages = [value for name, value in state(run, step=6).items() if "optimizer" in name]
     kernel = model.get_layer("mask_head").get_layer("mask_logits").kernel.numpy()
     assert any(value.shape == kernel.shape and np.array_equal(value, kernel) for value in averages)
+
+
+def test_a_worker_goes_on_and_gathers_what_it_finds(uninterrupted, data, warm_python, tmp_path):
+    """A single one, whose collective operations are those of many."""
+    run = shutil.copytree(uninterrupted[0], tmp_path / "run")
+    for file in (run / "checkpoints").glob("ckpt-6.*"):
+        file.unlink()
+    script = ["-m", "tests.zoo.detection.train_and_die", "", tmp_path / "signal", "stamps", data, run, "multi_worker"]
+    run_workers(warm_python, *script, *STAMPS, count=1)
+    for row, expected in zip(rows(run), rows(uninterrupted[0]), strict=True):
+        assert {key: float(value) for key, value in row.items()} == pytest.approx(
+            {key: float(value) for key, value in expected.items()}, rel=1e-3, abs=1e-6
+        )
 
 
 def test_another_recipe_in_the_same_folder_is_refused(uninterrupted, data):
