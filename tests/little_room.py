@@ -1,9 +1,10 @@
 """A disk that is full."""
 
 import contextlib
-import os
 import resource
 import sys
+
+import pytest
 
 SIZE = 5_000  # bytes
 
@@ -16,15 +17,11 @@ def little_room():
     it afterwards fails.
     """
     _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
-    before = sys.dont_write_bytecode, os.environ.get("PYTHONDONTWRITEBYTECODE")
-    sys.dont_write_bytecode, os.environ["PYTHONDONTWRITEBYTECODE"] = True, "1"
-    resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE, most))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-        sys.dont_write_bytecode = before[0]
-        if before[1] is None:
-            del os.environ["PYTHONDONTWRITEBYTECODE"]
-        else:
-            os.environ["PYTHONDONTWRITEBYTECODE"] = before[1]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "dont_write_bytecode", True)
+        patch.setenv("PYTHONDONTWRITEBYTECODE", "1")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (SIZE, most))
+        try:
+            yield
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))

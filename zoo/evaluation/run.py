@@ -96,11 +96,9 @@ def evaluate(
     if len(labels) == 0:
         raise UserError(f"none of the {count} images of {images.name}, {images.part}, could be read")
     unread = np.setdiff1d(np.arange(count), positions)
-    unreadable_files: list[str] = []
-    if isinstance(images.split, FileSplit) and len(unread):
-        paths = images.split.paths
-        unreadable_files = [paths[position] for position in unread]
-        others = len(unread) - MOST_NAMED
+    unreadable_files = _files_at(images.split, unread)
+    if unreadable_files:
+        others = len(unreadable_files) - MOST_NAMED
         named = ", ".join(unreadable_files[:MOST_NAMED]) + (f" and {others} more" if others > 0 else "")
         narrate(f"could not be read: {named}")
     result = evaluate_probabilities(probabilities, labels, record.class_names)
@@ -138,6 +136,12 @@ def _classify(classifier, batches):
         labels.append(batch.labels)
         positions.append(batch.positions)
     return np.concatenate(probabilities), np.concatenate(labels), np.concatenate(positions)
+
+
+def _files_at(split, positions):
+    """The files at some positions; none where the images are not in files of their own."""
+    paths = split.paths if isinstance(split, FileSplit) else []
+    return [paths[position] for position in positions] if paths else []
 
 
 def _make_folder(path):

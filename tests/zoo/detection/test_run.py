@@ -47,10 +47,14 @@ def data(tmp_path_factory):
     return folder / "data"
 
 
+def script(data, out, faults="", strategy="default"):
+    """The words behind an interpreter that train."""
+    command = ["-m", "tests.zoo.detection.train_and_die", faults, f"{out}.signal", "stamps", data, out]
+    return [*map(str, command), strategy, *STAMPS]
+
+
 def start(python, data, out, faults=""):
-    command = [*python, "-m", "tests.zoo.detection.train_and_die", faults, f"{out}.signal", "stamps", data, out]
-    command += ["default", *STAMPS]
-    return subprocess.run(list(map(str, command)), cwd=ROOT, capture_output=True, text=True, timeout=1200)
+    return subprocess.run([*python, *script(data, out, faults)], cwd=ROOT, capture_output=True, text=True, timeout=1200)
 
 
 @pytest.fixture(scope="module")
@@ -107,8 +111,7 @@ def test_a_worker_goes_on_and_gathers_what_it_finds(uninterrupted, data, warm_py
     run = shutil.copytree(uninterrupted[0], tmp_path / "run")
     for file in (run / "checkpoints").glob("ckpt-6.*"):
         file.unlink()
-    script = ["-m", "tests.zoo.detection.train_and_die", "", tmp_path / "signal", "stamps", data, run, "multi_worker"]
-    run_workers(warm_python, *script, *STAMPS, count=1)
+    run_workers(warm_python, *script(data, run, strategy="multi_worker"), count=1)
     for row, expected in zip(rows(run), rows(uninterrupted[0]), strict=True):
         assert {key: float(value) for key, value in row.items()} == pytest.approx(
             {key: float(value) for key, value in expected.items()}, rel=1e-3, abs=1e-6

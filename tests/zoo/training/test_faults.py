@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from tests.zoo import pseudo_shards
-from tests.zoo.training.faults import STEPS, state, train
+from tests.zoo.training.faults import STEPS, on_pseudo_labels, state, train
 
 EX_TEMPFAIL = 75
 
@@ -53,9 +53,7 @@ def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterru
 @pytest.mark.slow
 def test_a_killed_run_on_pseudo_labels_ends_bit_for_bit_and_is_bound_to_them(warm_python, tmp_path):
     folder, _ = pseudo_shards.write(tmp_path / "selected")
-    # One epoch of 9 steps, with as many labelled images in a batch as above.
-    overrides = [f"data.pseudo={{folder: {folder}, share: 0.5}}", "training.batch_size=256"]
-    overrides += ["training.epochs=1", "training.warmup_epochs=0"]
+    overrides = on_pseudo_labels(folder)
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     assert train(warm_python, whole, overrides=overrides).returncode == 0
     assert train(warm_python, killed, "5=SIGKILL", overrides=overrides).returncode == -9

@@ -7,7 +7,7 @@ import pytest
 
 from tests.conftest import ROOT
 from tests.zoo import pseudo_shards
-from tests.zoo.training.faults import state, train
+from tests.zoo.training.faults import on_pseudo_labels, state, train
 from tests.zoo.training.workers import free_ports
 
 
@@ -21,11 +21,9 @@ def supervised(python):
 @pytest.mark.slow
 def test_a_worker_of_two_is_killed_and_stopped_and_the_supervisor_starts_both_again(warm_python, tmp_path):
     undisturbed, run = tmp_path / "undisturbed", tmp_path / "interrupted"
-    # On two streams, of which each worker reads its share: one epoch of 9 steps.
+    # Two streams, of which each worker reads its share.
     folder, _ = pseudo_shards.write(tmp_path / "selected")
-    overrides = [f"data.pseudo={{folder: {folder}, share: 0.5}}", "training.batch_size=256"]
-    overrides += ["training.epochs=1", "training.warmup_epochs=0"]
-    options = {"strategy": "multi_worker", "overrides": overrides}
+    options = {"strategy": "multi_worker", "overrides": on_pseudo_labels(folder)}
     result = train(supervised(warm_python), undisturbed, **options)
     assert result.returncode == 0, result.stderr
 
