@@ -40,9 +40,9 @@ PRETRAINED = "lambda_resnet_tiny.fashion_mnist"
 STARTS = ("lambda_resnet_tiny.none", PRETRAINED)
 
 
-def find_pictures(folder):
+def find_pictures(folder, categories=CATEGORIES):
     """The files of the categories, in a fixed order, and the category of each."""
-    pairs = [(path, name) for name in CATEGORIES for path in sorted((folder / name).rglob("*.png"))]
+    pairs = [(path, name) for name in categories for path in sorted((folder / name).rglob("*.png"))]
     # The package has some pictures in several places, as links to one of them.
     pairs = [(path, name) for path, name in pairs if not path.is_symlink()]
     paths, labels = zip(*pairs, strict=True)
