@@ -64,11 +64,18 @@ class Hashed(NamedTuple):
     unreadable: int
 
     @classmethod
-    def of(cls, rows: Sequence[tuple], unreadable: int = 0) -> "Hashed":
-        """Makes columns of rows: the shard, the place and what `hash_of` returns of each image."""
+    def of(cls, chunks: Iterable[Sequence[tuple | None]]) -> "Hashed":
+        """Makes columns of chunks of rows: the shard, the place and what `hash_of` returns of each image, or `None`."""
         types = ("int64", "int64", "S32", "uint64", "uint64", "bool")
-        columns = zip(*rows, strict=True) if rows else ((),) * len(types)
-        shards, places, *hashes = (np.array(column, dtype) for column, dtype in zip(columns, types, strict=True))
+        parts, unreadable = [[np.empty(0, dtype) for dtype in types]], 0
+        for chunk in chunks:
+            rows = [row for row in chunk if row is not None]
+            unreadable += len(chunk) - len(rows)
+            # Arrays at once: of 130 million images, rows would take five times as much memory.
+            if rows:
+                columns = zip(*rows, strict=True)
+                parts.append([np.array(column, dtype) for column, dtype in zip(columns, types, strict=True)])
+        shards, places, *hashes = (np.concatenate(columns) for columns in zip(*parts, strict=True))
         return cls(shards, places, Hashes(*hashes), unreadable)
 
 
@@ -109,13 +116,9 @@ def hash_all(found: Iterable[Found], most_pixels: int = MOST_PIXELS) -> Hashed:
         except tf.errors.InvalidArgumentError:
             return None
 
-    rows, seen = [], 0
     with ThreadPoolExecutor(os.cpu_count()) as executor:
         # Not all at once: the executor would read all images before the first is hashed.
-        for chunk in _chunks(found, AT_ONCE):
-            rows += [row for row in executor.map(hash_one, chunk) if row is not None]
-            seen += len(chunk)
-    return Hashed.of(rows, seen - len(rows))
+        return Hashed.of(list(executor.map(hash_one, chunk)) for chunk in _chunks(found, AT_ONCE))
 
 
 def hash_of(pixels: np.ndarray) -> tuple[bytes, int, int, bool]:

@@ -153,11 +153,12 @@ class Labelling:
                 if not total:
                     bar.total = round(expected)
                 if bar.disable:
-                    left = (expected - labelled) / rate / 60 if labelled else 0
-                    narrate(
-                        f"{self._paths[shard].name}: {done:,} of {len(shards):,}, {rate:,.1f} images/s, "
-                        f"{left:,.1f} minutes left"
-                    )
+                    line = [f"{self._paths[shard].name}: {rate:,.1f} images/s"]
+                    # A machine of a pipeline gets one shard at a time, and does not know what is left.
+                    if len(shards) > 1:
+                        left = (expected - labelled) / rate / 60 if labelled else 0
+                        line += [f"{done:,} of {len(shards):,} shards", f"{left:,.1f} minutes left"]
+                    narrate(", ".join(line))
         bar.close()
 
     def finish(self) -> None:

@@ -88,7 +88,9 @@ def _classes(content):
 
 def _pairs(pairs: Iterable[tuple[Picture, Picture]], original: str) -> str:
     figures = [_figure(copy, "left out") + _figure(of, original) for copy, of in pairs]
-    return _grid(figures) if figures else ""
+    if not figures:
+        return ""
+    return f"<p>The first {len(figures)}; their number is in the figures above.</p>" + _grid(figures)
 
 
 def _examples(content):

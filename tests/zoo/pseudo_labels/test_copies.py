@@ -31,6 +31,19 @@ def test_copies_of_evaluation_images_by_hand():
     assert of_evaluation(exact(), evaluation).tolist() == []
 
 
+def test_images_with_both_hashes_are_found_by_either():
+    def both(exact, *upright):
+        return perceptual(*upright)._replace(exact=np.array(exact, "S32"))
+
+    far = 2**40 - 1
+    evaluation = both([b"a", b"b", b"c"], 0, far, 2**64 - far)
+    # By its pixels alone, by what it looks like alone, by both, by neither.
+    own = both([b"a", b"x", b"c", b"y"], 2**30 - 1, far - 1, 2**64 - far, 2**20 - 1)
+    assert of_evaluation(own, evaluation).tolist() == [0, 1, 2, NONE]
+    duplicates = both([b"a", b"a", b"b", b"c"], 0, far, 0, 2**20 - 1)
+    assert of_each_other(duplicates, np.array([0.9, 0.8, 0.7, 0.6])).tolist() == [NONE, 0, 0, NONE]
+
+
 def test_of_near_duplicates_the_most_confident_one_stays():
     far = 2**64 - 1
     hashes = joined(

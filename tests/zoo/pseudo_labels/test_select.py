@@ -70,6 +70,12 @@ def test_what_is_selected_has_its_image_and_label_and_no_copies(data, tmp_path, 
     assert "&lt;i&gt;mirrored.jpg" in page
     assert "<i>mirrored" not in page
     assert "<script" not in page
+    assert "The first 2; their number is in the figures above." in page
+    assert "of images whose shorter side has less than 64 pixels only exact copies are found" in page
+    # Two plots, six pictures of pairs, and an example of each selected image.
+    assert page.count("<img") == 2 + 6 + len(set(ids))
+    counts = [label["classes"].int64_list.value[:1] == [0] for label in labelled.values()]
+    assert f"<td>blue</td><td>{sum(counts)}</td>" in page.replace("\n", "")
 
 
 def test_images_of_an_array_become_png_files(teacher_run, tmp_path, read_examples):
