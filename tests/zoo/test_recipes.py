@@ -132,6 +132,13 @@ def test_noisy_students_noise_is_its_papers():
     noise = {"dropout_rate": 0.5, "stochastic_depth_rate": 0.2}
     assert recipe.model.overrides == {**plain.model.overrides, **noise}
     assert recipe.training == plain.training
+    # Three quarters of a batch, as the paper has for large students.
+    pseudo = recipe.data.pseudo
+    assert recipe.data.model_copy(update={"pseudo": None, "randaugment_magnitude": 15}) == plain.data.model_copy(
+        update={"randaugment_magnitude": 15}
+    )
+    assert pseudo.images_of(recipe.training.batch_size) == 3 * recipe.training.batch_size // 4
+    assert recipe.data.streams == pseudo.streams == 64
 
 
 def test_a_thousand_labelled_images():

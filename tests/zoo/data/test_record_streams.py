@@ -130,8 +130,11 @@ def test_a_start_opens_no_file_before_its_block(tmp_path):
     order = shuffled(range(40), tf.random.split(np.array([SEED, 0]), 2)[0])
     last_files = {f"{file:02}" for file in order[4::5]}
     assert last_files <= set(opened)
-    # From its beginning a stream would open five. How far it reads ahead into the next pass is a matter of time.
-    assert len(opened) <= 3 * len(last_files)
+    # How far a stream reads ahead into the next pass is a matter of time; it has the files in an order of its own.
+    earlier = {f"{file:02}" for place, file in enumerate(order) if place % 5 != 4}
+    next_pass = shuffled(range(40), tf.random.split(np.array([SEED, 1]), 2)[0])
+    early_in_next = {f"{file:02}" for place, file in enumerate(next_pass) if place % 5 < 2}
+    assert set(opened) & earlier <= early_in_next
 
 
 def test_a_file_that_was_cut_off_ends_the_training_rather_than_change_the_order(tmp_path):

@@ -11,10 +11,12 @@ from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.errors import NonFiniteLossError, UserError
 from lambda_keras.zoo.training import assemble
-from lambda_keras.zoo.training.classification import Classification, class_weights
+from lambda_keras.zoo.training.classification import class_weights
+from lambda_keras.zoo.training.co_training import task_of
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.sums import Sums
 from lambda_keras.zoo.training.trainer import images_per_pass
+from tests.zoo import pseudo_shards
 from tests.zoo.training.train_some_steps import SETTINGS, STEPS
 from tests.zoo.training.workers import run_workers
 
@@ -32,7 +34,7 @@ def make_trainer(*overrides, strategy=None):
     recipe = recipe_file.load("digits", [*QUICK, *overrides])
     dataset = catalog.load(recipe.data)
     trainer = assemble.build_trainer(
-        Classification(recipe, dataset), strategy or tf.distribute.get_strategy(), StopFlag().raised
+        task_of(recipe, dataset), strategy or tf.distribute.get_strategy(), StopFlag().raised
     )
     trainer.train_dataset = trainer.stream(0)
     return trainer
@@ -59,7 +61,7 @@ def run_steps(python, strategy, settings, tmp_path_factory):
 
 @pytest.mark.slow
 # What differs between workers and the replicas of one is how they sum; one setting has every sum.
-@pytest.mark.parametrize(("strategy", "settings"), [("mirrored", list(SETTINGS)), ("multi_worker", ["sgd"])])
+@pytest.mark.parametrize(("strategy", "settings"), [("mirrored", list(SETTINGS)), ("multi_worker", ["lamb"])])
 def test_two_replicas_equal_one_device_loss_by_loss(strategy, settings, one_device, warm_python, tmp_path_factory):
     two = run_steps(warm_python, strategy, settings, tmp_path_factory)
     for setting in settings:
@@ -189,8 +191,10 @@ RANDOM = [
     ("precision", "random"),
     [("float32", []), pytest.param("mixed_bfloat16", RANDOM, marks=pytest.mark.slow)],
 )
-def test_the_whole_step_compiles_with_xla_without_calling_the_host(precision, random):
+def test_the_whole_step_compiles_with_xla_without_calling_the_host(precision, random, tmp_path):
     overrides = [f"training.precision={precision}", "training.ema_decay=0.9", "training.gradient_clipping=1", *random]
+    folder, _ = pseudo_shards.write(tmp_path)
+    overrides.append(f"data.pseudo={{folder: {folder}, share: 0.75}}")
     trainer = make_trainer("training.xla=true", *overrides)
     batch = next(iter(trainer.train_dataset))
     program = trainer._train_on_replica.experimental_get_compiler_ir(batch, tf.constant(0.0))(stage="hlo")

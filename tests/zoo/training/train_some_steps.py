@@ -47,6 +47,7 @@ SETTINGS = {
         "training.optimizer=lamb",
         "training.learning_rate=0.0001",
         "training.weight_decay=0.01",
+        "training.gradient_clipping=0.5",
         "training.gradient_accumulation=2",
         "data.random_erasing=0.5",
         "data.pseudo={folder: FOLDER, share: 0.75}",
