@@ -2,11 +2,11 @@
 
     python -m benchmarks.pseudo_labels
 
-measures on this machine a teacher and a student of the paper, by the processor's time, so that what runs beside it does
-not count, and what a label and a selected record take on disk. With these it simulates the labelling on fleets of
-machines of one core each, which fail and of which some are slow: as jobs that have their shards from the start
-(`--shard I/N`), and as a pipeline whose machines take the next shard when they are free (`--runner`). Writes
-results/pseudo_labels.csv and results/pseudo_labels_measured.csv.
+measures on this machine a teacher and a student of the paper and the hashes by which copies are found, by the
+processor's time, so that what runs beside it does not count, and what a label and a selected record take on disk. With
+these it simulates the labelling on fleets of machines of one core each, which fail and of which some are slow: as jobs
+that have their shards from the start (`--shard I/N`), and as a pipeline whose machines take the next shard when they
+are free (`--runner`). Writes results/pseudo_labels.csv and results/pseudo_labels_measured.csv.
 
 The failures, the slow machines and the price are assumptions, below. A machine that fails is back after
 `RESTART_SECONDS`, in which it loads the teacher, and begins its shard anew.
@@ -30,6 +30,8 @@ from benchmarks.networks import build, training_step
 from benchmarks.timing import write_csv
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.pseudo_labels import labelling, soft_labels, source
+from lambda_keras.zoo.pseudo_labels.hashes import hash_all
+from lambda_keras.zoo.pseudo_labels.images import Found
 
 IMAGES = 130_000_000
 IMAGES_PER_SHARD = 1000
@@ -49,6 +51,24 @@ PRICE = 0.015
 MEASURED_IMAGES, STUDENT_BATCH = 32, 8
 # Bytes that a TFRecord file has around each record: its length and two checksums.
 RECORD_FRAME = 16
+
+
+class Labels(NamedTuple):
+    """What labelling some JPEGs came to.
+
+    Attributes:
+        rate: Images/s of a core.
+        hashed: Images/s of a core that are read and hashed, to look for copies.
+        hash_bytes: What the hashes of an image take in memory.
+        label_bytes: What a label takes on disk.
+        record_bytes: What a selected record takes, with its picture.
+    """
+
+    rate: float
+    hashed: float
+    hash_bytes: float
+    label_bytes: float
+    record_bytes: float
 
 
 class Outcome(NamedTuple):
@@ -137,7 +157,7 @@ def per_second_of_a_core(function, count):
 
 
 def measure_teacher(folder):
-    """Labels JPEGs as `lambda-zoo pseudo-label` does: images/s of a core, bytes of a label and of a selected record."""
+    """Labels JPEGs as `lambda-zoo pseudo-label` does, and hashes them as `select` does; returns `Labels`."""
     files = list(jpegs(MEASURED_IMAGES))
     for number, content in enumerate(files):
         (folder / f"n01440764_{number:05}.JPEG").write_bytes(content)
@@ -156,7 +176,11 @@ def measure_teacher(folder):
     rows = zip(ids, *(column.tolist() for column in columns), strict=True)
     examples = [soft_labels.to_example(identifier, b"0-1000", *label) for identifier, *label in rows]
     label_bytes = sum(example.ByteSize() for example in examples) / len(examples) + RECORD_FRAME
-    return rate, label_bytes, label_bytes + sum(map(len, files)) / len(files)
+    found = [Found(0, place, b"", content) for place, content in enumerate(files)]
+    hashed = hash_all(found)
+    hash_rate = per_second_of_a_core(lambda: hash_all(found), MEASURED_IMAGES)
+    hash_bytes = sum(column.nbytes for column in (hashed.shards, hashed.places, *hashed.hashes)) / MEASURED_IMAGES
+    return Labels(rate, hash_rate, hash_bytes, label_bytes, label_bytes + sum(map(len, files)) / len(files))
 
 
 def measure_student():
@@ -193,21 +217,24 @@ def main():
     parser.add_argument("--price", type=float, default=PRICE, help=f"of an hour of a core (default: {PRICE})")
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
-        teacher, label_bytes, record_bytes = measure_teacher(pathlib.Path(folder))
+        labels = measure_teacher(pathlib.Path(folder))
     student = measure_student()
     core_hours = STUDENT_IMAGES / student / 3600
     measured = [
-        (f"{TEACHER} at {TEACHER_SIZE} labels, images/s of a core", f"{teacher:.2f}"),
+        (f"{TEACHER} at {TEACHER_SIZE} labels, images/s of a core", f"{labels.rate:.2f}"),
         (f"{STUDENT} at {STUDENT_SIZE} trains, images/s of a core", f"{student:.2f}"),
-        ("bytes of a label", f"{label_bytes:.0f}"),
-        ("bytes of a selected record, with its picture", f"{record_bytes:.0f}"),
-        ("labels of 130 million images (GB)", f"{IMAGES * label_bytes / 1e9:.1f}"),
-        ("130 million selected records (TB)", f"{IMAGES * record_bytes / 1e12:.2f}"),
+        ("images/s of a core that select hashes", f"{labels.hashed:.0f}"),
+        ("bytes of a label", f"{labels.label_bytes:.0f}"),
+        ("bytes of a selected record, with its picture", f"{labels.record_bytes:.0f}"),
+        ("labels of 130 million images (GB)", f"{IMAGES * labels.label_bytes / 1e9:.1f}"),
+        ("130 million selected records (TB)", f"{IMAGES * labels.record_bytes / 1e12:.2f}"),
+        ("to hash 130 million images (core-hours)", f"{IMAGES / labels.hashed / 3600:.0f}"),
+        ("their hashes in memory (GB)", f"{IMAGES * labels.hash_bytes / 1e9:.1f}"),
         ("to train the student for 350 epochs (million core-hours)", f"{core_hours / 1e6:.3f}"),
         ("the same (US dollars)", f"{core_hours * arguments.price:.0f}"),
     ]
     write_csv("pseudo_labels_measured", [{"what": what, "value": value} for what, value in measured])
-    rows = list(simulated(teacher, arguments.price))
+    rows = list(simulated(labels.rate, arguments.price))
     for row in (*measured, *(row.values() for row in rows)):
         print(*row, sep="\t")
     write_csv("pseudo_labels", rows)
