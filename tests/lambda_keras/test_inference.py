@@ -27,10 +27,14 @@ MODELS = {
     "unknown size": ("lambda_resnet_tiny", {"input_shape": (None, None, 3)}, 0, False),
     "features": ("lambda_resnet_tiny", {"features_only": True}, 0, True),
     "paper": ("lambda_resnet50", NARROW, 0, True),
+    "paper, all of c4": ("lambda_resnet50_c4", {**NARROW, "lambda_blocks": ((), (), (1, 2), (1,))}, 0, True),
+    "hybrid": ("resnet50_lllc", {**NARROW, "lambda_blocks": ((1,), (1,), (1, 2), ())}, 0, True),
+    "squeeze-and-excitation": ("resnet_rs50", {**NARROW, "lambda_blocks": ((), (), (), ())}, 0, True),
     "timm": ("lambda_resnet26t", NARROW, 2, True),
     "timm, global": ("lambda_resnet26rpt_256", NARROW, 2, True),
     "timm, silu": ("lambda_resnet50ts", NARROW, 2, True),
     "mobilenet": ("lambda_mobilenet_v2", {"input_shape": (64, 64, 3), "classes": 5}, 0, True),
+    "mobilenet, plain": ("mobilenet_v2", {"input_shape": (64, 64, 3), "classes": 5}, 0, True),
 }
 
 
