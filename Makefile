@@ -121,6 +121,7 @@ test-beam: .venv-beam/.installed
 tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.plots
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks.peers
@@ -128,6 +129,7 @@ bench: .venv/.bench
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.plots
 
 bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.contraction

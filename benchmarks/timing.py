@@ -50,6 +50,8 @@ def _seconds(function):
     return time.perf_counter() - start
 
 
+# What decides how fast something is.
+PACKAGES = ("keras", "tensorflow", "jax", "torch", "timm", "ai-edge-litert", "openvino")
 # Instructions that decide how fast matrix products and convolutions are.
 FLAGS = ("avx2", "avx512f", "avx512_bf16", "amx_tile")
 
@@ -68,7 +70,7 @@ def cpu_model():
 def write_csv(name, rows):
     """Writes rows, dicts with the same keys, to `results/<name>.csv` with versions, device and date in each."""
     installed = {distribution.name for distribution in importlib.metadata.distributions()}
-    packages = [package for package in ("keras", "tensorflow", "torch", "timm") if package in installed]
+    packages = [package for package in PACKAGES if package in installed]
     versions = " ".join(f"{package} {importlib.metadata.version(package)}" for package in packages)
     device = f"{cpu_model()}, {os.cpu_count()} cores"
     origin = {"versions": versions, "device": device, "date": datetime.date.today().isoformat()}
