@@ -59,7 +59,7 @@ KINDS = {"box": "boxes", "mask": "masks"}
 MOST_NAMES = 10
 
 
-def render(recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, row: Row, pictures: int) -> str:
+def render(recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, row: Row) -> str:
     """The text of the card.
 
     Args:
@@ -67,13 +67,13 @@ def render(recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, r
         record: Its `lambda_keras.zoo.detection.record.DetectorRecord`.
         model: The detector.
         row: The row of `metrics.csv` that the model is of.
-        pictures: How many pictures it was evaluated with.
 
     Returns:
         Markdown.
     """
     names = [_cell(name) for name in record.class_names[:MOST_NAMES]]
     figures = {name.removeprefix("val_"): value for name, value in row.items() if name.startswith("val_")}
+    pictures = int(figures.pop("images") or 0)
     percentages = {name: "–" if value is None else f"{100 * value:.1f}" for name, value in figures.items()}
     return CARD.format(
         architecture=NAMES[recipe.model.architecture],

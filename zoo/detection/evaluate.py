@@ -8,7 +8,7 @@ import tensorflow as tf
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import run_folder
-from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
+from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 from lambda_keras.zoo.detection import evaluator
 from lambda_keras.zoo.detection.data import catalog
@@ -64,6 +64,8 @@ def evaluate(
     with writing_to(folder):
         folder.mkdir(parents=True, exist_ok=True)
     narrate(f"{detector.name} on {data}, {part}: {loaded.split.count:,} pictures")
+    for words in loaded.left_out():
+        say(f"skipped: {words}")
     results, image_ids = find_all(detector, loaded, batch_size, most_pixels)
     if not image_ids:
         raise UserError(f"none of the {loaded.split.count:,} pictures of {data} could be read")

@@ -23,7 +23,6 @@ def write(
     recipe: DetectorRecipe,
     categories: Sequence[Category],
     row: Row,
-    pictures: int,
     folder: Path,
 ) -> None:
     """Writes the model, with its recipe, its record and its card beside it.
@@ -34,7 +33,6 @@ def write(
         recipe: What it was trained by.
         categories: The kinds of objects in the order of their classes.
         row: The row of `metrics.csv` that the model is of.
-        pictures: How many pictures it was evaluated with.
         folder: The run folder.
     """
     with replacing(folder / run_folder.RECIPE) as partial:
@@ -43,6 +41,6 @@ def write(
     record = DetectorRecord(config, tuple(categories), mean, std)
     record.write(folder / run_folder.RECORD)
     with replacing(folder / run_folder.CARD) as partial:
-        partial.write_text(card.render(recipe, record, model, row, pictures), encoding="utf-8")
+        partial.write_text(card.render(recipe, record, model, row), encoding="utf-8")
     with replacing(folder / run_folder.MODEL) as partial:
         model.save(partial)

@@ -83,7 +83,7 @@ class Detection(Task[Any]):
         # Without masks there is no loss of them.
         self.terms = tuple(name for name in self.sums._fields[1:-3] if name != "mask" or recipe.model.masks)
         figures = (f"val_{kind}_{figure}" for kind in self.kinds for figure in ("ap", "ap50"))
-        self.columns = ("loss", *self.terms, *figures)
+        self.columns = ("loss", *self.terms, *figures, "val_images")
         self.best_by = f"val_{self.kinds[-1]}_ap"
 
     @abc.abstractmethod
@@ -181,15 +181,17 @@ class Detection(Task[Any]):
         return {name: getattr(sums, name) / sums.images for name in ("loss", *self.terms)}
 
     def figures(self, sums: Any, validation: dict[str, float | None]) -> Row:
-        """The losses of the epoch, and the average precisions after it."""
+        """The losses of the epoch, the average precisions after it, and the pictures that these are of."""
         means = self.means(sums)
-        precisions = [column for column in self.columns if column not in means]
-        return {**means, **{column: validation.get(column.removeprefix("val_")) for column in precisions}}
+        others = [column for column in self.columns if column not in means]
+        return {**means, **{column: validation.get(column.removeprefix("val_")) for column in others}}
 
     def introduction(self) -> list[str]:
-        """The parts, and how many categories there are."""
-        counts = (f"{part.split.count:,} {name}" for name, part in self.parts._asdict().items())
-        return [f"{', '.join(counts)} pictures of {self.config.classes} categories"]
+        """The parts, how many categories there are, and what was left out of the data."""
+        parts = self.parts._asdict()
+        counts = (f"{part.split.count:,} {name}" for name, part in parts.items())
+        skipped = [f"skipped ({name}): {words}" for name, part in parts.items() for words in part.left_out()]
+        return [f"{', '.join(counts)} pictures of {self.config.classes} categories", *skipped]
 
     def epochs_of_images(self, step: int) -> float:
         """Passes over the training part."""
@@ -204,13 +206,17 @@ class Detection(Task[Any]):
         return f"loss {row['loss']:.4f}  {self.precisions(row)}"
 
     def precisions(self, row: Row) -> str:
-        """The average precisions of a row, `–` where there was no object to find.
+        """The average precisions of a row, `–` where there was no object to find, and how many pictures were unreadable.
 
         Args:
             row: From `figures`.
         """
         values = [(kind, *(_percent(row[f"val_{kind}_{figure}"]) for figure in ("ap", "ap50"))) for kind in self.kinds]
-        return "  ".join(f"{kind} AP {ap}  AP50 {ap50}" for kind, ap, ap50 in values)
+        words = [f"{kind} AP {ap}  AP50 {ap50}" for kind, ap, ap50 in values]
+        count = self.parts.validation.split.count
+        if unread := count - int(row["val_images"] or 0):
+            words.append(f"{unread:,} of {count:,} pictures to evaluate with could not be read")
+        return "  ".join(words)
 
 
 class MaskRCNNDetection(Detection):

@@ -13,8 +13,9 @@ from lambda_keras.zoo.detection.evaluator import Figures
 
 @pytest.fixture
 def data(write_coco, content, tmp_path):
-    """A folder as COCO's, one picture of which cannot be read."""
+    """A folder as COCO's, one picture of which cannot be read, and one object of which is of no category."""
     content["images"].append({"id": 5, "file_name": "5.png", "height": 40, "width": 60})
+    content["annotations"].append({"id": 103, "image_id": 2, "category_id": 4, "bbox": [1, 1, 9, 9], "iscrowd": 0})
     file, images = write_coco(content)
     (images / "5.png").write_bytes(b"no picture")
     folder = tmp_path / "data"
@@ -28,9 +29,10 @@ def test_what_is_printed_is_what_pycocotools_says_of_what_is_written(run, data, 
     assert main(["detect", "evaluate", str(run), "--data", str(data), "--batch-size", "3"]) == 0
     out = capsys.readouterr().out
     lines = out.splitlines()
-    assert lines[1].split() == ["AP", "AP50", "AP75", "AP_s", "AP_m", "AP_l"]
-    rows = {line.split()[0]: line.split()[1:] for line in lines[3:5]}
+    assert lines[2].split() == ["AP", "AP50", "AP75", "AP_s", "AP_m", "AP_l"]
+    rows = {line.split()[0]: line.split()[1:] for line in lines[4:6]}
     assert "pictures that could not be read: 1 of 4" in out
+    assert "skipped: 1 annotations of a category that the file does not list" in out
     folder = run / "evaluation"
     figures = json.loads((folder / "evaluation.json").read_text())
     assert (figures["pictures"], figures["unreadable_pictures"]) == (3, 1)

@@ -1,6 +1,7 @@
 """Trainings that are killed and started again end as those that were not, and what they leave."""
 
 import csv
+import json
 import shutil
 import subprocess
 
@@ -41,9 +42,15 @@ FIGURES = ("box_ap", "box_ap50", "mask_ap", "mask_ap50")
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory):
+    """Pictures, one of which cannot be read, and one object of which is of no category."""
     folder = tmp_path_factory.mktemp("stamps")
     draw_stamps(folder / "stamps")
-    stamps.compose(folder / "stamps", folder / "data", train_pictures=6, val_pictures=3, seed=0)
+    stamps.compose(folder / "stamps", folder / "data", train_pictures=6, val_pictures=4, seed=0)
+    (folder / "data" / "val" / "000004.jpg").write_bytes(b"no picture")
+    file = folder / "data" / "instances_train.json"
+    content = json.loads(file.read_text())
+    content["annotations"].append({"id": 10**6, "image_id": 1, "category_id": 99, "bbox": [1, 1, 9, 9]})
+    file.write_text(json.dumps(content))
     return folder / "data"
 
 
@@ -87,7 +94,9 @@ def test_a_run_that_was_killed_ends_bit_for_bit_as_one_that_was_not(uninterrupte
 
 def test_what_a_run_leaves_and_says(uninterrupted):
     run, printed = uninterrupted
-    assert "6 train, 3 validation pictures of 8 categories" in printed
+    assert "6 train, 4 validation pictures of 8 categories" in printed
+    assert "skipped (train): 1 annotations of a category that the file does not list" in printed
+    assert printed.count("1 of 4 pictures to evaluate with could not be read") == 3
     assert "epoch 2/2  loss " in printed
     assert [row["epoch"] for row in rows(run)] == ["1", "2"]
     assert {"loss", "mask", "val_box_ap", "val_mask_ap50"} <= rows(run)[0].keys()
@@ -96,7 +105,9 @@ def test_what_a_run_leaves_and_says(uninterrupted):
         DetectorRecipe, "stamps", STAMPS
     )
     percentages = [f"{100 * float(rows(run)[-1][f'val_{figure}']):.1f}" for figure in FIGURES]
-    assert f"| {' | '.join(percentages)} |" in (run / "model_card.md").read_text(encoding="utf-8")
+    card = (run / "model_card.md").read_text(encoding="utf-8")
+    assert f"| {' | '.join(percentages)} |" in card
+    assert "On the 3 pictures that it was evaluated with" in card
     detector = load(run)
     assert detector.record.class_names == stamps.CATEGORIES
     model = detector.model

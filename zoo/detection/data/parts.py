@@ -63,6 +63,15 @@ class Report(NamedTuple):
     crowds: int
     skipped: dict[str, int]
 
+    def left_out(self) -> list[str]:
+        """What was left out, if anything, as words for a person.
+
+        Example:
+            >>> Report(3, 1, 5, 0, {"boxes without an area": 2, "boxes outside of their picture": 0}).left_out()
+            ['2 boxes without an area']
+        """
+        return [f"{count:,} {reason}" for reason, count in self.skipped.items() if count]
+
     def lines(self) -> list[str]:
         """The same as lines for a person.
 
@@ -73,7 +82,7 @@ class Report(NamedTuple):
         return [
             f"{self.pictures:,} pictures, {self.pictures_without_objects:,} without an object",
             f"{self.objects:,} objects, {self.crowds:,} of them crowds",
-            *(f"skipped: {count:,} {reason}" for reason, count in self.skipped.items() if count),
+            *(f"skipped: {words}" for words in self.left_out()),
         ]
 
 
@@ -97,3 +106,7 @@ class Part:
     def lines(self) -> list[str]:
         """What there is, as lines for a person."""
         return self.report.lines() if self.report else [f"{self.split.count:,} pictures"]
+
+    def left_out(self) -> list[str]:
+        """What was left out of the data, as words for a person; nothing where it is not known."""
+        return self.report.left_out() if self.report else []
