@@ -97,13 +97,16 @@ class Detection(Task[Any]):
         """
 
     @abc.abstractmethod
-    def detect(self, model: keras.Model, images: tf.Tensor, content_sizes: tf.Tensor) -> Detections:
+    def detect(
+        self, model: keras.Model, images: tf.Tensor, content_sizes: tf.Tensor, combined_suppression: bool
+    ) -> Detections:
         """Finds the objects of images; called in a graph.
 
         Args:
             model: From `build_model`.
             images: As for `losses`.
             content_sizes: As for `lambda_keras.zoo.detection.detections.detect`.
+            combined_suppression: As there.
         """
 
     def build_exported_model(self) -> keras.Model:
@@ -206,7 +209,7 @@ class Detection(Task[Any]):
         return f"loss {row['loss']:.4f}  {self.precisions(row)}"
 
     def precisions(self, row: Row) -> str:
-        """The average precisions of a row, `–` where there was no object to find, and how many pictures were unreadable.
+        """The average precisions of a row, `–` where there was no object to find, and how many pictures were not read.
 
         Args:
             row: From `figures`.
@@ -242,9 +245,11 @@ class MaskRCNNDetection(Detection):
         seeds = seeds_of_images(tf.constant([self.training.seed, SAMPLING]), positions)
         return mask_rcnn_terms(self.config, model, images, batch, seeds)
 
-    def detect(self, model: keras.Model, images: tf.Tensor, content_sizes: tf.Tensor) -> Detections:
+    def detect(
+        self, model: keras.Model, images: tf.Tensor, content_sizes: tf.Tensor, combined_suppression: bool
+    ) -> Detections:
         """Boxes and masks."""
-        return detections.detect(self.config, model, images, content_sizes)
+        return detections.detect(self.config, model, images, content_sizes, combined_suppression)
 
 
 class RetinaNetDetection(Detection):
@@ -268,9 +273,11 @@ class RetinaNetDetection(Detection):
         terms = retinanet_terms(self.config, model, images, batch)
         return {f"anchor_{name}": term for name, term in terms.items()}
 
-    def detect(self, model: keras.Model, images: tf.Tensor, content_sizes: tf.Tensor) -> Detections:
+    def detect(
+        self, model: keras.Model, images: tf.Tensor, content_sizes: tf.Tensor, combined_suppression: bool
+    ) -> Detections:
         """Boxes."""
-        return retinanet.detect(self.config, model, images, content_sizes)
+        return retinanet.detect(self.config, model, images, content_sizes, combined_suppression)
 
 
 def task_of(recipe: DetectorRecipe, parts: Parts) -> Detection:

@@ -89,7 +89,9 @@ class Validation(orbit.AbstractEvaluator):
     def _on_replica(self, batch):
         task, scale = self.trainer.task, batch["scale"][:, tf.newaxis]
         content = tf.round(tf.cast(batch["source_size"], tf.float32) * scale)
-        found = task.detect(self.trainer.model, task.normalised(batch["image"]), content)
+        # A TPU compiles with XLA, which does not have the combined kernel.
+        combined = not isinstance(self.trainer.strategy, tf.distribute.TPUStrategy)
+        found = task.detect(self.trainer.model, task.normalised(batch["image"]), content, combined)
         kept = {name: value for name, value in found._asdict().items() if value is not None}
         kept |= {name: batch[name] for name in ("image_id", "scale", "source_size")}
         # Between workers no booleans can be gathered.

@@ -47,6 +47,16 @@ def test_both_ways_to_suppress_boxes_find_the_same(ways, spread_detector, batch)
         np.testing.assert_allclose(one, other, atol=1e-3, err_msg=name)
 
 
+def test_xla_compiles_it_without_the_combined_kernel(config, ways, spread_detector, batch):
+    @tf.function(jit_compile=True, autograph=False)
+    def compiled(images):
+        return detect(config, spread_detector, images, SIZES, combined_suppression=False)
+
+    expected = ways["built in"](batch["images"])
+    for name, one, other in zip(expected._fields, compiled(batch["images"]), expected, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-3, err_msg=name)
+
+
 @pytest.mark.parametrize("way", ["combined", "built in"])
 def test_rows_without_an_object_are_zeros(ways, spread_detector, batch, way):
     layer = spread_detector.get_layer("box_head").get_layer("box_logits")
