@@ -1,15 +1,18 @@
 import ast
-import pathlib
 import types
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
-import lambda_keras.zoo
 from lambda_keras.zoo.detection import operations
+from tests.conftest import ROOT
 
-FOLDER = pathlib.Path(lambda_keras.zoo.__file__).parent / "detection"
+FILES = [
+    *(ROOT / "zoo" / "detection").rglob("*.py"),
+    *(ROOT / "zoo" / "commands").glob("detect*.py"),
+    *(ROOT / "export" / "detection").rglob("*.py"),
+]
 NEUTRAL = {
     "official.vision.modeling.layers.detection_generator",
     "official.vision.modeling.layers.roi_generator",
@@ -31,11 +34,12 @@ def modules_imported(path):
 def test_one_file_imports_official_and_only_what_has_no_weights():
     """What a process has imported does not tell: `official/vision/__init__.py` imports its tasks and models."""
     imported = {
-        path.name: {module for module in modules_imported(path) if module.split(".")[0] in ("official", "tf_keras")}
-        for path in FOLDER.glob("*.py")
+        path: {module for module in modules_imported(path) if module.split(".")[0] in ("official", "tf_keras")}
+        for path in FILES
     }
-    assert {name for name, modules in imported.items() if modules} == {"operations.py"}
-    assert imported["operations.py"] == NEUTRAL
+    assert {path: modules for path, modules in imported.items() if modules} == {
+        ROOT / "zoo" / "detection" / "operations.py": NEUTRAL
+    }
 
 
 def test_all_that_is_used_of_official_comes_from_there():
