@@ -3,6 +3,9 @@
 Results are lists of dictionaries in COCO's format (https://cocodataset.org/#format-results): `image_id`, `category_id`
 as in the file of the data, `score`, and `bbox` or `segmentation`. A list has either boxes or masks: where an entry has
 both, COCO's tools take the area of a mask to be that of its box, and sort it among the wrong sizes.
+
+`pycocotools` is called directly, not by tf-models-official's evaluator: that one counts a found box by the area of its
+mask where there are both, and does not hand out the results that are written here.
 """
 
 import contextlib
