@@ -5,9 +5,12 @@ import numpy as np
 import pytest
 
 import lambda_keras as lk
+from lambda_keras.keras_internals import sublayers
 from lambda_keras.zoo.detection.model import (
     STAGES,
+    STRIDES,
     MaskRCNN,
+    build_backbone,
     build_mask_rcnn,
     freeze_stages,
     network_of,
@@ -53,6 +56,14 @@ def test_a_registered_model_is_a_backbone(name):
     assert shapes == [(16, 16, 24), (8, 8, 32), (4, 4, 96), (2, 2, 320)]
 
 
+@pytest.mark.parametrize(
+    "name", ["lambda_resnet50", "resnet50_llll", "lambda_resnet26t", "lambda_resnet26rpt_256", "lambda_resnet50ts"]
+)
+def test_maps_of_each_family_have_the_strides_of_a_pyramid(name):
+    maps = build_backbone(MaskRCNN(name, **SMALL), STAGES).output
+    assert {stage: 64 // x.shape[1] for stage, x in maps.items()} == dict(zip(STAGES, STRIDES, strict=True))
+
+
 def test_a_network_of_keras_applications_is_a_backbone():
     network = keras.applications.MobileNetV2(input_shape=(64, 64, 3), alpha=0.35, weights=None)
     names = ["block_2_add", "block_5_add", "block_12_add", "block_16_project_BN"]
@@ -80,8 +91,6 @@ def test_every_variable_has_a_path_of_its_own_and_is_in_one_part(detector):
 
 
 def test_every_batch_norm_is_the_package_s(detector):
-    from lambda_keras.keras_internals import sublayers
-
     found = [layer for layer in sublayers(detector) if isinstance(layer, keras.layers.BatchNormalization)]
     assert found == batch_norms(detector)
     # Five of the pyramid, five of proposals, five of the box head, five of the mask head, and the backbone's.
@@ -115,6 +124,11 @@ def test_frozen_stages_are_all_layers_up_to_them(stage, last):
     assert len(model.trainable_variables) - len(network_of(model).trainable_variables) == sum(
         len(part.trainable_variables) for part in parts_of(model)[1:]
     )
+    statistics = [variable for layer in batch_norms(network_of(model)) for variable in layer.non_trainable_variables]
+    before = {variable.path: variable.numpy() for variable in statistics}
+    parts_of(model).backbone(IMAGES, training=True)
+    still = {variable.path for variable in statistics if np.array_equal(variable, before[variable.path])}
+    assert still == {path for path in before if path.split("_")[0] in frozen}
 
 
 def network_with(count, strides=(4, 8, 16, 32)):

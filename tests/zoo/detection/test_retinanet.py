@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lambda_keras.keras_internals import sublayers
 from lambda_keras.zoo.detection import losses
 from lambda_keras.zoo.detection.model import freeze_stages, network_of
 from lambda_keras.zoo.detection.retinanet import (
@@ -13,6 +14,7 @@ from lambda_keras.zoo.detection.retinanet import (
     focal_class,
     retinanet_terms,
 )
+from lambda_keras.zoo.training.averages import batch_norms
 from tests.zoo.detection.conftest import BACKBONE, OVERRIDES
 
 CONFIG = RetinaNet(BACKBONE, classes=3, image_size=64, overrides=OVERRIDES, channels=8, detections=6)
@@ -30,6 +32,13 @@ def test_every_variable_has_a_path_of_its_own(model):
     paths = [variable.path for variable in model.variables]
     assert len(set(paths)) == len(paths)
     assert {"backbone", "pyramid", "dense_head"} <= {layer.name for layer in model.layers}
+
+
+def test_every_batch_norm_is_the_package_s(model):
+    found = [layer for layer in sublayers(model) if isinstance(layer, keras.layers.BatchNormalization)]
+    assert found == batch_norms(model)
+    # Five of the pyramid, four of each of two branches at each of five levels, and the backbone's.
+    assert len(found) == 45 + len(batch_norms(network_of(model)))
 
 
 def test_an_untrained_model_gives_every_class_a_probability_of_one_hundredth(model):
