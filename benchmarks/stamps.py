@@ -86,12 +86,14 @@ def main():
     parser.add_argument("--seeds", type=int, default=3, help="trainings of each recipe (default: 3)")
     arguments = parser.parse_args()
     rows = [row_of("constant box", "", constant_box(arguments.data))]
+    print("# not trained", flush=True)
     rows.append(
         row_of("not trained", 0, trained("stamps", arguments.data, arguments.runs / "not_trained", *NOT_TRAINED))
     )
     for seed in range(arguments.seeds):
         for detector, recipe in RECIPES.items():
             folder = arguments.runs / f"{recipe}_{seed}"
+            print(f"# {detector}, seed {seed}", flush=True)
             figures = trained(recipe, arguments.data, folder, f"training.seed={seed}")
             rows.append(row_of(detector, seed, figures, round(seconds_of(folder))))
             print(*rows[-1].values(), flush=True)
