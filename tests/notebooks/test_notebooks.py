@@ -67,6 +67,12 @@ def test_cells_import_only_the_library(path):
         assert not re.search(r"lambda_keras(\.| import )(zoo|export)", cell.source), "type a command instead"
 
 
+def test_base64_is_not_said_to_depend_on_the_name_of_an_input():
+    text = NOTEBOOKS[0].read_text(encoding="utf-8")
+    assert "so base64 is decoded there" not in text
+    assert "as any input of strings takes" in text
+
+
 @pytest.mark.slow
 @pytest.mark.usefixtures("environment")
 def test_serving_runs(tmp_path):
