@@ -11,7 +11,8 @@ import nbclient
 import nbformat
 import pytest
 
-NOTEBOOKS = sorted((pathlib.Path(__file__).parents[2] / "notebooks").glob("*.ipynb"))
+ROOT = pathlib.Path(__file__).parents[2]
+NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 names = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 # Of a whole notebook: where it hangs, not how fast it is.
 TIMEOUT_SECONDS = 600
@@ -65,6 +66,16 @@ def test_outputs_are_stripped(path):
 def test_cells_import_only_the_library(path):
     for cell in nbformat.read(path, as_version=4).cells:
         assert not re.search(r"lambda_keras(\.| import )(zoo|export)", cell.source), "type a command instead"
+
+
+def test_what_they_install_in_colab_is_what_they_run_with():
+    """Another extra may replace a package that Colab has imported, and then asks for a restart."""
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (tried,) = re.findall(r'tests/colab\.txt --editable "\.\[(.+),notebook,test\]"', makefile)
+    for path in (*NOTEBOOKS, ROOT / "docs" / "install.md"):
+        installed = re.findall(r"%pip install .*lambda-keras\[(.*?)\]", path.read_text(encoding="utf-8"))
+        assert installed
+        assert set(installed) == {tried}, path.name
 
 
 def test_base64_is_not_said_to_depend_on_the_name_of_an_input():
