@@ -18,7 +18,7 @@ from benchmarks.export import calibration
 from benchmarks.timing import write_csv
 from lambda_keras.export.model import load
 from lambda_keras.export.tflite.calibration import load_calibration
-from lambda_keras.export.tflite.quantization import CALIBRATED, DYNAMIC, FLOAT16, INT8, INT8_FLOAT_LAMBDAS, NONE
+from lambda_keras.export.tflite.quantization import CALIBRATED, DYNAMIC, FLOAT16, INT8, KINDS, NONE
 from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.zoo.models.model_source import find
 
@@ -75,11 +75,12 @@ def files(folder):
     """Name of the model, kind and what else was given, and the file, of each."""
     digits, record = load(find("lambda_resnet_tiny.digits"))
     images = load_calibration("digits", digits, 200, record)
-    for kind in (NONE, FLOAT16, DYNAMIC, INT8, INT8_FLOAT_LAMBDAS):
+    for kind in KINDS:
         chosen = images if kind in CALIBRATED else None
         yield "lambda_resnet_tiny", kind, "--batch 1", export_tflite(digits, folder / "a.tflite", kind, chosen, 1)
-    any_size = export_tflite(digits, folder / "a.tflite", record=record, any_size=True)
-    yield "lambda_resnet_tiny", NONE, "--any-size", any_size
+    for kind in (NONE, FLOAT16, DYNAMIC):
+        any_size = export_tflite(digits, folder / "a.tflite", kind, record=record, any_size=True)
+        yield "lambda_resnet_tiny", kind, "--any-size", any_size
     fused = lk.fuse(lk.LambdaResNet50(weights=None, input_shape=(224, 224, 3)))
     yield "lambda_resnet50", NONE, "--batch 1 --fuse", export_tflite(fused, folder / "a.tflite", batch_size=1)
     int8 = export_tflite(fused, folder / "a.tflite", INT8, calibration(), 1)

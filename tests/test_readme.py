@@ -12,6 +12,7 @@ import pytest
 import lambda_keras as lk
 from benchmarks import tables
 from lambda_keras.export import cli
+from lambda_keras.export.tflite.quantization import KINDS
 
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
@@ -42,6 +43,10 @@ def test_each_table_is_on_a_page():
     pages = "".join(page.read_text(encoding="utf-8") for page in tables.PAGES)
     for name in tables.TABLES:
         assert f"<!-- table: {name} -->\n{tables.made(name)}<!-- end -->" in pages, name
+
+
+def test_each_kind_of_tflite_file_has_a_row_of_what_delegates_take():
+    assert {row["kind"] for row in tables.read(tables.RESULTS / "delegates.csv")} == {*KINDS}
 
 
 def test_each_chosen_model_has_a_row():
