@@ -5,17 +5,14 @@ import hashlib
 import os
 import pathlib
 import re
-import socket
-import urllib.parse
-import urllib.request
 from collections.abc import Sequence
 
 from lambda_keras.atomic import mode_of_new_files
+from lambda_keras.weights.connection import check_connection
 from lambda_keras.weights.errors import WeightsError
 from lambda_keras.weights.formats.pickles import refuse_pickle
 from lambda_keras.weights.row import WeightsRecord
 
-SECONDS_TO_CONNECT = 3
 IN_PACKAGE = pathlib.Path(__file__).with_name("shipped")
 
 
@@ -186,24 +183,14 @@ def _hub_file(repository, file, revision, offline):
 
     path = huggingface_hub.try_to_load_from_cache(repository, file, revision=revision)
     if not offline:
-        if not isinstance(path, str):
-            _check_connection()
+        # Without a network the Hub's library would try five more times, for half a minute.
+        if not (isinstance(path, str) or huggingface_hub.constants.HF_HUB_OFFLINE):
+            check_connection(huggingface_hub.constants.ENDPOINT)
         return pathlib.Path(huggingface_hub.hf_hub_download(repository, file, revision=revision))
     # `hf_hub_download(local_files_only=True)` may still send a request, for telemetry.
     if not isinstance(path, str):
         raise FileNotFoundError("it is not in the cache, and no download is allowed (LAMBDA_KERAS_OFFLINE)")
     return pathlib.Path(path)
-
-
-def _check_connection():
-    """Fails at once where there is no network: the Hub's library would try five more times, for half a minute."""
-    from huggingface_hub import constants
-
-    if constants.HF_HUB_OFFLINE or urllib.request.getproxies():
-        return
-    place = urllib.parse.urlsplit(constants.ENDPOINT)
-    port = place.port or (443 if place.scheme == "https" else 80)
-    socket.create_connection((place.hostname, port), timeout=SECONDS_TO_CONNECT).close()
 
 
 def _hash_on_hub(path, repository, file, offline):
