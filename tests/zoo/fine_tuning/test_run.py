@@ -347,8 +347,11 @@ def test_another_fine_tuning_into_the_folder_is_refused(pictures, shared, tmp_pa
     assert not untrained
 
 
-def test_a_signal_as_the_first_phase_ends_stops_the_second(pictures, shared, tmp_path, monkeypatch):
-    """What trains is replaced by files, so that the signal comes at the moment that matters and no later."""
+def test_a_signal_as_the_first_phase_ends_stops_the_second(pictures, shared, tmp_path, monkeypatch, capsys):
+    """What trains is replaced by files, so that the signal comes at the moment that matters and no later.
+
+    In colour, from weights for grey images.
+    """
     phases, write_model = [], outputs.write_model
 
     def terminate(model, dataset, recipe, folder):
@@ -358,10 +361,13 @@ def test_a_signal_as_the_first_phase_ends_stops_the_second(pictures, shared, tmp
 
     monkeypatch.setattr(outputs, "write_model", terminate)
     monkeypatch.setattr(Epochs, "train", lambda self: None)
-    with pytest.raises(StoppedError, match="stopped by a signal after the last step; the same command resumes it"):
-        fine_tune(settings(pictures, shared, tmp_path))
+    words = ["fine-tune", "--data", pictures, "--model", "lambda_resnet_tiny", "--weights", shared, "--colour"]
+    assert main([*map(str, words), "--epochs", "2", "--head-epochs", "1", "--out", str(tmp_path), *OVERRIDES]) == 75
+    assert "stopped by a signal after the last step; the same command resumes it\n" in capsys.readouterr().err
     assert phases == ["head"]
     assert (tmp_path / "head" / "model.keras").exists()
+    preprocessor = Record.read(tmp_path / "head" / "record.json").preprocessor
+    assert (preprocessor.channels, preprocessor.mean) == (3, (0.305,) * 3)
 
 
 def test_a_signal_during_the_report_is_not_lost(run, pictures, shared, monkeypatch):
