@@ -2,6 +2,7 @@
 
 import functools
 import itertools
+import logging
 import sys
 import unicodedata
 import warnings
@@ -34,6 +35,8 @@ def add_for(names: Iterable[str]) -> None:
     while missing and (path := _best(missing)) is not None:
         families = [*families, _family(path)]
         missing -= _characters(path)
+        # Where such a font has no bold letters, matplotlib takes the others and says so.
+        logging.getLogger(font_manager.__name__).setLevel(logging.ERROR)
     matplotlib.rcParams["font.family"] = families
     if missing:
         _tell(frozenset(missing))

@@ -1,3 +1,4 @@
+import logging
 import warnings
 
 import matplotlib
@@ -18,8 +19,11 @@ LETTER, OTHER = "図", "書"
 @pytest.fixture(autouse=True)
 def _families():
     before = list(matplotlib.rcParams["font.family"])
+    logger = logging.getLogger("matplotlib.font_manager")
+    level = logger.level
     yield
     matplotlib.rcParams["font.family"] = before
+    logger.setLevel(level)
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +59,10 @@ def installed(font_file, monkeypatch):
     fonts._installed.cache_clear()
 
 
-def dark(text):
+def dark(text, **properties):
     """Share of dark pixels in the picture of a text."""
     figure = Figure(figsize=(1, 1), dpi=50)
-    figure.text(0.2, 0.2, text, fontsize=30)
+    figure.text(0.2, 0.2, text, fontsize=30, **properties)
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return (np.asarray(canvas.buffer_rgba())[..., 0] < 100).mean()
@@ -71,6 +75,12 @@ def test_an_installed_font_draws_what_that_of_matplotlib_lacks(capsys):
     fonts.add_for([LETTER])
     assert matplotlib.rcParams["font.family"][1:] == ["One Square"]
     assert capsys.readouterr().err == ""
+
+
+def test_a_font_without_bold_letters_is_no_warning(caplog):
+    fonts.add_for([LETTER])
+    assert dark(LETTER, fontweight="bold") > 0
+    assert caplog.messages == []
 
 
 def test_names_that_need_no_other_font_change_nothing():
