@@ -32,7 +32,7 @@ def test_clients_of_a_savedmodel(plain_model, tmp_path, monkeypatch, capsys):
     assert asked == [(str(version), clients, most) for clients in "13" for most in ("1", "16")]
     for row in rows:
         assert int(row["requests"]) >= int(row["clients"])
-        assert 0 < float(row["p50_seconds"]) <= float(row["p90_seconds"]) <= float(row["p99_seconds"]) < 10
+        assert 0 < float(row["p50_seconds"]) <= float(row["p90_seconds"]) <= float(row["p99_seconds"])
         assert float(row["images_per_second"]) > 0
     assert capsys.readouterr().out.splitlines()[-1] == f"wrote clients.csv and clients.png to {out}"
     assert (out / "clients.png").stat().st_size > 10_000
