@@ -4,6 +4,7 @@ The environments are real, but made without a network: a folder with links to wh
 and to what these require in turn, as installed here.
 """
 
+import argparse
 import importlib.metadata
 import json
 import os
@@ -14,6 +15,9 @@ import sysconfig
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
+
+from lambda_keras.export import cli as export_cli
+from lambda_keras.zoo import cli as zoo_cli
 
 PACKAGE = "lambda-keras"
 # Those of the environment: the checkout may hold an .egg-info, which knows of no editable installation.
@@ -98,6 +102,42 @@ def environment(request, tmp_path):
 ZOO = "lambda_keras.zoo"
 EXPORT = "lambda_keras.export"
 DIGITS = ("--model", "lambda_resnet_tiny.digits")
+ROOMS = {"lambda-zoo": ZOO, "lambda-export": EXPORT}
+# A line for each command, and the files that must be there before it imports what it needs; empty ones are enough.
+LINES = """
+lambda-zoo train --recipe digits
+lambda-zoo fine-tune --data digits --model lambda_resnet_tiny --weights none --out out
+lambda-zoo evaluate lambda_resnet_tiny.digits
+lambda-zoo predict lambda_resnet_tiny.digits a.png
+lambda-zoo explain lambda_resnet_tiny.digits a.png --out out
+lambda-zoo detect train --recipe stamps --data data --out out
+lambda-zoo detect evaluate run --data data
+lambda-zoo detect predict run a.png --out out
+lambda-zoo detect inspect-data --data data
+lambda-zoo detect shards --data data --out out
+lambda-zoo detect stamps --out out
+lambda-zoo pseudo-label --teacher lambda_resnet_tiny.digits --data digits --out out
+lambda-zoo pseudo-label select out --out chosen
+lambda-zoo inspect-data --recipe digits
+lambda-zoo write-images --dataset digits --out out
+lambda-zoo write-record model.keras --mean 0.5 --std 0.5
+lambda-zoo recipes
+lambda-zoo models
+lambda-zoo weights fetch lambda_resnet_tiny.digits
+lambda-zoo weights verify lambda_resnet_tiny.digits
+lambda-zoo weights show lambda_resnet_tiny.digits
+lambda-zoo weights convert --model lambda_resnet_tiny start.weights.h5 out.safetensors
+lambda-export saved-model --model lambda_resnet_tiny.digits --out served
+lambda-export tflite --model lambda_resnet_tiny.digits --out digits.tflite
+lambda-export detector --model run --out out
+lambda-export verify --model lambda_resnet_tiny.digits --data digits a.tflite
+lambda-export benchmark --out out a.tflite
+lambda-export serve-check .
+lambda-export web a.tflite --out page
+""".strip().splitlines()
+FILES = ("a.png", "a.tflite", "model.keras", "start.weights.h5")
+# Those that need no extra.
+NO_EXTRA = ("lambda-zoo models", "lambda-zoo weights fetch")
 # Nine steps of a network with one lambda layer: what the training needs of packages is the same.
 SHORT = (
     *("training.epochs=1", "training.warmup_epochs=0", "training.batch_size=128", "data.image_size=16"),
@@ -119,22 +159,32 @@ def output_of(result):
     return output
 
 
+def commands(parser):
+    """The commands of a program, `lambda-zoo detect train` for one."""
+    inner = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    found = {name for action in inner for choice in action.choices.values() for name in commands(choice)}
+    return found | ({parser.prog} if parser.get_default("run") else set())
+
+
+def test_each_command_has_a_line():
+    for command in commands(zoo_cli._parser()) | commands(export_cli._parser()):
+        assert any(f"{line} ".startswith(f"{command} ") for line in LINES), command
+
+
 @pytest.mark.parametrize("environment", [()], indirect=True, ids=["none"])
 def test_the_library_alone(environment):
     script = "import lambda_keras as lk; print(lk.create_model('lambda_resnet_tiny', weights='digits').count_params())"
     (environment.work / "library.py").write_text(script)
-    library, models, *missing, export = environment.run(
-        ["library"],
-        [ZOO, "models"],
-        [ZOO, "recipes"],
-        [ZOO, "train", "--recipe", "digits"],
-        [EXPORT, "saved-model", *DIGITS, "--out", "served"],
-    )
+    for name in FILES:
+        (environment.work / name).touch()
+    words = [line.split() for line in LINES]
+    library, *results = environment.run(["library"], *([ROOMS[program], *rest] for program, *rest in words))
     assert int(output_of(library).splitlines()[-1]) > 100_000
-    assert "lambda_resnet_tiny" in output_of(models)
-    for command in missing:
-        assert_missing("zoo", command)
-    assert_missing("export", export)
+    for line, result in zip(LINES, results, strict=True):
+        if line.startswith(NO_EXTRA):
+            assert "lambda_resnet_tiny" in output_of(result)
+        else:
+            assert_missing(line.split()[0].removeprefix("lambda-"), result)
 
 
 @pytest.mark.parametrize("environment", [("zoo",)], indirect=True, ids=["zoo"])
