@@ -144,6 +144,14 @@ def test_a_dataset_verifies_artifacts_for_another_image_size(digits_run, tmp_pat
     assert [row.split()[-1] for row in printed.splitlines()[4:7]] == ["-", "pass", "pass"]
 
 
+def test_a_folder_of_pictures_verifies_an_artifact(digits_run, digits_folder, quantized, capsys):
+    arguments = ["--model", digits_run, "--data", digits_folder, quantized["none"]]
+    assert cli.main(["verify", *map(str, arguments)]) == 0
+    printed = capsys.readouterr().out
+    assert "\n60 images; " in printed
+    assert [row.split()[-1] for row in printed.splitlines()[2:4]] == ["-", "pass"]
+
+
 def test_an_artifact_of_another_normalisation_is_one_line(digits_run, digits_record, quantized, tmp_path, capsys):
     shutil.copytree(digits_run, tmp_path / "run")
     digits_record.with_preprocessing(mean=(0.5,)).write(tmp_path / "run" / "record.json")
