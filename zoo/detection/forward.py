@@ -37,6 +37,7 @@ def mask_rcnn_terms(
     features = parts.pyramid(parts.backbone(images, training=True), training=True)
     raw = parts.region_proposals(features, training=True)
     anchors = config.anchors.boxes(config.image_size)
+    raw, features = _heads_first(raw, features)
     terms = _proposal_terms(config, raw, anchors, batch["boxes"], seeds_of_draw(seeds, ANCHOR_SAMPLE))
     proposals = operations.propose_regions(
         raw["scores"],
@@ -57,6 +58,21 @@ def mask_rcnn_terms(
     if config.masks:
         terms["mask"] = _mask_term(config, parts.mask_head, features, matched, batch)
     return terms
+
+
+def _heads_first(raw, features):
+    """The same tensors; the gradient of the proposals waits for that of the heads, whose memory is free by then."""
+    outputs = len(tf.nest.flatten(raw))
+
+    @tf.custom_gradient
+    def in_order(*tensors):
+        def gradient(*upstream):
+            with tf.control_dependencies(upstream[outputs:]):
+                return [*map(tf.identity, upstream[:outputs]), *upstream[outputs:]]
+
+        return [tf.identity(tensor) for tensor in tensors], gradient
+
+    return tf.nest.pack_sequence_as([raw, features], in_order(*tf.nest.flatten([raw, features])))
 
 
 def _proposal_terms(config, raw, anchors, boxes, seeds):

@@ -29,9 +29,8 @@ STEPS = 18
 
 
 def on_pseudo_labels(folder):
-    """The overrides for one epoch of 9 steps, with as many labelled images in a batch, and pseudo-labelled ones."""
-    pseudo = f"data.pseudo={{folder: {folder}, share: 0.5}}"
-    return [pseudo, "training.batch_size=256", "training.epochs=1", "training.warmup_epochs=0"]
+    """The overrides for as many steps, with as many labelled images in a batch, and pseudo-labelled ones."""
+    return [f"data.pseudo={{folder: {folder}, share: 0.5}}", "training.batch_size=256", "training.warmup_epochs=0"]
 
 
 def train(python, out, faults="", strategy="default", overrides=()):

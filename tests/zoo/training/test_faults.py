@@ -1,4 +1,7 @@
-"""Runs that are killed and started again end as runs that were not."""
+"""Runs on labelled and pseudo-labelled images that are killed and started again end as runs that were not.
+
+zoo/fine_tuning/test_run.py has kills of a run without pseudo-labels.
+"""
 
 import csv
 import sys
@@ -7,19 +10,32 @@ import numpy as np
 import pytest
 
 from tests.zoo import pseudo_shards
-from tests.zoo.training.faults import STEPS, on_pseudo_labels, state, train
+from tests.zoo.training import faults
+from tests.zoo.training.faults import STEPS, on_pseudo_labels, state
 
 EX_TEMPFAIL = 75
 
 
 def metrics(run):
     """The columns of metrics.csv that are not times."""
-    lines = [line.split(",") for line in (run / "metrics.csv").read_text().splitlines()]
-    return [line[:6] for line in lines]
+    with open(run / "metrics.csv", newline="") as file:
+        return [row[:8] for row in csv.reader(file)]
 
 
 @pytest.fixture(scope="module")
-def uninterrupted(warm_python, tmp_path_factory):
+def selected(tmp_path_factory):
+    folder, _ = pseudo_shards.write(tmp_path_factory.mktemp("selected"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def train(selected):
+    """Trains to a folder by an interpreter, with what happens to it."""
+    return lambda *arguments: faults.train(*arguments, overrides=on_pseudo_labels(selected))
+
+
+@pytest.fixture(scope="module")
+def uninterrupted(train, warm_python, tmp_path_factory):
     run = tmp_path_factory.mktemp("runs") / "uninterrupted"
     result = train(warm_python, run)
     assert result.returncode == 0, result.stderr
@@ -27,7 +43,7 @@ def uninterrupted(warm_python, tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterrupted, warm_python, tmp_path):
+def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterrupted, train, warm_python, tmp_path):
     run = tmp_path / "interrupted"
     # Before the first checkpoint, in an interpreter that was started for it.
     assert train([sys.executable], run, "2=SIGKILL").returncode == -9
@@ -38,8 +54,8 @@ def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterru
         "lambda-zoo: stopped by a signal after step 5; the same command resumes it"
     )
     assert state(run, step=5)
-    # At the first step of the second epoch. Between two checkpoints of an epoch it is killed in the test below.
-    assert train(warm_python, run, "10=SIGKILL").returncode == -9
+    # Between two checkpoints of the second epoch.
+    assert train(warm_python, run, "11=SIGKILL").returncode == -9
     result = train(warm_python, run)
     assert result.returncode == 0, result.stderr
     assert "Going on from the checkpoint of step 9" in result.stdout
@@ -47,36 +63,22 @@ def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterru
     assert expected.keys() == got.keys()
     for name in expected:
         np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
-    assert metrics(run) == metrics(uninterrupted)
-
-
-@pytest.mark.slow
-def test_a_killed_run_on_pseudo_labels_ends_bit_for_bit_and_is_bound_to_them(warm_python, tmp_path):
-    folder, _ = pseudo_shards.write(tmp_path / "selected")
-    overrides = on_pseudo_labels(folder)
-    whole, killed = tmp_path / "whole", tmp_path / "killed"
-    assert train(warm_python, whole, overrides=overrides).returncode == 0
-    assert train(warm_python, killed, "5=SIGKILL", overrides=overrides).returncode == -9
-    result = train(warm_python, killed, overrides=overrides)
-    assert "Going on from the checkpoint of step 3" in result.stdout, result.stderr
-    expected, got = state(whole, step=9), state(killed, step=9)
-    assert expected.keys() == got.keys()
-    for name in expected:
-        np.testing.assert_array_equal(got[name], expected[name], err_msg=name)
-    (header, row) = csv.reader((whole / "metrics.csv").read_text().splitlines())
+    header, *rows = metrics(uninterrupted)
+    assert metrics(run) == [header, *rows]
     assert header[:5] == ["epoch", "loss", "labelled_loss", "pseudo_loss", "accuracy"]
-    assert all(float(value) > 0 for value in row[1:5])
-    pseudo_shards.write(folder, count=30)
-    result = train(warm_python, killed, overrides=overrides)
-    assert result.returncode == 2
-    assert "holds a run on other images, or in another order" in result.stderr.splitlines()[-1]
+    assert all(float(value) > 0 for row in rows for value in row[1:5])
 
 
 @pytest.mark.slow
-def test_a_finished_run_only_evaluates_again(uninterrupted, warm_python):
+def test_a_finished_run_only_evaluates_again_and_is_bound_to_its_labels(uninterrupted, train, selected, warm_python):
     before = metrics(uninterrupted)
     result = train(warm_python, uninterrupted)
     assert result.returncode == 0, result.stderr
     assert f"Going on from the checkpoint of step {STEPS}" in result.stdout
     assert "Test accuracy" in result.stdout
     assert metrics(uninterrupted) == before
+    pseudo_shards.write(selected, count=30)
+    result = train(warm_python, uninterrupted)
+    pseudo_shards.write(selected)
+    assert result.returncode == 2
+    assert "holds a run on other images, or in another order" in result.stderr.splitlines()[-1]

@@ -23,7 +23,7 @@ def test_a_worker_of_two_is_killed_and_stopped_and_the_supervisor_starts_both_ag
     undisturbed, run = tmp_path / "undisturbed", tmp_path / "interrupted"
     # Two streams, of which each worker reads its share.
     folder, _ = pseudo_shards.write(tmp_path / "selected")
-    options = {"strategy": "multi_worker", "overrides": on_pseudo_labels(folder)}
+    options = {"strategy": "multi_worker", "overrides": [*on_pseudo_labels(folder), "training.epochs=1"]}
     result = train(supervised(warm_python), undisturbed, **options)
     assert result.returncode == 0, result.stderr
 
