@@ -4,6 +4,7 @@ import pathlib
 import re
 import shlex
 import shutil
+import subprocess
 
 import keras
 import pytest
@@ -57,19 +58,31 @@ SHORTER = {
 
 
 def commands(page):
-    """The commands of this project in a page's shell blocks, as lists of words from `lambda-…` on."""
+    """The commands of this project in a page's shell blocks, as lists of words from `lambda-…` on, and where it is
+    installed those of unzip, which reads what they wrote.
+    """
     for block in re.findall(r"```sh\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
         for line in block.replace("\\\n", " ").splitlines():
             words = shlex.split(line, comments=True)
             starts = [index for index, word in enumerate(words) if pathlib.Path(word).name in MAINS]
             if starts:
                 yield words[starts[0] :]
+            elif words[:1] == ["unzip"] and shutil.which("unzip"):
+                yield ["sh", "-c", line]
 
 
 def parse(program, arguments):
     if pathlib.Path(program).name == "lambda-zoo":
-        return zoo_cli._parse(arguments)
-    return export_cli._parser().parse_args(arguments)
+        zoo_cli._parse(arguments)
+    elif pathlib.Path(program).name == "lambda-export":
+        export_cli._parser().parse_args(arguments)
+
+
+def run(program, arguments):
+    """Runs a command, one of this project in this process, and returns its status."""
+    if program in MAINS:
+        return MAINS[program](arguments)
+    return subprocess.run([program, *arguments]).returncode
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -132,5 +145,5 @@ def test_they_run(name, files, digits_run, tmp_path, monkeypatch, capfd):
             continue
         # To build a network of 152 layers takes half a minute.
         shorter = ["model.name=lambda_resnet50"] if "--dry-run" in arguments else SHORTER.get(arguments[0], [])
-        status = MAINS[program]([*arguments, *shorter])
+        status = run(program, [*arguments, *shorter])
         assert status == 0, f"{shlex.join(arguments)}: {capfd.readouterr().err[-2000:]}"
