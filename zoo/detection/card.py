@@ -3,6 +3,7 @@
 import csv
 import importlib.resources
 import math
+from collections.abc import Sequence
 
 import keras
 
@@ -24,7 +25,7 @@ Written by `lambda-zoo detect train` of lambda-keras {version}.
 | images | {image_size}×{image_size} pixels, normalised with mean {mean}, standard deviation {std} |
 | trainable parameters | {parameters:,} |
 | trained | {steps:,} steps of {batch_size:,} pictures; `recipe.yaml` has all settings |
-
+{licences}
 ## Measured in this training
 
 On the {pictures:,} pictures that it was evaluated with; "–" where there was nothing to find.
@@ -59,7 +60,9 @@ KINDS = {"box": "boxes", "mask": "masks"}
 MOST_NAMES = 10
 
 
-def render(recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, row: Row) -> str:
+def render(
+    recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, row: Row, licences: Sequence[str] = ()
+) -> str:
     """The text of the card.
 
     Args:
@@ -67,11 +70,11 @@ def render(recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, r
         record: Its `lambda_keras.zoo.detection.record.DetectorRecord`.
         model: The detector.
         row: The row of `metrics.csv` that the model is of.
+        licences: The names of those that the pictures are under; without one, the card says nothing of them.
 
     Returns:
         Markdown.
     """
-    names = [_cell(name) for name in record.class_names[:MOST_NAMES]]
     figures = {name.removeprefix("val_"): value for name, value in row.items() if name.startswith("val_")}
     pictures = int(figures.pop("images") or 0)
     percentages = {name: "–" if value is None else f"{100 * value:.1f}" for name, value in figures.items()}
@@ -80,7 +83,7 @@ def render(recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, r
         backbone=recipe.model.backbone,
         version=__version__,
         classes=len(record.class_names),
-        names=", ".join(names) + (", …" if len(record.class_names) > MOST_NAMES else ""),
+        names=_cells(record.class_names),
         returns="boxes and masks" if record.has_masks else "boxes",
         image_size=recipe.data.image_size,
         mean=list(record.mean),
@@ -89,6 +92,7 @@ def render(recipe: DetectorRecipe, record: DetectorRecord, model: keras.Model, r
         steps=recipe.training.steps,
         batch_size=recipe.training.batch_size,
         pictures=pictures,
+        licences=f"| the pictures are under | {_cells(licences)} |\n" if licences else "",
         measured=_table(percentages),
         paper=_paper(recipe),
     )
@@ -114,6 +118,7 @@ def _table(figures):
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def _cell(name):
-    """A name as it can stand in a table."""
-    return escaped(name).replace("|", "\\|")
+def _cells(names):
+    """Names as they can stand in a table, or the first of many."""
+    words = [escaped(name).replace("|", "\\|") for name in names[:MOST_NAMES]]
+    return ", ".join(words) + (", …" if len(names) > MOST_NAMES else "")

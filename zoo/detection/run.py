@@ -71,7 +71,7 @@ def train(
         best = max(rows, key=lambda row: row[task.best_by] or 0.0) if final_weights.are_best else rows[-1]
         if chief:
             with writing_run(folder):
-                outputs.write(assembly.model, task.config, recipe, train_part.categories, best, folder)
+                outputs.write(assembly.model, task.config, recipe, train_part, best, folder)
         if verbose and chief:
             say(f"Validation: {task.precisions(best)}")
             say(f"Wrote {folder}")

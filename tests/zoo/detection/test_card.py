@@ -52,3 +52,9 @@ def test_names_cannot_break_the_table(record, model):
     categories = tuple(category._replace(name="a|b") for category in record.categories)
     text = card.render(recipe(), dataclasses.replace(record, categories=categories), model, ROW)
     assert "a\\|b, a\\|b, a\\|b |" in text
+
+
+def test_the_licences_of_the_pictures_are_named_where_the_data_have_them(record, model):
+    rows = card.render(recipe(), record, model, ROW, ["GPL-2.0-or-later", "a|b"]).splitlines()
+    assert "| the pictures are under | GPL-2.0-or-later, a\\|b |" in rows
+    assert "the pictures are under" not in card.render(recipe(), record, model, ROW)

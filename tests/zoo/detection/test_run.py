@@ -108,6 +108,7 @@ def test_what_a_run_leaves_and_says(uninterrupted):
     card = (run / "model_card.md").read_text(encoding="utf-8")
     assert f"| {' | '.join(percentages)} |" in card
     assert "On the 3 pictures that it was evaluated with" in card
+    assert "| the pictures are under | GPL-2.0-or-later |" in card
     detector = load(run)
     assert detector.record.class_names == stamps.CATEGORIES
     model = detector.model

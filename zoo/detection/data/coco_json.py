@@ -90,7 +90,14 @@ def load(annotation_file: str | os.PathLike, image_folder: str | os.PathLike, wi
     counts = [len(rows) for rows in objects.values()]
     crowds = sum(row[2] for rows in objects.values() for row in rows)
     report = Report(len(pictures), counts.count(0), sum(counts), crowds, dict(skipped))
-    return Part(split, categories, with_masks, report)
+    return Part(split, categories, with_masks, report, _licences(content))
+
+
+def _licences(content):
+    """The names of the file's licences, which nothing depends on: what has none is passed over."""
+    entries = content.get("licenses")
+    names = [entry.get("name") for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    return tuple(dict.fromkeys(name for name in names if isinstance(name, str) and name))
 
 
 def _categories(entries, file):

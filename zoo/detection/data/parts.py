@@ -96,12 +96,14 @@ class Part:
         categories: The kinds of objects in the order of their classes.
         has_masks: Whether objects have masks.
         report: What was found; `None` where it is not known before all was read.
+        licences: The names of those that the pictures are under, as far as the data say.
     """
 
     split: Split
     categories: tuple[Category, ...]
     has_masks: bool
     report: Report | None
+    licences: tuple[str, ...] = ()
 
     def lines(self) -> list[str]:
         """What there is, as lines for a person."""

@@ -70,6 +70,7 @@ def write(part: Part, folder: str | os.PathLike, num_shards: int) -> None:
             "has_masks": part.has_masks,
             "categories": [category._asdict() for category in part.categories],
             "report": part.report and part.report._asdict(),
+            "licences": part.licences,
             "shards": shards,
         }
         with replacing(folder / INDEX) as partial:
@@ -105,7 +106,8 @@ def load(folder: str | os.PathLike, with_masks: bool) -> Part:
         report = index["report"] and Report(**index["report"])
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} has no report as it was written; write the shards anew") from error
-    return Part(RecordSplit(files, _parse), categories, with_masks, report)
+    licences = tuple(map(str, field(index, "licences", list, str(path))))
+    return Part(RecordSplit(files, _parse), categories, with_masks, report, licences)
 
 
 def _write_shard(path, pictures):

@@ -70,6 +70,12 @@ def test_a_file_without_annotations_is_pictures_without_objects(load_coco, conte
     assert [row.coco_boxes.shape for _, row in pictures(part).values()] == [(0, 4)] * 3
 
 
+def test_licences_are_named_once_and_what_has_no_name_is_passed_over(load_coco, content):
+    content["licenses"] = [{"name": "GPL-2.0-or-later"}, {"name": "CC-BY"}, {"name": "CC-BY"}, {"name": 3}, {}, "none"]
+    assert load_coco(content).licences == ("GPL-2.0-or-later", "CC-BY")
+    assert load_coco({**content, "licenses": None}).licences == ()
+
+
 NAN, FAR = float("nan"), 10**400
 
 

@@ -11,8 +11,8 @@ from tests.little_room import little_room
 
 
 @pytest.fixture
-def part(load_coco):
-    return load_coco()
+def part(load_coco, content):
+    return load_coco({**content, "licenses": [{"name": "CC-BY"}]})
 
 
 @pytest.fixture
@@ -30,6 +30,7 @@ def test_what_is_read_is_what_was_written_to_the_bit(part, written):
     read = shards.load(written, with_masks=True)
     same(list(read.split.ordered().as_numpy_iterator()), list(part.split.ordered().as_numpy_iterator()))
     assert (read.categories, read.has_masks, read.report) == (part.categories, True, part.report)
+    assert read.licences == part.licences == ("CC-BY",)
     assert read.split.count == 3
     assert evaluator.ground_truth(read) == evaluator.ground_truth(part)
     assert sorted(path.name for path in written.iterdir()) == [
