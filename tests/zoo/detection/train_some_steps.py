@@ -3,7 +3,8 @@
     python -m tests.zoo.detection.train_some_steps FOLDER OUT.npz
 
 FOLDER has the pictures. OUT gets, for `one` and `two`: the losses of each step, every variable of the model and of the
-optimizer after three steps and the averages, and the moving variances after the first step. For `alone`, which is two
+optimizer after three steps and the averages, the moving variances after the first step, and what an evaluation returns
+and finds after the last. For `alone`, which is two
 devices with a mask head that is left unsynchronised, it gets the same moving variances, which need no gradient.
 """
 
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 from lambda_keras.zoo.detection.model import parts_of
 from lambda_keras.zoo.detection.task import task_of
+from lambda_keras.zoo.detection.validation import Validation
 from lambda_keras.zoo.training import assemble
 from lambda_keras.zoo.training.averages import batch_norms
 from lambda_keras.zoo.training.strategy import create
@@ -63,7 +65,29 @@ def train(trainer):
     for variable in trainer.optimizer.variables:
         # Without the optimizer's own name, which Keras numbers.
         results[f"optimizer/{variable.path.rpartition('/')[2]}"] = variable.numpy()
-    return results
+    return results | validate(trainer)
+
+
+class Recorded(Validation):
+    """An evaluation that keeps the boxes: two detectors that find nothing right have the same figures.
+
+    Of each box it keeps the picture, the category, the score and its four numbers.
+    """
+
+    def _figures(self, results, seen):
+        boxes = [
+            [result[name] for name in ("image_id", "category_id", "score")] + result["bbox"]
+            for result in results["boxes"]
+        ]
+        self.boxes = np.array(sorted(boxes, key=lambda box: (box[0], -box[2])))
+        return super()._figures(results, seen)
+
+
+def validate(trainer):
+    """What an evaluation returns and finds, as a dictionary of arrays."""
+    evaluation = Recorded(trainer, trainer.task.parts.validation)
+    figures = evaluation.evaluate()
+    return {f"figure/{name}": value for name, value in figures.items()} | {"boxes": evaluation.boxes}
 
 
 def variances_with_a_head_alone(trainer):
