@@ -196,7 +196,7 @@ def test_without_masks_there_are_neither_their_loss_nor_their_figures(folder):
     task = task_of(settings, load_parts(folder, with_masks=False))
     assert task.columns == (
         *("loss", "proposal_score", "proposal_box", "box_class", "box_regression"),
-        *("val_box_ap", "val_box_ap50"),
+        *("val_box_ap", "val_box_ap50", "val_images"),
     )
     assert task.best_by == "val_box_ap"
     model = task.build_model()
