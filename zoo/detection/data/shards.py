@@ -106,7 +106,8 @@ def load(folder: str | os.PathLike, with_masks: bool) -> Part:
         report = index["report"] and Report(**index["report"])
     except (KeyError, TypeError) as error:
         raise UserError(f"{path} has no report as it was written; write the shards anew") from error
-    licences = tuple(map(str, field(index, "licences", list, str(path))))
+    # Shards of earlier versions have none.
+    licences = tuple(map(str, field({"licences": [], **index}, "licences", list, str(path))))
     return Part(RecordSplit(files, _parse), categories, with_masks, report, licences)
 
 

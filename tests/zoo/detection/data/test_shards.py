@@ -40,6 +40,14 @@ def test_what_is_read_is_what_was_written_to_the_bit(part, written):
     ]
 
 
+def test_an_index_that_names_no_licences_is_read(written):
+    path = written / "index.json"
+    index = json.loads(path.read_text())
+    del index["licences"]
+    path.write_text(json.dumps(index))
+    assert shards.load(written, with_masks=True).licences == ()
+
+
 def test_any_start_and_shard_is_a_slice_of_the_stream(written):
     split = shards.load(written, with_masks=True).split
 
