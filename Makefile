@@ -4,6 +4,7 @@
 #   make test BACKENDS=1     the same and the comparisons with jax, torch and the torch peers
 #   make test ROOM=export    the tests of one room: lambda_keras, zoo or export
 #   make test-fast           what is not slow and needs no process, browser or server of its own: 7 minutes on 2 cores
+#   make test-memory         what takes gigabytes of memory: 3 minutes
 #   make test-oldest         the library's tests and the notebooks with the oldest versions that setup.cfg takes
 #   make test-colab          the same with the versions that Google Colab has; needs python3.13
 #   make test-beam           the pipeline of `lambda-zoo pseudo-label --runner`, with Apache Beam's versions of its packages
@@ -28,16 +29,16 @@ RUN ?= runs/quickstart
 
 ifeq ($(BACKENDS),1)
 TEST_EXTRAS := .venv/.backends
-MARKS :=
+MARKS := -m "not memory"
 else
 TEST_EXTRAS := .venv/.test
-MARKS := -m "not backends"
+MARKS := -m "not (backends or memory)"
 endif
 # A file's tests share what its fixtures make, so they run in one of the processes; the heaviest files begin. Three
 # processes take a tenth more of the time of two cores, and end no sooner.
 PYTEST := $(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder --durations 25
 
-.PHONY: quickstart test test-fast test-oldest test-colab test-beam lint tables bench bench-full docs clean
+.PHONY: quickstart test test-fast test-memory test-oldest test-colab test-beam lint tables bench bench-full docs clean
 .DELETE_ON_ERROR:
 
 $(BIN)/python:
@@ -87,7 +88,10 @@ test: $(TEST_EXTRAS) lint
 	$(PYTEST) $(MARKS) $(if $(ROOM),tests/$(ROOM))
 
 test-fast: $(TEST_EXTRAS)
-	$(PYTEST) -m "not (backends or slow or process or browser or network)" $(if $(ROOM),tests/$(ROOM))
+	$(PYTEST) -m "not (backends or memory or slow or process or browser or network)" $(if $(ROOM),tests/$(ROOM))
+
+test-memory: $(TEST_EXTRAS)
+	$(BIN)/python -m pytest -m memory tests
 
 # The library's tests and the notebooks need [export] and what runs tests and notebooks: no [zoo].
 OTHER_VERSIONS := -m pytest -m "not backends" tests/lambda_keras tests/notebooks

@@ -105,7 +105,26 @@ def test_half_precision_has_finite_losses_and_its_weights_in_float32(config, bat
         assert np.isfinite(term.total).all()
 
 
-@pytest.mark.slow
+MEASURE = """
+import sys
+from benchmarks.detector_memory import gradient, run_alone
+from lambda_keras.zoo.detection.model import MaskRCNN
+from tests.zoo.detection.conftest import BACKBONE, OVERRIDES
+from tests.zoo.detection.training import SMALL
+run_alone(gradient, MaskRCNN(BACKBONE, 3, int(sys.argv[1]), overrides=OVERRIDES, **SMALL))
+"""
+
+
+def test_the_memory_of_a_gradient_grows_no_faster_than_the_pixels(run_python):
+    growths = []
+    for size in (256, 512):
+        before, peak = map(int, run_python(MEASURE, size).split()[-2:])
+        growths.append(peak - before)
+    # Of four times the pixels.
+    assert 0 < growths[1] <= 4.6 * growths[0]
+
+
+@pytest.mark.memory
 @pytest.mark.parametrize(("work", "most"), [("inference", 2.5e9), ("gradient, freed memory returned", 6e9)])
 def test_the_memory_of_an_image_of_1024_pixels(work, most):
     """LambdaResNet-50 and all sizes of its detector, in processes of their own."""
