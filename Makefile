@@ -125,7 +125,6 @@ test-beam: .venv-beam/.installed
 tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.tables
-	$(BIN)/python -m benchmarks.plots
 
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks.peers
@@ -150,6 +149,7 @@ bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.training_loop
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.tables
+	$(BIN)/python -m benchmarks.plots
 
 docs: .venv/.docs
 	$(BIN)/python -m mkdocs build --strict

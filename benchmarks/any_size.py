@@ -13,6 +13,7 @@ import sys
 import tempfile
 import time
 
+from benchmarks.process_memory import PEAK, RESIDENT, memory
 from benchmarks.timing import write_csv
 
 SIZES = ((480, 640), (1000, 1000), (1536, 2048), (3000, 4000))
@@ -27,20 +28,14 @@ def run(path, height, width):
     interpreter = Interpreter(model_path=path, num_threads=1).get_signature_runner()
     picture = np.random.default_rng(0).integers(0, 256, (1, height, width, 3), dtype="uint8")
     pathlib.Path("/proc/self/clear_refs").write_text("5")  # forgets the peak so far
-    before = kilobytes("VmRSS")
+    before = memory(RESIDENT)
     seconds = []
     for _ in range(ROUNDS):
         # Of one thread, whatever else the machine does.
         begin = time.process_time()
         interpreter(images=picture)
         seconds.append(time.process_time() - begin)
-    print(statistics.median(seconds), (kilobytes("VmHWM") - before) / 1e3)
-
-
-def kilobytes(name):
-    """A number of this process that Linux keeps."""
-    status = pathlib.Path("/proc/self/status").read_text()
-    return int(status.split(f"{name}:")[1].split()[0])
+    print(statistics.median(seconds), (memory(PEAK) - before) / 1024e3)
 
 
 def write_file(path):

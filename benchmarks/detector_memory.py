@@ -10,10 +10,10 @@ those of up to 32 MB for later.
 
 import argparse
 import os
-import pathlib
 import subprocess
 import sys
 
+from benchmarks.process_memory import PEAK, memory
 from benchmarks.timing import write_csv
 
 BACKBONE, CLASSES = "lambda_resnet50", 80
@@ -82,21 +82,16 @@ def run_alone(make, config):
     from lambda_keras.zoo.detection.model import build_mask_rcnn
 
     function = make(config, build_mask_rcnn(config))
-    before = _peak()
+    before = memory(PEAK)
     function().numpy()
-    print(before, _peak())
-
-
-def _peak():
-    """Of this program alone; `resource.getrusage` counts the process that started it too."""
-    fields = pathlib.Path("/proc/self/status").read_text(encoding="utf-8").split()
-    return 1024 * int(fields[fields.index("VmHWM:") + 1])
+    print(before, memory(PEAK))
 
 
 def measure(work, size):
     """What `run_alone` prints in a process of its own: bytes with the model alone, and at most."""
     command = [sys.executable, "-m", "benchmarks.detector_memory", "--alone", work, str(size)]
-    environment = {**os.environ, **WORK[work][2]}
+    _, _, changes = WORK[work]
+    environment = {**os.environ, **changes}
     printed = subprocess.run(command, check=True, capture_output=True, text=True, env=environment).stdout
     before, peak = map(int, printed.split()[-2:])
     return before, peak

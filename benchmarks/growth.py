@@ -7,13 +7,13 @@ and by how much the peak memory of a process of its own is above that of one tha
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 import time
 
 import numpy as np
 
+from benchmarks.process_memory import PEAK, memory
 from benchmarks.timing import RESULTS, write_csv
 
 CHANNELS = 64
@@ -41,7 +41,7 @@ def run_alone(name, side):
     layer = make_layer(name)
     images = tf.random.normal((1, side, side, CHANNELS))
     layer.build(images.shape)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory(PEAK)
     function = tf.function(lambda x: layer(x, training=False))
     function(images).numpy()
     seconds = []
@@ -49,7 +49,7 @@ def run_alone(name, side):
         start = time.perf_counter()
         function(images).numpy()
         seconds.append(time.perf_counter() - start)
-    print(np.median(seconds), 1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+    print(np.median(seconds), memory(PEAK) - before)
 
 
 def exponent(positions, values):

@@ -8,11 +8,11 @@ that of one that only builds the network; and seconds of a training step on this
 """
 
 import argparse
-import resource
 import subprocess
 import sys
 
 from benchmarks.networks import build, training_step
+from benchmarks.process_memory import PEAK, memory
 from benchmarks.timing import interleaved_medians, write_csv
 
 NETWORK = "resnet50_llll"
@@ -66,9 +66,9 @@ def run_alone(label):
     """Prints by how many bytes a training step raises the peak of this process."""
     model = build(NETWORK, IMAGE_SIZE, **VARIANTS[label])
     step = training_step(model, BATCH)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    before = memory(PEAK)
     step()
-    print(1024 * (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before))
+    print(memory(PEAK) - before)
 
 
 def peak_of(label):

@@ -21,6 +21,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow_serving.apis import predict_pb2, prediction_service_pb2_grpc
 
+from benchmarks.process_memory import RESIDENT, memory
 from benchmarks.timing import write_csv
 from lambda_keras.export.model import load
 from lambda_keras.export.saved_model.writer import export_saved_model
@@ -52,12 +53,6 @@ def request_of(signature, **inputs):
     for name, value in inputs.items():
         request.inputs[name].CopyFrom(tf.make_tensor_proto(value))
     return request
-
-
-def memory(process):
-    """The memory of a process in MB."""
-    status = pathlib.Path(f"/proc/{process.pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1e3
 
 
 class Clients:
@@ -166,7 +161,7 @@ def _row(asking, process, clients, passed, every):
         "p50_ms": round(p50 * 1e3, 2),
         "p90_ms": round(p90 * 1e3, 2),
         "p99_ms": round(p99 * 1e3, 2),
-        "server_mb": round(memory(process), 1),
+        "server_mb": round(memory(RESIDENT, process.pid) / 1024e3, 1),
     }
 
 

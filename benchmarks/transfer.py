@@ -28,6 +28,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 
 from benchmarks.timing import RESULTS, write_csv
 from lambda_keras.applications import preprocessor_of
+from lambda_keras.atomic import replacing
 from lambda_keras.zoo.data.image_table import Row, write
 from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
 
@@ -50,7 +51,7 @@ def find_pictures(folder, categories=CATEGORIES):
 
 
 def copy_small(paths, folder):
-    """Writes each picture over white, with its longer side of at most `SIDE` pixels.
+    """Writes each picture over white, with its longer side of at most `SIDE` pixels, unless its copy is there.
 
     Args:
         paths: The files [n].
@@ -61,13 +62,15 @@ def copy_small(paths, folder):
     """
     folder.mkdir(parents=True, exist_ok=True)
     Image.MAX_IMAGE_PIXELS = None  # the files are Debian's
-    copies = []
-    for number, path in enumerate(paths):
+    copies = [folder / f"{number:04}.png" for number in range(len(paths))]
+    for path, copy in zip(paths, copies, strict=True):
+        if copy.exists():
+            continue
         picture = Image.open(path).convert("RGBA")
         picture = Image.alpha_composite(Image.new("RGBA", picture.size, "white"), picture).convert("RGB")
         picture.thumbnail((SIDE, SIDE))
-        copies.append(folder / f"{number:04}.png")
-        picture.save(copies[-1])
+        with replacing(copy) as partial:
+            picture.save(partial, "PNG")
     return np.array(copies)
 
 

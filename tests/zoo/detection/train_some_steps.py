@@ -4,8 +4,8 @@
 
 FOLDER has the pictures. OUT gets, for `one` and `two`: the losses of each step, every variable of the model and of the
 optimizer after three steps and the averages, the moving variances after the first step, and what an evaluation returns
-and finds after the last. For `alone`, which is two
-devices with a mask head that is left unsynchronised, it gets the same moving variances, which need no gradient.
+and finds after the last. For `alone`, which is two devices with a mask head that is left unsynchronised, it gets the
+same moving variances, which need no gradient.
 """
 
 import pathlib

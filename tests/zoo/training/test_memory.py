@@ -81,13 +81,10 @@ def test_the_estimate_is_what_a_training_step_takes(run_python):
     few, many = 2, 96
     printed = run_python(
         f"""
-import re
 import tensorflow as tf
+from benchmarks import process_memory
 from tests.zoo.training.test_memory import build_trainer
 from lambda_keras.zoo.training import memory
-
-def peak():
-    return int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]) * 1024
 
 trainer = build_trainer("training.optimizer=momentum", "data.image_size=64")
 step = tf.function(lambda batch: trainer.train_on_replica(batch, trainer.stopping))
@@ -99,7 +96,7 @@ for images in ({few}, {many}):
     }}
     estimate = memory.estimate(trainer, images).total
     step(batch)
-    print(peak(), estimate)
+    print(process_memory.memory(process_memory.PEAK), estimate)
 """
     )
     (peak_of_few, estimate_of_few), (peak_of_many, estimate_of_many) = (
