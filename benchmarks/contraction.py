@@ -71,15 +71,7 @@ def candidates(problem):
 
 def chosen_plan(problem, training):
     """What the layer would do."""
-    return plan(
-        problem.grids,
-        problem.depths,
-        scope_size=problem.scope_size,
-        batch=problem.batch,
-        training=training,
-        device=DEVICE,
-        xla_on_cpu=not backends.is_accelerated() and backends.BACKEND == "jax",
-    )
+    return plan(problem, training=training, device=DEVICE)
 
 
 def step(problem, training, candidate):

@@ -20,6 +20,9 @@ ASSUMED_BATCH = 8
 UNROLLED_CHUNKS = 8
 UNROLLED_CHUNKS_IN_INFERENCE = 64
 
+# Which masks a problem has.
+Mask = typing.Literal[None, "shared", "of_examples"]
+
 
 @dataclasses.dataclass(frozen=True)
 class Plan:
@@ -87,12 +90,14 @@ class Device:
         caches: Bytes of a chunk beyond which its numbers cost more.
         inference: The `Costs` of each order.
         training: The same with gradients.
+        convolves: Whether an order may be a convolution. XLA compiles very slow ones for CPUs.
     """
 
     memory: int
     caches: int
     inference: dict[str, Costs]
     training: dict[str, Costs]
+    convolves: bool = True
 
 
 # Fitted by `python -m benchmarks.contraction --fit` on two cores of an Intel Xeon (AVX-512, AMX, 2 MB of L2 a core),
@@ -168,6 +173,8 @@ ON_AVX2 = Device(
         "depthwise_convolution": Costs(0, 7.1e-10, 9.3e-09),
     },
 )
+XLA_ON_AVX512 = dataclasses.replace(ON_AVX512, convolves=False)
+XLA_ON_AVX2 = dataclasses.replace(ON_AVX2, convolves=False)
 # Not measured: 20 tera-multiply-adds and 1 terabyte a second, 10 microseconds an operation. Few and large products.
 ON_ACCELERATORS = Device(
     memory=1024 * 2**20,
@@ -209,112 +216,6 @@ def number_of_chunks(grids: Grids, plan: Plan) -> int:
     return 1 if plan.query_rows is None else math.ceil(grids.queries[0] / plan.query_rows)
 
 
-def plan(
-    grids: Grids,
-    depths: Depths,
-    *,
-    scope_size: tuple[int, ...] | None = None,
-    batch: int | None = None,
-    masked: bool = False,
-    training: bool | None = False,
-    stores_embeddings: bool = False,
-    masks_of_examples: bool = False,
-    implementation: str = "auto",
-    device: Device = ON_AVX512,
-    xla_on_cpu: bool = False,
-) -> Plan:
-    """Picks the order of contraction, and how many rows of queries to process at once.
-
-    The plan is the cheapest, by `seconds`, of those that are possible:
-
-    | situation                                             | possible                                       |
-    |-------------------------------------------------------|------------------------------------------------|
-    | the layer names an order                              | that one, a dense one in chunks of any size    |
-    | unknown height or width                               | convolution                                    |
-    | always                                                | lambda-first, query-first, in chunks           |
-    | each example has a mask of its own                    | query-first alone, in chunks                   |
-    | local scope, no mask, one grid for queries and context| the two convolutions as well; one of 3-D grids |
-    | ..., compiled by XLA for a CPU                        | no convolution: they are very slow there       |
-
-    A dense order may process a few rows of queries at a time. This bounds memory: a chunk of more than one row keeps to
-    the device's. Where the scope does not reach all rows, each chunk sees a band of the context only, which saves work.
-
-    Args:
-        grids: The `Grids` of queries and context, with `None` where a side is unknown.
-        depths: The `Depths` of the layer.
-        scope_size: `None` for global, else one odd side for each axis.
-        batch: Examples a step; `None` if unknown, and then taken as `ASSUMED_BATCH`.
-        masked: Whether a mask is given.
-        training: Whether gradients are taken.
-        stores_embeddings: Whether E is stored, so that a call need not make it.
-        masks_of_examples: Whether each example has a mask of its own.
-        implementation: `"auto"` or one of `ORDERS`.
-        device: The `Device` that runs the step.
-        xla_on_cpu: Whether XLA compiles the step for a CPU, where its convolutions are very slow.
-
-    Returns:
-        A `Plan`.
-
-    Raises:
-        ValueError: The order asked for cannot do what the layer is given.
-
-    Example:
-        >>> plan(Grids((14, 14), (14, 14)), Depths(num_heads=4, key_dim=16, value_dim=64), scope_size=(23, 23), batch=8)
-        Plan(order='query_first', query_rows=None)
-    """
-    can_convolve = not masked and grids.queries == grids.context
-    if not grids.known:
-        if not can_convolve or scope_size is None or implementation in DENSE_ORDERS:
-            raise ValueError(
-                "Inputs of unknown size need a local scope, no mask, no other context grid, and implementation "
-                f"'auto' or 'convolution'. Received: query grid {grids.queries}, context grid {grids.context}, "
-                f"scope_size={scope_size}, mask={'given' if masked else None}, implementation={implementation!r}"
-            )
-        return Plan("convolution" if implementation == "auto" else implementation)
-    if implementation in CONVOLUTIONS:
-        if not can_convolve:
-            raise ValueError(
-                f"implementation={implementation!r} takes neither a mask nor a context on another grid. Received: "
-                f"query grid {grids.queries}, context grid {grids.context}, mask={'given' if masked else None}. "
-                "Use 'auto', 'query_first' or 'lambda_first'."
-            )
-        return Plan(implementation)
-
-    if masks_of_examples:
-        if implementation == "lambda_first":
-            raise ValueError(
-                "implementation='lambda_first' takes no mask [batch, n, m], with which examples share no embeddings. "
-                "Use 'auto' or 'query_first'."
-            )
-        implementation = "query_first"
-    orders: tuple[str, ...] = DENSE_ORDERS if implementation == "auto" else (implementation,)
-    if implementation == "auto" and can_convolve and scope_size is not None and not xla_on_cpu:
-        orders += CONVOLUTIONS if len(scope_size) < 3 else CONVOLUTIONS[:1]
-    problem = Problem(grids, depths, scope_size, batch or ASSUMED_BATCH, masked)
-    return _cheapest(problem, orders, device, bool(training), stores_embeddings)
-
-
-# An eager model asks in each call.
-@functools.lru_cache(maxsize=1024)
-def _cheapest(problem, orders, device, training, stores_embeddings):
-    """The plan of these orders that is expected to take the least time."""
-    height = problem.grids.queries[0]
-    plans = [Plan(order, rows) for order in orders if order in DENSE_ORDERS for rows in _rows_to_try(height)]
-    plans = [plan for plan in plans if plan.query_rows == 1 or problem.memory(plan) <= device.memory]
-    plans += [Plan(order) for order in orders if order in CONVOLUTIONS]
-    costs = device.training if training else device.inference
-    if stores_embeddings:
-        costs = {order: each._replace(embedding=0.0) for order, each in costs.items()}
-    best = min(plans, key=lambda plan: problem.seconds(plan, costs[plan.order], device.caches, training))
-    return Plan(best.order) if best.query_rows == height else best
-
-
-def _rows_to_try(height):
-    """Chunks of these many rows waste the fewest: for each number of chunks the smallest that will do."""
-    root = math.isqrt(height) + 1
-    return sorted({math.ceil(height / chunks) for chunks in range(1, root)} | set(range(1, min(root, height) + 1)))
-
-
 @dataclasses.dataclass(frozen=True)
 class Problem:
     """What a layer has to contract.
@@ -323,15 +224,15 @@ class Problem:
         grids: The `Grids` of queries and context.
         depths: The `Depths` of the layer.
         scope_size: `None` for global, else one odd side for each axis.
-        batch: Examples a step.
-        masked: Whether a mask is given.
+        batch: Examples a step; the default stands for an unknown batch.
+        mask: `None`; `"shared"`, a mask that all examples share; `"of_examples"`, each example has one of its own.
     """
 
     grids: Grids
     depths: Depths
     scope_size: tuple[int, ...] | None
-    batch: int
-    masked: bool = False
+    batch: int = ASSUMED_BATCH
+    mask: Mask = None
 
     def memory(self, plan: Plan) -> int:
         """Bytes of the embeddings E and the intermediate of a chunk, in float32."""
@@ -367,7 +268,7 @@ class Problem:
         return (plan.query_rows or rows) * math.prod(row)
 
     def _reach(self, plan):
-        if self.scope_size is None or self.masked:
+        if self.scope_size is None or self.mask:
             return None
         return reach_of_band(self.scope_size[0], self.grids, plan)
 
@@ -385,5 +286,101 @@ class Problem:
         h, k, v, _ = dataclasses.astuple(self.depths)
         numbers = h * self._seen(plan) if plan.order == "query_first" else k * v
         # Under a mask every query has keys of its own.
-        numbers += self._seen(plan) * k if self.masked else 0
+        numbers += self._seen(plan) * k if self.mask else 0
         return self.batch * self._queries(plan) * numbers
+
+
+def plan(
+    problem: Problem,
+    *,
+    training: bool | None = False,
+    stores_embeddings: bool = False,
+    implementation: str = "auto",
+    device: Device = ON_AVX512,
+) -> Plan:
+    """Picks the order of contraction, and how many rows of queries to process at once.
+
+    The plan is the cheapest, by `Problem.seconds`, of those that are possible:
+
+    | situation                                             | possible                                       |
+    |-------------------------------------------------------|------------------------------------------------|
+    | the layer names an order                              | that one, a dense one in chunks of any size    |
+    | unknown height or width                               | convolution                                    |
+    | always                                                | lambda-first, query-first, in chunks           |
+    | each example has a mask of its own                    | query-first alone, in chunks                   |
+    | local scope, no mask, one grid for queries and context| the two convolutions as well; one of 3-D grids |
+    | ..., compiled by XLA for a CPU                        | no convolution: they are very slow there       |
+
+    A dense order may process a few rows of queries at a time. This bounds memory: a chunk of more than one row keeps to
+    the device's. Where the scope does not reach all rows, each chunk sees a band of the context only, which saves work.
+
+    Args:
+        problem: The `Problem`, with `None` where a side of a grid is unknown.
+        training: Whether gradients are taken.
+        stores_embeddings: Whether E is stored, so that a call need not make it.
+        implementation: `"auto"` or one of `ORDERS`.
+        device: The `Device` that runs the step.
+
+    Returns:
+        A `Plan`.
+
+    Raises:
+        ValueError: The order asked for cannot do what the layer is given.
+
+    Example:
+        >>> depths = Depths(num_heads=4, key_dim=16, value_dim=64)
+        >>> plan(Problem(Grids((14, 14), (14, 14)), depths, scope_size=(23, 23), batch=8))
+        Plan(order='query_first', query_rows=None)
+    """
+    grids, scope_size = problem.grids, problem.scope_size
+    mask = "given" if problem.mask else None
+    can_convolve = not mask and grids.queries == grids.context
+    if not grids.known:
+        if not can_convolve or scope_size is None or implementation in DENSE_ORDERS:
+            raise ValueError(
+                "Inputs of unknown size need a local scope, no mask, no other context grid, and implementation "
+                f"'auto' or 'convolution'. Received: query grid {grids.queries}, context grid {grids.context}, "
+                f"scope_size={scope_size}, mask={mask}, implementation={implementation!r}"
+            )
+        return Plan("convolution" if implementation == "auto" else implementation)
+    if implementation in CONVOLUTIONS:
+        if not can_convolve:
+            raise ValueError(
+                f"implementation={implementation!r} takes neither a mask nor a context on another grid. Received: "
+                f"query grid {grids.queries}, context grid {grids.context}, mask={mask}. "
+                "Use 'auto', 'query_first' or 'lambda_first'."
+            )
+        return Plan(implementation)
+
+    if problem.mask == "of_examples":
+        if implementation == "lambda_first":
+            raise ValueError(
+                "implementation='lambda_first' takes no mask [batch, n, m], with which examples share no embeddings. "
+                "Use 'auto' or 'query_first'."
+            )
+        implementation = "query_first"
+    orders: tuple[str, ...] = DENSE_ORDERS if implementation == "auto" else (implementation,)
+    if implementation == "auto" and can_convolve and scope_size is not None and device.convolves:
+        orders += CONVOLUTIONS if len(scope_size) < 3 else CONVOLUTIONS[:1]
+    return _cheapest(problem, orders, device, bool(training), stores_embeddings)
+
+
+# An eager model asks in each call.
+@functools.lru_cache(maxsize=1024)
+def _cheapest(problem, orders, device, training, stores_embeddings):
+    """The plan of these orders that is expected to take the least time."""
+    height = problem.grids.queries[0]
+    plans = [Plan(order, rows) for order in orders if order in DENSE_ORDERS for rows in _rows_to_try(height)]
+    plans = [plan for plan in plans if plan.query_rows == 1 or problem.memory(plan) <= device.memory]
+    plans += [Plan(order) for order in orders if order in CONVOLUTIONS]
+    costs = device.training if training else device.inference
+    if stores_embeddings:
+        costs = {order: each._replace(embedding=0.0) for order, each in costs.items()}
+    best = min(plans, key=lambda plan: problem.seconds(plan, costs[plan.order], device.caches, training))
+    return Plan(best.order) if best.query_rows == height else best
+
+
+def _rows_to_try(height):
+    """Chunks of these many rows waste the fewest: for each number of chunks the smallest that will do."""
+    root = math.isqrt(height) + 1
+    return sorted({math.ceil(height / chunks) for chunks in range(1, root)} | set(range(1, min(root, height) + 1)))

@@ -5,7 +5,14 @@ import pathlib
 
 import keras
 
-from lambda_keras.layers.contraction_plan import ON_ACCELERATORS, ON_AVX2, ON_AVX512, Device
+from lambda_keras.layers.contraction_plan import (
+    ON_ACCELERATORS,
+    ON_AVX2,
+    ON_AVX512,
+    XLA_ON_AVX2,
+    XLA_ON_AVX512,
+    Device,
+)
 
 
 def runs_on_cpu() -> bool:
@@ -33,4 +40,6 @@ def current_device() -> Device:
     """The `Device` of `lambda_keras.layers.contraction_plan` that stands for what runs here."""
     if not runs_on_cpu():
         return ON_ACCELERATORS
+    if keras.backend.backend() == "jax":
+        return XLA_ON_AVX512 if has_avx512() else XLA_ON_AVX2
     return ON_AVX512 if has_avx512() else ON_AVX2

@@ -19,12 +19,12 @@ from lambda_keras.layers.argument_checks import (
 from lambda_keras.layers.batch_normalization import BatchNormalization
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import UNSEEN_KEY, contract
-from lambda_keras.layers.contraction_plan import Depths, Plan, plan
-from lambda_keras.layers.devices import current_device, runs_on_cpu
+from lambda_keras.layers.contraction_plan import ASSUMED_BATCH, Depths, Mask, Plan, Problem, plan
+from lambda_keras.layers.devices import current_device
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.initialization import Initializer
 from lambda_keras.layers.interaction import Interaction, Shape
-from lambda_keras.layers.masks import Masks, intersection
+from lambda_keras.layers.masks import Masks, intersection, kind_of
 from lambda_keras.layers.relative_position import RelativePositionEmbedding, check_scope_size
 
 
@@ -209,12 +209,11 @@ class LambdaLayer(Interaction):
         exists = masks.seen_context()
         queries, keys, values = self.queries_keys_values(inputs, context, training, exists)
         pairs, plan = masks.seen_pairs(grids), None
-        operands, masked = Operands(queries, values, keys, mask=pairs), pairs is not None
+        operands = Operands(queries, values, keys, mask=pairs)
         if self.use_position:
             operands = self._add_positions(operands, grids)
-        if self.use_position or masked:
-            differs = masked and pairs.shape[0] != 1
-            plan = self.plan(inputs.shape, context.shape, masked=masked, training=training, masks_of_examples=differs)
+        if self.use_position or pairs is not None:
+            plan = self.plan(inputs.shape, context.shape, mask=kind_of(pairs), training=training)
         if grids.known:
             shape = (-1, *grids.queries)
         else:
@@ -300,33 +299,32 @@ class LambdaLayer(Interaction):
         self,
         inputs_shape: Shape,
         context_shape: Shape | None = None,
-        masked: bool = False,
+        mask: Mask = None,
         training: bool | None = False,
         stores_embeddings: bool = False,
-        masks_of_examples: bool = False,
     ) -> Plan:
         """The `Plan` that the layer follows for these shapes.
 
         Args:
             inputs_shape: `(batch, *grid, channels)`, `None` where unknown.
             context_shape: The same of the context; the inputs' by default.
-            masked: Whether a mask is given.
+            mask: `None`; `"shared"`, a mask that all examples share; `"of_examples"`, each example has one of its own.
             training: Whether gradients are taken.
             stores_embeddings: Whether the embeddings E are stored, as `lambda_keras.fuse` does.
-            masks_of_examples: Whether each example has a mask of its own.
         """
-        return plan(
+        problem = Problem(
             Grids.of_shapes(inputs_shape, context_shape),
             Depths(self.num_heads, self.key_dim, self.value_dim, self.intra_depth),
-            scope_size=self._scope_sides(len(inputs_shape) - 2),
-            batch=inputs_shape[0],
-            masked=masked,
+            self._scope_sides(len(inputs_shape) - 2),
+            inputs_shape[0] or ASSUMED_BATCH,
+            mask,
+        )
+        return plan(
+            problem,
             training=training,
             stores_embeddings=stores_embeddings,
-            masks_of_examples=masks_of_examples,
             implementation=self.implementation,
             device=current_device(),
-            xla_on_cpu=runs_on_cpu() and keras.backend.backend() == "jax",
         )
 
     def multiply_adds(self, inputs_shape: tuple[int, ...], context_shape: tuple[int, ...] | None = None) -> int:

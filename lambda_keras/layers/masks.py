@@ -8,6 +8,7 @@ import typing
 
 from keras import ops
 
+from lambda_keras.layers.contraction_plan import Mask
 from lambda_keras.layers.grids import Grids
 
 
@@ -82,6 +83,13 @@ class Masks(typing.NamedTuple):
         if self.context is None:
             return None
         return ops.cast(ops.reshape(self.context, (ops.shape(self.context)[0], -1)), "bool")
+
+
+def kind_of(pairs: typing.Any) -> Mask:
+    """What a plan asks of the pairs from `Masks.seen_pairs`."""
+    if pairs is None:
+        return None
+    return "shared" if pairs.shape[0] == 1 else "of_examples"
 
 
 def intersection(pairs: typing.Any, context: typing.Any) -> typing.Any:

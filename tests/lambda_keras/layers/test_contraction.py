@@ -16,6 +16,8 @@ from lambda_keras.layers.contraction_plan import (
     DENSE_ORDERS,
     ON_ACCELERATORS,
     ON_AVX512,
+    XLA_ON_AVX2,
+    XLA_ON_AVX512,
     Depths,
     Plan,
     Problem,
@@ -82,8 +84,8 @@ def test_all_orders_agree_forward_and_backward(problem):
             np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-8, err_msg=str(chosen))
 
 
-def plan_of_paper(grid, value_dim, num_heads=4, scope_size=(23, 23), **arguments):
-    return plan(Grids(grid, grid), Depths(num_heads, 16, value_dim), scope_size=scope_size, **arguments)
+def plan_of_paper(grid, value_dim, num_heads=4, scope_size=(23, 23), mask=None, **arguments):
+    return plan(Problem(Grids(grid, grid), Depths(num_heads, 16, value_dim), scope_size, mask=mask), **arguments)
 
 
 @pytest.mark.parametrize(
@@ -111,7 +113,7 @@ def test_the_order_for_the_paper_s_layers(grid, arguments, order):
     assert plan_of_paper(grid, **arguments).order == order
 
 
-@pytest.mark.parametrize("arguments", [{"xla_on_cpu": True}, {"masked": True}])
+@pytest.mark.parametrize("arguments", [{"device": XLA_ON_AVX512}, {"device": XLA_ON_AVX2}, {"mask": "shared"}])
 def test_no_convolution_where_it_is_slow_or_wrong(arguments):
     assert plan_of_paper((56, 56), value_dim=16, scope_size=(3, 3), **arguments).order in DENSE_ORDERS
 
@@ -130,14 +132,9 @@ def test_no_convolution_where_it_is_slow_or_wrong(arguments):
 def test_a_plan_for_every_shape_within_its_memory(
     height, width, batch, scope, masked, training, implementation, memory
 ):
-    grids, depths = Grids((height, width), (height, width)), Depths(4, 16, 32)
-    scope_size = scope and (scope, scope)
+    grids = Grids((height, width), (height, width))
     chosen = plan(
-        grids,
-        depths,
-        scope_size=scope_size,
-        batch=batch,
-        masked=masked,
+        Problem(grids, Depths(4, 16, 32), scope and (scope, scope), batch, "shared" if masked else None),
         training=training,
         implementation=implementation,
         device=dataclasses.replace(ON_AVX512, memory=memory),
@@ -181,9 +178,9 @@ def test_more_memory_never_means_smaller_chunks():
     ("grid", "arguments", "message"),
     [
         ((None, None), {"scope_size": None}, "local scope"),
-        ((None, 8), {"masked": True}, "no mask"),
+        ((None, 8), {"mask": "shared"}, "no mask"),
         ((None, None), {"implementation": "query_first"}, "'auto' or 'convolution'"),
-        ((8, 8), {"implementation": "convolution", "masked": True}, "neither a mask"),
+        ((8, 8), {"implementation": "convolution", "mask": "shared"}, "neither a mask"),
     ],
 )
 def test_what_cannot_be_planned_is_refused(grid, arguments, message):

@@ -3,7 +3,7 @@ import sys
 import numpy as np
 import pytest
 
-from lambda_keras.layers.contraction_plan import CONVOLUTIONS, DENSE_ORDERS, ON_AVX2, ON_AVX512, Depths, plan
+from lambda_keras.layers.contraction_plan import CONVOLUTIONS, DENSE_ORDERS, ON_AVX2, ON_AVX512, Depths, Problem, plan
 from lambda_keras.layers.devices import current_device, has_avx512, runs_on_cpu
 from lambda_keras.layers.grids import Grids
 
@@ -21,5 +21,6 @@ def test_a_cpu_has_the_costs_of_its_instructions():
 @pytest.mark.parametrize(("device", "orders"), [(ON_AVX512, CONVOLUTIONS), (ON_AVX2, DENSE_ORDERS)])
 def test_convolutions_of_many_pairs_are_for_avx512(device, orders):
     # The first lambda layer of lambda_resnet_tiny at 16 pixels, whose convolution took seven times as long with AVX2.
-    grids, depths = Grids((16, 16), (16, 16)), Depths(num_heads=4, key_dim=16, value_dim=8)
-    assert plan(grids, depths, scope_size=(15, 15), batch=64, device=device).order in orders
+    depths = Depths(num_heads=4, key_dim=16, value_dim=8)
+    problem = Problem(Grids((16, 16), (16, 16)), depths, scope_size=(15, 15), batch=64)
+    assert plan(problem, device=device).order in orders
