@@ -3,7 +3,7 @@
     python -IS tests/forked_python.py SOCKET ARGUMENTS…
 
 ARGUMENTS are `-c CODE …`, `-m MODULE …` or `SCRIPT …`. The process has this one's environment, folder and standard
-files; signals go on to it, and this one ends as it did, by the same signal where it was one.
+files; signals are passed to it, and this one ends as it did, by the same signal where it was one.
 """
 
 import json

@@ -78,7 +78,7 @@ def writing_to(folder: str | Path) -> AbstractContextManager[None]:
 
 
 def writing_run(folder: str | Path) -> AbstractContextManager[None]:
-    """The same of the folder of a training, which goes on where it was once there is room."""
+    """The same of the folder of a training, which continues where it was once there is room."""
     return writing(f"to {folder}", "; make room there and run the same command again")
 
 

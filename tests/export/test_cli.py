@@ -222,7 +222,7 @@ def test_other_sources_of_a_model(model, arrays, tmp_path, capsys):
         assert cli.main(["verify", *source, "--data", f"{tmp_path}/test.npz", f"{tmp_path}/model.tflite"]) == 0
         comparisons, costs, _ = capsys.readouterr().out.split("\n\n")
         _, _, original, _ = costs.splitlines()
-        # What is made of an architecture has no file whose size could be told.
+        # What is made of an architecture has no file whose size could be shown.
         assert ("MB" in original) == (source == shared)
         assert comparisons.endswith("pass")
 

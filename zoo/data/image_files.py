@@ -48,7 +48,7 @@ def find(words: Iterable[str | Path]) -> list[Path]:
     """Finds what somebody typed.
 
     Args:
-        words: Files, whatever their ending; folders, for all image files in them and below; and patterns as of a
+        words: Files, whatever their ending; folders, for all image files in them and below; and patterns as in a
             shell, in which `**` stands for folders at any depth. What exists is no pattern.
 
     Returns:

@@ -73,7 +73,7 @@ def results_of_valid(
         parallel: As for `read_valid`.
 
     Returns:
-        The structure of tensors `[valid, ...]`, and places as of `read_valid`. Where none is valid, there is one of
+        The structure of tensors `[valid, ...]`, and places as from `read_valid`. Where none is valid, there is one of
         zeros of no place.
     """
 

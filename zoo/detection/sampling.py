@@ -1,7 +1,7 @@
 """Balanced samples, drawn as a function of a seed for each image and of nothing else.
 
-The samplers of tf-models-official draw from TensorFlow's global generator: a training that was stopped would go on with
-other draws, and another number of replicas would draw others.
+The samplers of tf-models-official draw from TensorFlow's global generator: a resumed training would get other
+draws, and another number of replicas would draw others.
 
 XLA draws the same as TensorFlow without it, but only integers, and only with seeds that are not negative.
 """

@@ -36,7 +36,7 @@ class _Label(beam.DoFn):
 
 
 def run(settings: Settings, runner: str, options: Sequence[str] = ()) -> None:
-    """Labels images by a pipeline, and says how many; the same call goes on where it was ended.
+    """Labels images by a pipeline, and says how many; the same call resumes where it was stopped.
 
     Args:
         settings: The `lambda_keras.zoo.pseudo_labels.labelling.Settings`. All paths are those of a disk that each
@@ -59,7 +59,7 @@ def run(settings: Settings, runner: str, options: Sequence[str] = ()) -> None:
             pipeline.run().wait_until_finish()
         # Which errors there are is the runner's choice.
         except Exception as error:
-            raise UserError(f"the pipeline failed: {first_line(error)}; the same command goes on from there") from error
+            raise UserError(f"the pipeline failed: {first_line(error)}; the same command resumes there") from error
     labelling.finish()
 
 

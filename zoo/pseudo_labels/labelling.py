@@ -179,7 +179,7 @@ class Labelling:
 
 
 def pseudo_label(settings: Settings, job: int = 0, jobs: int = 1) -> None:
-    """Labels images, and says how many; the same call goes on where it was ended.
+    """Labels images, and says how many; the same call resumes where it was stopped.
 
     Args:
         settings: The `Settings`.

@@ -147,7 +147,7 @@ def write_shard(path: Path, records: list[tf.train.Example]) -> None:
             for record in records:
                 writer.write(record.SerializeToString(deterministic=True))
     except tf.errors.OpError as error:
-        raise UserError(f"cannot write {path}: {first_line(error)}; the same command goes on from there") from error
+        raise UserError(f"cannot write {path}: {first_line(error)}; the same command resumes there") from error
 
 
 def finish(folder: Path, description: Description) -> Description | None:

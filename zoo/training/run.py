@@ -82,7 +82,7 @@ def train_phase(
         recipe: A `lambda_keras.zoo.recipe.Recipe`.
         out: The folder to write.
         dataset: What `lambda_keras.zoo.data.catalog.load` made of the recipe's data.
-        stop: The flag that signals raise, the same for all trainings in a row: whichever is to go on stops.
+        stop: The flag that signals raise, the same for all trainings in a row: whichever is running stops.
         strategy: As for `train`.
         overwrite: As for `train`.
         verbose: As for `train`.

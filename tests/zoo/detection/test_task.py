@@ -142,7 +142,7 @@ def test_a_classifier_s_weights_are_what_the_backbone_starts_from(folder, tmp_pa
     found = parts_of(trainer.model).backbone(images)
     for stage, value in zip(STAGES, expected, strict=True):
         np.testing.assert_array_equal(found[stage], value, err_msg=stage)
-    # A run that goes on takes its checkpoint's weights instead.
+    # A resumed run takes its checkpoint's weights instead.
     assert assemble.build_trainer(task, tf.distribute.get_strategy(), tf.Variable(0.0)).start is None
 
 

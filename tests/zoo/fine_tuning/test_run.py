@@ -245,7 +245,7 @@ def test_a_budget_sets_the_epochs_once(pictures, shared, tmp_path, untrained, mo
     monkeypatch.setattr("lambda_keras.zoo.fine_tuning.run.speed.measure", lambda *arguments: next(speeds))
     asked = settings(pictures, shared, tmp_path / "run", epochs=None, head_epochs=None, budget=10)
     for _ in range(2):
-        # Measured the first time; who goes on keeps to what was found then.
+        # Measured the first time; a resumed run keeps what was found then.
         with pytest.raises(StoppedError):
             fine_tune(asked)
     (first, folder), (second, _) = untrained
@@ -292,7 +292,7 @@ def test_as_many_classes_keep_the_classifier_only_if_they_are_the_same(
 ):
     out = str(tmp_path / "run")
     asked = Settings("digits", "lambda_resnet_tiny", out, weights=weights, epochs=1, head_epochs=head_epochs)
-    # A second time as who goes on does.
+    # The second time it resumes.
     for _ in range(2):
         with pytest.raises(StoppedError):
             fine_tune(asked)

@@ -64,4 +64,4 @@ def test_a_pipeline_that_fails_is_a_line(pictures, colour_run, write_records, ph
     assert main([*command, "--runner", "DirectRunner"]) == 2
     err = capsys.readouterr().err
     assert "the pipeline failed: cannot read the images: truncated record" in err
-    assert "the same command goes on from there" in err
+    assert "the same command resumes there" in err

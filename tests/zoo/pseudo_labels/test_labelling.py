@@ -139,7 +139,7 @@ def test_a_full_disk_is_a_line_and_leaves_no_half_file(teacher_run, tmp_path, ca
         assert main(command) == 2
     err = capsys.readouterr().err
     assert "cannot write" in err
-    assert "the same command goes on from there" in err
+    assert "the same command resumes there" in err
     assert [path.name for path in tmp_path.iterdir()] == ["labels.json"]
 
 

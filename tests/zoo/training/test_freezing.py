@@ -37,7 +37,7 @@ def test_without_it_all_moves():
 
 
 def test_frozen_weights_come_back_with_a_checkpoint(tmp_path):
-    # Who goes on builds a model with random weights.
+    # A resumed run builds a model with random weights.
     trainer = make_trainer("training.trained_layers=head")
     Checkpoints(trainer, tmp_path, interval=1).save(0)
     resumed = make_trainer("training.trained_layers=head")
