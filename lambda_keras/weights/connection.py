@@ -1,4 +1,4 @@
-"""Whether the host of a URL can be reached: found out within a few seconds, also behind a firewall that drops packets."""
+"""Whether the host of a URL can be reached, found out within seconds, also behind a firewall that drops packets."""
 
 import queue
 import socket

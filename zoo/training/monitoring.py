@@ -53,7 +53,7 @@ class Monitoring:
         print(f"{trainer.model.name}: {trainer.model.count_params():,} parameters, on {replicas} {device}", flush=True)
         if step:
             epoch = self._task.epochs_of_images(step)
-            print(f"Going on from the checkpoint of step {step} (epoch {epoch:.2f})", flush=True)
+            print(f"Resuming from the checkpoint of step {step} (epoch {epoch:.2f})", flush=True)
 
     def show(self, output: dict[str, float]) -> None:
         """Moves the bar after some steps.

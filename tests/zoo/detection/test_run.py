@@ -90,8 +90,8 @@ def test_a_run_that_was_killed_ends_bit_for_bit_as_one_that_was_not(uninterrupte
         assert result.returncode == status, result.stderr
         # There is one of every second step, written after the step's end, where the kill comes.
         checkpoint = (killed - 1) // 2 * 2
-        line = f"Going on from the checkpoint of step {checkpoint}"
-        assert line in result.stdout if checkpoint else "Going on" not in result.stdout
+        line = f"Resuming from the checkpoint of step {checkpoint}"
+        assert line in result.stdout if checkpoint else "Resuming" not in result.stdout
     expected, got = (state(path, step=6) for path in (uninterrupted[0], run))
     assert expected.keys() == got.keys()
     for name in expected:

@@ -58,7 +58,7 @@ def test_a_run_killed_and_stopped_ends_bit_for_bit_as_one_that_was_not(uninterru
     assert train(warm_python, run, "11=SIGKILL").returncode == -9
     result = train(warm_python, run)
     assert result.returncode == 0, result.stderr
-    assert "Going on from the checkpoint of step 9" in result.stdout
+    assert "Resuming from the checkpoint of step 9" in result.stdout
     expected, got = state(uninterrupted), state(run)
     assert expected.keys() == got.keys()
     for name in expected:
@@ -74,7 +74,7 @@ def test_a_finished_run_only_evaluates_again_and_is_bound_to_its_labels(uninterr
     before = metrics(uninterrupted)
     result = train(warm_python, uninterrupted)
     assert result.returncode == 0, result.stderr
-    assert f"Going on from the checkpoint of step {STEPS}" in result.stdout
+    assert f"Resuming from the checkpoint of step {STEPS}" in result.stdout
     assert "Test accuracy" in result.stdout
     assert metrics(uninterrupted) == before
     pseudo_shards.write(selected, count=30)

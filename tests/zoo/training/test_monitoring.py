@@ -10,7 +10,7 @@ from lambda_keras.zoo.training.classification import Classification
 from lambda_keras.zoo.training.monitoring import Monitoring
 
 
-@pytest.mark.parametrize(("step", "end"), [(0, ""), (19, "Going on from the checkpoint of step 19 (epoch 0.50)\n")])
+@pytest.mark.parametrize(("step", "end"), [(0, ""), (19, "Resuming from the checkpoint of step 19 (epoch 0.50)\n")])
 def test_the_beginning_tells_data_model_devices_and_where_it_starts(step, end, tmp_path, capsys):
     recipe = recipe_file.load("digits", ["data.image_size=8"])
     head = keras.layers.Dense(10, activation="softmax")
