@@ -35,7 +35,7 @@ def run(path, height, width):
         begin = time.process_time()
         interpreter(images=picture)
         seconds.append(time.process_time() - begin)
-    print(statistics.median(seconds), (memory(PEAK) - before) / 1024e3)
+    print(statistics.median(seconds), (memory(PEAK) - before) / 1e6)
 
 
 def write_file(path):

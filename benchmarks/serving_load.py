@@ -161,7 +161,7 @@ def _row(asking, process, clients, passed, every):
         "p50_ms": round(p50 * 1e3, 2),
         "p90_ms": round(p90 * 1e3, 2),
         "p99_ms": round(p99 * 1e3, 2),
-        "server_mb": round(memory(RESIDENT, process.pid) / 1024e3, 1),
+        "server_mb": round(memory(RESIDENT, process.pid) / 1e6, 1),
     }
 
 
