@@ -308,6 +308,22 @@ def any_size_table():
     return "\n".join(lines)
 
 
+def fine_tuning_defaults_table():
+    """A row for each start and settings: the balanced accuracy of each fold, and the mean."""
+    found = {}
+    for row in read(RESULTS / "fine_tuning_defaults.csv"):
+        found.setdefault((row["start"], row["settings"]), []).append(float(row["balanced_accuracy_percent"]))
+    folds = max(map(len, found.values()))
+    lines = [
+        f"| weights | settings | fold {' | '.join(map(str, range(folds)))} | mean |",
+        "|---|---|" + "--:|" * (folds + 1),
+    ]
+    for row in sorted(found, key=lambda row: row[0] != "random"):
+        cells = [f"{value:.1f}" for value in found[row]]
+        lines.append(f"| {row[0]} | {row[1]} | {' | '.join(cells)} | {_mean_and_deviation(found[row])} |")
+    return "\n".join(lines)
+
+
 def delegates_table():
     """A row for each kind of TFLite file: what delegates leave to the CPU."""
     lines = [
@@ -351,6 +367,7 @@ TABLES = {
     "semi-supervised": Table(semi_supervised_table, "fashion_mnist_semi"),
     "pseudo-labels, measured": Table(pseudo_labels_measured_table, "pseudo_labels_measured"),
     "pseudo-labels": Table(pseudo_labels_table),
+    "fine-tuning defaults": Table(fine_tuning_defaults_table, "fine_tuning_defaults"),
     "serving load": Table(serving_load_table, "serving_load"),
     "delegates": Table(delegates_table),
     "any size": Table(any_size_table, "any_size"),

@@ -136,9 +136,10 @@ def set_verbosity(arguments: argparse.Namespace) -> None:
         # Datasets and downloads log the files that they take.
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)
     else:
-        # TensorFlow's C++ side writes a lot to stderr. Users who want to read it set the variable or `--verbose`.
+        # TensorFlow writes a lot to stderr. Users who want to read it set the variable or `--verbose`.
         os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-        logging.getLogger("absl").setLevel(logging.ERROR)
+        for name in ("absl", "tensorflow"):
+            logging.getLogger(name).setLevel(logging.ERROR)
 
 
 def is_quiet() -> bool:

@@ -185,6 +185,17 @@ def test_quiet_leaves_the_result_alone(capsys, monkeypatch):
     assert capsys.readouterr() == ("what is done\n", "")
 
 
+def test_tensorflow_s_warnings_are_not_the_command_s(caplog, monkeypatch):
+    import tensorflow as tf
+
+    for name in ("absl", "tensorflow"):
+        monkeypatch.setattr(logging.getLogger(name), "level", logging.WARNING)
+    set_verbosity(options_of())
+    tf.get_logger().warning("5 out of the last 5 calls triggered retracing")
+    tf.get_logger().error("what ends a command")
+    assert caplog.messages == ["what ends a command"]
+
+
 def test_verbose_lets_tensorflow_speak(monkeypatch):
     monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
     monkeypatch.setattr(logging, "basicConfig", lambda **options: levels.append(options["level"]))

@@ -1,5 +1,7 @@
 """One image, as a model wants it."""
 
+import functools
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +13,19 @@ from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, why
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
 
-# As a graph: its many small operations are slow one by one, and memory is freed early.
-_prepare = tf.function(preprocessing.prepare, autograph=False, reduce_retracing=True)
+
+# As a graph: its many small operations are slow one by one, and memory is freed early. A `tf.function` that threads call
+# takes those that wait for its first trace for traces of their own, and TensorFlow warns.
+@functools.lru_cache(maxsize=16)
+def _prepare(is_file: bool, preprocessor: Preprocessor, most_pixels: int) -> Callable[[tf.Tensor], tf.Tensor]:
+    """Traces what prepares files, or decoded images, of any size."""
+    channels = preprocessor.channels
+    spec = tf.TensorSpec((), tf.string) if is_file else tf.TensorSpec((None, None, channels), tf.uint8)
+
+    def prepare(image):
+        return preprocessing.prepare(image, channels, preprocessor, most_pixels)
+
+    return tf.function(prepare, autograph=False).get_concrete_function(spec)
 
 
 def read_image(path: str | Path, preprocessor: Preprocessor, most_pixels: int = MOST_PIXELS) -> np.ndarray:
@@ -55,7 +68,8 @@ def prepare_image(
         UserError: It cannot be decoded.
     """
     try:
-        return _prepare(tf.convert_to_tensor(encoded), preprocessor.channels, preprocessor, most_pixels).numpy()
+        image = tf.convert_to_tensor(encoded)
+        return _prepare(image.dtype == tf.string, preprocessor, most_pixels)(image).numpy()
     except tf.errors.InvalidArgumentError as error:
         remedy = "; --most-pixels raises it" if OVER_THE_LIMIT in why(error) else ""
         raise UserError(f"cannot decode {name}: {why(error)}{remedy}") from error
