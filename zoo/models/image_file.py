@@ -14,8 +14,8 @@ from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
 
 
-# As a graph: its many small operations are slow one by one, and memory is freed early. A `tf.function` that threads call
-# takes those that wait for its first trace for traces of their own, and TensorFlow warns.
+# As a graph: its many small operations are slow one by one, and memory is freed early. A `tf.function` that threads
+# share counts those that wait for its first trace as traces of their own, and TensorFlow warns.
 @functools.lru_cache(maxsize=16)
 def _prepare(is_file: bool, preprocessor: Preprocessor, most_pixels: int) -> Callable[[tf.Tensor], tf.Tensor]:
     """Traces what prepares files, or decoded images, of any size."""
