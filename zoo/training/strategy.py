@@ -11,6 +11,7 @@ Every replica holds all weights and processes an equal share of each batch, so a
 them: its `batch_size` is that of all replicas together.
 """
 
+import functools
 import json
 import os
 
@@ -69,7 +70,7 @@ def wait_for_workers(strategy: tf.distribute.Strategy) -> None:
     Args:
         strategy: From `create`.
     """
-    _mean_over_replicas(strategy, 0)
+    _mean_over_workers(strategy, 0)
 
 
 def workers_agree(strategy: tf.distribute.Strategy, number: float) -> bool:
@@ -83,15 +84,23 @@ def workers_agree(strategy: tf.distribute.Strategy, number: float) -> bool:
         >>> workers_agree(create("default"), 3)
         True
     """
-    return _mean_over_replicas(strategy, number) == number
+    return _mean_over_workers(strategy, number) == number
 
 
-def _mean_over_replicas(strategy, number):
+def _mean_over_workers(strategy, number):
+    if not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return number
+    return float(_mean_function(strategy)(tf.constant(number, tf.float64)))
+
+
+# Traced once: an epoch ends with it.
+@functools.lru_cache(maxsize=1)
+def _mean_function(strategy):
     @tf.function
-    def mean():
-        return strategy.reduce("MEAN", strategy.run(lambda: tf.constant(number, tf.float64)), axis=None)
+    def mean(number):
+        return strategy.reduce("MEAN", strategy.run(tf.identity, (number,)), axis=None)
 
-    return float(mean())
+    return mean
 
 
 def _multi_worker():
