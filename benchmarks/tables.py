@@ -308,6 +308,39 @@ def any_size_table():
     return "\n".join(lines)
 
 
+def contraction_table():
+    """A row for inference and one for training: the plan's time over that of the best candidate, its regret."""
+    lines = ["| | drawn shapes | regret, geometric mean | at worst | where |", "|---|--:|--:|--:|---|"]
+    chosen = [row for row in read(RESULTS / "contraction.csv") if row["chosen"] == "1"]
+    for mode in dict.fromkeys(row["mode"] for row in chosen):
+        of_mode = [row for row in chosen if row["mode"] == mode]
+        mean = statistics.geometric_mean(float(row["ratio_to_best"]) for row in of_mode)
+        worst = max(of_mode, key=lambda row: float(row["ratio_to_best"]))
+        size = worst["scope_size"]
+        scope = "global scope" if size == "global" else f"scope {size}"
+        where = f"{worst['side']}×{worst['side']}, batch {worst['batch']}, {scope}"
+        lines.append(f"| {mode} | {len(of_mode)} | {mean:.2f} | {worst['ratio_to_best']} | {where} |")
+    return "\n".join(lines)
+
+
+def fuse_table():
+    """A row for each model and batch: time of the fused network over that of the original."""
+    lines = ["| model | image size | batch | ms | fused, ms | fused ÷ original |", "|---|--:|--:|--:|--:|--:|"]
+    for row in read(RESULTS / "fuse.csv"):
+        times = " | ".join(f"{1e3 * float(row[name]):.1f}" for name in ("original_seconds", "fused_seconds"))
+        lines.append(f"| `{row['model']}` | {row['image_size']} | {row['batch']} | {times} | {row['ratio']} |")
+    return "\n".join(lines)
+
+
+def training_loop_table():
+    """A row for each model: images a second of a bare step and of the trainer."""
+    lines = ["| model | image size | batch | bare step, images/s | trainer, images/s | ratio |", "|---|" + "--:|" * 5]
+    for row in read(RESULTS / "training_loop.csv"):
+        rates = f"{row['bare_images_per_second']} | {row['trainer_images_per_second']}"
+        lines.append(f"| `{row['model']}` | {row['image_size']} | {row['batch_size']} | {rates} | {row['ratio']} |")
+    return "\n".join(lines)
+
+
 def fine_tuning_defaults_table():
     """A row for each start and settings: the balanced accuracy of each fold, and the mean."""
     found = {}
@@ -359,6 +392,9 @@ TABLES = {
     "hybrids": Table(lambda: variants_table("hybrids", "stages"), "hybrids"),
     "scopes": Table(lambda: variants_table("scopes", "scope"), "scopes"),
     "startup": Table(startup_table, "startup"),
+    "contraction": Table(contraction_table, "contraction"),
+    "fuse": Table(fuse_table, "fuse"),
+    "training loop": Table(training_loop_table, "training_loop"),
     "roofline": Table(roofline_table, "roofline"),
     "detectors": Table(detectors_table),
     "stamps": Table(stamps_table, "stamps"),
