@@ -1,6 +1,6 @@
 """The two recipes of a fine-tuning, by the number of images: first the classifier alone, then the whole network.
 
-Their values are starting points, chosen by experience with other networks; of our own only those for digits were tried.
+Their values are starting points, chosen by experience with other networks; docs/transfer.md has what was measured.
 """
 
 import typing
