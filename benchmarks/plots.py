@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from matplotlib.figure import Figure
 
-from benchmarks.tables import read
+from benchmarks.markdown import read
 from benchmarks.timing import RESULTS
 
 

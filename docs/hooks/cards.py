@@ -10,7 +10,8 @@ import re
 from mkdocs.structure.files import File
 
 import lambda_keras as lk
-from benchmarks.tables import ROOT, read
+from benchmarks.markdown import read
+from benchmarks.tables import ROOT
 from benchmarks.timing import RESULTS
 from lambda_keras.weights import catalog
 from lambda_keras.zoo import recipe_file

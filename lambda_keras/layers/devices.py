@@ -40,6 +40,6 @@ def current_device() -> Device:
     """The `Device` of `lambda_keras.layers.contraction_plan` that stands for what runs here."""
     if not runs_on_cpu():
         return ON_ACCELERATORS
-    if keras.backend.backend() == "jax":
-        return XLA_ON_AVX512 if has_avx512() else XLA_ON_AVX2
-    return ON_AVX512 if has_avx512() else ON_AVX2
+    is_compiled = keras.backend.backend() == "jax"
+    on_avx2, on_avx512 = (XLA_ON_AVX2, XLA_ON_AVX512) if is_compiled else (ON_AVX2, ON_AVX512)
+    return on_avx512 if has_avx512() else on_avx2
