@@ -18,7 +18,10 @@ import lambda_keras as lk
 from lambda_keras.layers import AxialSelfAttention, GlobalSelfAttention, LambdaLayer, LocalSelfAttention
 from lambda_keras.layers.contraction_plan import ORDERS, Plan
 from tests.lambda_keras.layers import attention_reference, reference
-from tests.lambda_keras.test_inference import assert_same, images, make
+from tests.lambda_keras.test_inference import images, make
+
+# A convolution and a lambda layer: jax compiles each operation that builds a model, for each shape.
+FEW_BLOCKS = {"blocks": (0, 0, 1, 1), "lambda_blocks": ((), (), (), (1,))}
 
 
 def output(layer, x, **arguments):
@@ -65,29 +68,34 @@ def attention_equals_the_equations():
         layer.build(x.shape)
         for seen in (None, mask):
             expected = attention_reference.self_attention(layer, x, mask=seen, window=window)
-            np.testing.assert_allclose(keras.ops.convert_to_numpy(layer(x, mask=seen)), expected, atol=1e-4)
+            np.testing.assert_allclose(output(layer, x, mask=seen), expected, atol=1e-4)
     layer = AxialSelfAttention(num_heads=2)
-    y = keras.ops.convert_to_numpy(layer(x))
-    np.testing.assert_allclose(y, attention_reference.axial_attention(layer, x), atol=1e-4)
+    layer.build(x.shape)
+    np.testing.assert_allclose(output(layer, x), attention_reference.axial_attention(layer, x), atol=1e-4)
 
 
 def fused_model_returns_the_same():
     for arguments in ({"scope_size": 3}, {"scope_size": None, "intra_depth": 2}):
-        model = make("lambda_resnet_tiny", arguments)
+        model = make("lambda_resnet_tiny", {**arguments, **FEW_BLOCKS})
         fused = lk.fuse(model)
-        assert_same(model, fused, images(model))
         fused.save(FOLDER / "fused.keras")
-        assert_same(fused, keras.models.load_model(FOLDER / "fused.keras"), images(model))
+        x = images(model)
+        # Of a graph, which jax compiles at once.
+        expected, *found = (
+            each.predict(x, verbose=0) for each in (model, fused, keras.models.load_model(FOLDER / "fused.keras"))
+        )
+        for y in found:
+            np.testing.assert_allclose(y, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 def explained_weights_sum_to_the_output():
     keras.utils.set_random_seed(0)
     for scope_size in (None, 5):
-        model = lk.create_model("lambda_resnet_tiny", scope_size=scope_size)
+        model = lk.create_model("lambda_resnet_tiny", scope_size=scope_size, **FEW_BLOCKS)
         image = np.random.default_rng(0).normal(size=(32, 32, 3)).astype("float32")
-        found = lk.explain.interaction_map(model, image, "c4_block2_lambda", (3, 7))
-        output = keras.Model(model.inputs, model.get_layer("c4_block2_lambda").output)(image[None], training=False)
-        np.testing.assert_allclose(found.output, keras.ops.convert_to_numpy(output)[0, 3, 7], rtol=1e-4, atol=1e-4)
+        found = lk.explain.interaction_map(model, image, "c5_block1_lambda", (3, 7))
+        expected = keras.Model(model.inputs, model.get_layer("c5_block1_lambda").output).predict(image[None], verbose=0)
+        np.testing.assert_allclose(found.output, expected[0, 3, 7], rtol=1e-4, atol=1e-4)
 
 
 def saved_model_predicts_and_trains():

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import lambda_keras as lk
-from tests.lambda_keras.on_backend import CHECKS
+from tests.lambda_keras.on_backend import CHECKS, FEW_BLOCKS
 
 BACKENDS = ["tensorflow", *(pytest.param(name, marks=pytest.mark.backends) for name in ("jax", "torch"))]
 
@@ -16,7 +16,7 @@ BACKENDS = ["tensorflow", *(pytest.param(name, marks=pytest.mark.backends) for n
 def saved(tmp_path_factory):
     """A model that TensorFlow saved, images for it, and what it says of them."""
     folder = tmp_path_factory.mktemp("saved")
-    model = lk.create_model("lambda_resnet_tiny")
+    model = lk.create_model("lambda_resnet_tiny", **FEW_BLOCKS)
     rng = np.random.default_rng(0)
     # Weights of which every one matters: residual branches start at zero otherwise.
     model.set_weights([w + 0.1 * rng.random(w.shape).astype("float32") for w in model.get_weights()])

@@ -1,5 +1,7 @@
 """The fused kernel against Keras' own layer."""
 
+import json
+
 import keras
 import numpy as np
 import pytest
@@ -94,3 +96,10 @@ def test_xla_gives_the_same_numbers():
     compiled = tf.function(lambda x: ours(x, training=True), jit_compile=True)(x)
     np.testing.assert_allclose(compiled, theirs(x, training=True), atol=1e-5)
     np.testing.assert_allclose(ours.moving_variance, theirs.moving_variance, rtol=1e-5)
+
+
+def test_synchronised_statistics_are_keras_in_one_sum_over_the_replicas(run_python):
+    results = json.loads(run_python("from tests.lambda_keras.layers import on_two_replicas as two; two.main()"))
+    assert results["ours, sums"] * 3 == results["theirs, sums"]
+    for mine, other in zip(results["ours"], results["theirs"], strict=True):
+        np.testing.assert_allclose(mine, other, rtol=1e-4, atol=1e-5)
