@@ -58,11 +58,15 @@ def ground_truth(part: Part) -> dict[str, Any]:
 
     Returns:
         What a COCO file of objects has: `images`, `annotations`, numbered from 1, and `categories`.
+
+    Raises:
+        UserError: Shards have a picture that is too large, an unknown class, or a mask that is none.
     """
     images: list[dict[str, Any]] = []
     objects: list[dict[str, Any]] = []
     for picture in part.split.labels().as_numpy_iterator():
         height, width = picture.size.tolist()
+        _check_picture(picture, part)
         images.append({"id": int(picture.image_id), "height": height, "width": width})
         for row, box in enumerate(picture.coco_boxes.tolist()):
             entry = {
@@ -223,6 +227,20 @@ def _results(image_id, classes, scores, categories):
 
 def _run_lengths(counts, height, width):
     return {"size": [height, width], "counts": counts.decode("ascii")}
+
+
+def _check_picture(picture, part):
+    """Shards may be anybody's, and COCO's tools write where a mask leads them, whatever its size."""
+    where = f"picture {picture.image_id} of the data"
+    height, width = picture.size.tolist()
+    if height < 1 or width < 1 or height * width > MOST_PIXELS:
+        raise UserError(f"{where} must have 1 to {MOST_PIXELS:,} pixels, got {width}x{height}; write the shards anew")
+    if picture.classes.size and not 1 <= picture.classes.min() <= picture.classes.max() <= len(part.categories):
+        raise UserError(f"{where} has an object of none of the {len(part.categories)} classes; write the shards anew")
+    if part.has_masks:
+        for counts in picture.counts:
+            # The text of a damaged file may not be ASCII.
+            _check_mask({"size": [height, width], "counts": counts.decode("latin-1")}, where)
 
 
 def _check_mask(segmentation, where):

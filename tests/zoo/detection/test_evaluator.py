@@ -1,4 +1,6 @@
+import dataclasses
 import json
+import types
 
 import numpy as np
 import pytest
@@ -53,6 +55,27 @@ def test_the_ground_truth_needs_no_file_of_a_picture(load_coco, tmp_path):
     for path in (tmp_path / "images").iterdir():
         path.unlink()
     assert len(evaluator.ground_truth(part)["images"]) == 3
+
+
+@pytest.mark.parametrize(
+    ("column", "change", "message"),
+    [
+        ("size", lambda size: size * 0 + 100_000, "must have 1 to .* pixels, got 100000x100000"),
+        ("classes", lambda classes: classes + 3, "an object of none of the 3 classes"),
+        ("classes", lambda classes: classes * 0, "an object of none of the 3 classes"),
+        ("counts", lambda counts: counts + b"P", "last number is cut off"),
+        ("counts", lambda counts: b"\xe9" + counts, "no mask of this size"),
+    ],
+)
+def test_what_shards_of_others_may_have_is_one_line(load_coco, column, change, message):
+    part = load_coco()
+
+    def changed(annotations):
+        return annotations._replace(**{column: change(getattr(annotations, column))})
+
+    split = types.SimpleNamespace(labels=lambda: part.split.labels().map(changed))
+    with pytest.raises(UserError, match=message):
+        evaluator.ground_truth(dataclasses.replace(part, split=split))
 
 
 @pytest.mark.parametrize(("kind", "key"), [("boxes", "bbox"), ("masks", "segmentation")])

@@ -18,6 +18,8 @@ MASK_SIZE = 112
 _BYTES = MASK_SIZE**2 // 8
 # Of a run length in COCO's compressed text.
 _MOST_BITS = 40
+# The outline of an object's polygons, in pixels: COCO's tools take 120 bytes for each.
+_LONGEST_OUTLINE = 2_000_000
 # Of a crop of noise, which does not compress.
 _LONGEST_CROP = _BYTES + 64
 
@@ -134,6 +136,14 @@ def _check_polygons(polygons, height, width):
             raise ValueError("a polygon has points far outside of its picture")
     if not polygons:
         raise ValueError("a mask without polygons")
+    if sum(map(_outline, polygons)) > _LONGEST_OUTLINE:
+        raise ValueError(f"a mask with an outline of more than {_LONGEST_OUTLINE:,} pixels")
+
+
+def _outline(polygon):
+    """Its length, of slanting edges that along the axis in which they are longer."""
+    points = np.reshape(polygon, [-1, 2])
+    return np.abs(points - np.roll(points, 1, axis=0)).max(axis=1).sum()
 
 
 def _runs(counts):
@@ -145,6 +155,8 @@ def _runs(counts):
     value, shift = 0, 0
     for byte in counts:
         digit = byte - ord("0")
+        if not 0 <= digit < 64:
+            raise ValueError("run lengths with a letter that is no digit of them")
         value |= (digit & 31) << shift
         shift += 5
         if shift > _MOST_BITS:
@@ -153,6 +165,9 @@ def _runs(counts):
             value -= (digit & 16) // 16 << shift
             runs.append(value + (runs[-2] if len(runs) > 2 else 0))
             value, shift = 0, 0
+    # COCO's tools would read on behind the end of the text.
+    if shift:
+        raise ValueError("run lengths whose last number is cut off")
     return runs
 
 

@@ -125,8 +125,24 @@ def test_polygons_are_the_union_of_theirs():
         {"size": [HEIGHT, WIDTH], "counts": ""},
         {"size": [HEIGHT, WIDTH], "counts": "P" * 1_000_000},
         {"size": [HEIGHT, WIDTH], "counts": "PPYYYY1000"},
+        {"size": [HEIGHT, WIDTH], "counts": " "},
     ],
 )
 def test_what_is_no_mask_of_the_picture_is_refused(segmentation):
     with pytest.raises(ValueError, match=r".+"):
         masks.encode(segmentation, HEIGHT, WIDTH)
+
+
+def test_a_last_number_that_is_cut_off_is_refused():
+    # Behind it COCO's tools read on in memory that is not the text's.
+    assert masks.encode({"size": [2, 2], "counts": "04"}, 2, 2) == b"04"
+    with pytest.raises(ValueError, match="last number is cut off"):
+        masks.encode({"size": [2, 2], "counts": "04P"}, 2, 2)
+
+
+def test_a_polygon_may_not_be_longer_than_an_outline_can_be():
+    side = 4000
+    back_and_forth = [value for number in range(600) for value in (side * (number % 2), number)]
+    with pytest.raises(ValueError, match="an outline of more than 2,000,000 pixels"):
+        masks.encode([back_and_forth], side, side)
+    assert masks.encode([back_and_forth[:200]], side, side)
