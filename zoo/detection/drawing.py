@@ -2,10 +2,11 @@
 
 import colorsys
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+from pycocotools import mask as coco_masks
 
 from lambda_keras.zoo import fonts
 
@@ -24,13 +25,14 @@ class Drawn(NamedTuple):
         box: ymin, xmin, ymax and xmax in pixels.
         text: What is written on it, such as its name and score.
         label: Its class, from which its colour is made.
-        mask: uint8 `[height, width]` of the whole picture, 0 or 1; `None` for a box alone.
+        mask: Of the whole picture, as COCO's compressed run lengths (`size` and `counts`), for masks of all objects of
+            a large picture would take gigabytes; `None` for a box alone.
     """
 
     box: Sequence[float]
     text: str
     label: int
-    mask: np.ndarray | None
+    mask: dict[str, Any] | None
 
 
 def draw(pixels: np.ndarray, objects: Sequence[Drawn]) -> Image.Image:
@@ -49,9 +51,11 @@ def draw(pixels: np.ndarray, objects: Sequence[Drawn]) -> Image.Image:
     canvas = pixels.copy()
     for drawn in reversed(objects):
         if drawn.mask is not None:
-            inside = drawn.mask.astype(bool)
-            mixed = canvas[inside] * (1 - OPACITY) + np.array(colour(drawn.label)) * OPACITY
-            canvas[inside] = np.round(mixed).astype("uint8")
+            inside = coco_masks.decode(drawn.mask).astype(bool)
+            for channel, value in enumerate(colour(drawn.label)):
+                # Of each of the 256 values that a pixel may have.
+                mixed = np.round(np.arange(256) * (1 - OPACITY) + value * OPACITY).astype("uint8")
+                canvas[inside, channel] = mixed[canvas[inside, channel]]
     image = Image.fromarray(canvas)
     brush = ImageDraw.Draw(image)
     letter = max(round(longer * LETTER_SHARE), SMALLEST_LETTER)

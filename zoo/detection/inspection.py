@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+from pycocotools import mask as coco_masks
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, say
@@ -70,7 +71,8 @@ def _drawn(example, names):
     for row in np.flatnonzero(example["classes"] > 0):
         mask = None
         if "masks" in example:
-            mask = _whole(example["masks"][row], example["mask_frames"][row], side)
+            whole = _whole(example["masks"][row], example["mask_frames"][row], side)
+            mask = coco_masks.encode(np.asfortranarray(whole))
         label = int(example["classes"][row])
         objects.append(drawing.Drawn(example["boxes"][row], names[label - 1], label, mask))
     return drawing.draw(example["image"], objects)

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import tensorflow as tf
-from pycocotools import mask as coco_masks
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
@@ -142,7 +141,7 @@ def _drawn(found, segments, names, lowest_score):
     rows = zip(found.boxes, found.classes, found.scores, segments or [None] * len(found.scores), strict=True)
     for box, label, score, segment in rows:
         if score >= lowest_score:
-            mask = None if segment is None else coco_masks.decode(segment["segmentation"])
+            mask = None if segment is None else segment["segmentation"]
             objects.append(drawing.Drawn(box, f"{names[label - 1]} {score:.0%}", int(label), mask))
     return objects
 

@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
+from pycocotools import mask as coco_masks
 
 from lambda_keras.zoo.detection import drawing
 from lambda_keras.zoo.detection.drawing import Drawn
@@ -13,7 +14,8 @@ GREY = np.full((60, 90, 3), 128, "uint8")
 def test_a_box_is_drawn_around_its_object_and_a_mask_in_it():
     mask = np.zeros((60, 90), "uint8")
     mask[25:35, 40:60] = 1
-    pixels = np.asarray(drawing.draw(GREY, [Drawn((20, 30, 50, 70), "", 1, mask)]))
+    encoded = coco_masks.encode(np.asfortranarray(mask))
+    pixels = np.asarray(drawing.draw(GREY, [Drawn((20, 30, 50, 70), "", 1, encoded)]))
     colour = np.array(drawing.colour(1))
     np.testing.assert_array_equal(pixels[20, 30:71], np.tile(colour, (41, 1)))
     np.testing.assert_array_equal(pixels[20:51, 70], np.tile(colour, (31, 1)))
@@ -26,7 +28,7 @@ def test_a_box_is_drawn_around_its_object_and_a_mask_in_it():
 
 def test_the_picture_that_is_given_stays_as_it_is():
     before = GREY.copy()
-    drawing.draw(GREY, [Drawn((0, 0, 60, 90), "all", 2, np.ones((60, 90), "uint8"))])
+    drawing.draw(GREY, [Drawn((0, 0, 60, 90), "all", 2, coco_masks.encode(np.ones((60, 90), "uint8", order="F")))])
     np.testing.assert_array_equal(GREY, before)
 
 
