@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import errno
 import importlib.util
 import io
 import json
@@ -13,7 +14,7 @@ import warnings
 from collections.abc import Callable, Iterable, Sequence
 from typing import NoReturn, TextIO, TypeVar
 
-from lambda_keras.text import escaped
+from lambda_keras.text import escaped, first_line
 from lambda_keras.version import __version__
 from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.zoo.data.limits import MOST_PIXELS
@@ -24,6 +25,8 @@ from lambda_keras.zoo.extras import missing_extra
 BACKENDS = ("tensorflow", "jax", "torch", "numpy", "openvino")
 # Of a number that an option takes.
 MOST_DIGITS = 9
+# Of a file that cannot be read.
+_REFUSALS = (errno.ENOENT, errno.EACCES, errno.EISDIR, errno.ENOTDIR, errno.EIO)
 Step = TypeVar("Step")
 _quiet = False
 
@@ -219,8 +222,23 @@ def run(program: str, command: Callable[[], int | None]) -> int:
         place = error.filename or "reading or writing failed"
         _complain(program, f"{place}: {reason(error)}")
         return 2
+    except Exception as error:
+        if not _is_of_the_system(error):
+            raise
+        _complain(program, first_line(error))
+        return 2
     finally:
         _drop_what_cannot_be_printed()
+
+
+def _is_of_the_system(error):
+    """Whether TensorFlow could not read a file, such as one that was deleted during a training."""
+    tensorflow = sys.modules.get("tensorflow")
+    return (
+        tensorflow is not None
+        and isinstance(error, tensorflow.errors.OpError)
+        and any(os.strerror(number) in error.message for number in _REFUSALS)
+    )
 
 
 def _mend_streams():

@@ -66,6 +66,19 @@ def test_what_the_operating_system_refuses_is_a_line(tmp_path, capsys):
     assert capsys.readouterr().err == f"lambda-zoo: {tmp_path}/{'x' * 256}: File name too long\n"
 
 
+def test_a_file_that_vanishes_under_tensorflow_is_a_line(tmp_path, capsys):
+    import tensorflow as tf
+
+    files = tf.data.Dataset.from_tensors(f"{tmp_path}/vanished.png").map(tf.io.read_file)
+    assert run("lambda-zoo", lambda: len(list(files))) == 2
+    error = capsys.readouterr().err
+    assert "vanished.png; No such file or directory" in error
+    assert len(error.splitlines()) == 1
+
+    with pytest.raises(tf.errors.InvalidArgumentError):
+        run("lambda-zoo", lambda: tf.reshape([1], [2]))
+
+
 def test_a_backend_that_is_not_there_is_a_users_error(monkeypatch):
     for backend, found in (("mxnet", True), ("jax", None)):
         monkeypatch.setenv("KERAS_BACKEND", backend)

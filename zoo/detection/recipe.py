@@ -8,6 +8,9 @@ from pydantic import Field, PositiveFloat, field_validator, model_validator
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.recipe import AnyRecipe, CommonTraining, Section
 
+# Of a Mask R-CNN (`lambda_keras.zoo.detection.model.MaskRCNN.anchors`), which to import takes TensorFlow.
+LEVELS, ANCHORS_PER_LOCATION = range(2, 7), 3
+
 
 class DetectorModel(Section):
     """Which detector to build.
@@ -144,3 +147,21 @@ class DetectorRecipe(AnyRecipe):
     model: DetectorModel
     data: DetectorData
     training: DetectorTraining
+
+    @model_validator(mode="after")
+    def _enough_to_draw_from(self):
+        if self.model.architecture == "retinanet":
+            return self
+        anchors = ANCHORS_PER_LOCATION * sum((self.data.image_size >> level) ** 2 for level in LEVELS)
+        if self.model.sampled_anchors > anchors:
+            raise ValueError(
+                f"model.sampled_anchors must be at most the {anchors:,} anchors of an image of "
+                f"{self.data.image_size} pixels, got {self.model.sampled_anchors:,}"
+            )
+        regions = min(self.model.proposals, anchors) + self.data.max_objects
+        if self.model.sampled_regions > regions:
+            raise ValueError(
+                f"model.sampled_regions must be at most {regions:,}, what model.proposals and data.max_objects leave "
+                f"to draw from, got {self.model.sampled_regions:,}"
+            )
+        return self

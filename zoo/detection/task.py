@@ -194,7 +194,17 @@ class Detection(Task[Any]):
         parts = self.parts._asdict()
         counts = (f"{part.split.count:,} {name}" for name, part in parts.items())
         skipped = [f"skipped ({name}): {words}" for name, part in parts.items() for words in part.left_out()]
-        return [f"{', '.join(counts)} pictures of {self.config.classes} categories", *skipped]
+        return [f"{', '.join(counts)} pictures of {self.config.classes} categories", *skipped, *self._too_many()]
+
+    def _too_many(self):
+        report, taken = self.parts.train.report, self.recipe.data.max_objects
+        most = 0 if report is None else report.most_objects or 0
+        if most <= taken:
+            return []
+        return [
+            f"a training picture has up to {most:,} objects; those behind the first {taken:,} that are seen count as "
+            "background: data.max_objects takes more"
+        ]
 
     def epochs_of_images(self, step: int) -> float:
         """Passes over the training part."""

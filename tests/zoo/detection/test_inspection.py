@@ -22,7 +22,7 @@ def test_it_says_what_there_is_and_draws_it(run_command, tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[:3] == [
         "3 pictures, 1 without an object",
-        "3 objects, 1 of them crowds",
+        "3 objects, 1 of them crowds, at most 1 in a picture",
         "3 categories: cat, dog, owl",
     ]
     assert lines[3] == "could not be read: 0 of the 12 images shown"

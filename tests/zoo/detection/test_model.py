@@ -57,7 +57,15 @@ def test_a_registered_model_is_a_backbone(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["lambda_resnet50", "resnet50_llll", "lambda_resnet26t", "lambda_resnet26rpt_256", "lambda_resnet50ts"]
+    "name",
+    [
+        "lambda_resnet50",
+        "resnet_rs50",
+        "resnet50_llll",
+        "lambda_resnet26t",
+        "lambda_resnet26rpt_256",
+        "lambda_resnet50ts",
+    ],
 )
 def test_maps_of_each_family_have_the_strides_of_a_pyramid(name):
     maps = build_backbone(MaskRCNN(name, **SMALL), STAGES).output

@@ -1,7 +1,8 @@
 import pytest
 
 from lambda_keras.zoo import recipe_file
-from lambda_keras.zoo.detection.recipe import DetectorRecipe
+from lambda_keras.zoo.detection.model import MaskRCNN
+from lambda_keras.zoo.detection.recipe import ANCHORS_PER_LOCATION, LEVELS, DetectorRecipe
 from lambda_keras.zoo.errors import UserError
 from tests.zoo.detection.training import recipe
 
@@ -26,6 +27,8 @@ from tests.zoo.detection.training import recipe
         (["model.architecture=retinanet"], "a retinanet has boxes alone; say masks: false"),
         (["data.mean=[0.5,0.5,0.5]"], "mean and std are given together"),
         (["model.frozen_stages=c6"], "model.frozen_stages must be 'c2', 'c3', 'c4' or 'c5', got 'c6'"),
+        (["model.proposals=5"], r"model\.sampled_regions must be at most 9, what .*max_objects leave.* got 16"),
+        (["model.sampled_anchors=2000"], "sampled_anchors must be at most the 1,023 anchors of an image of 64 pixels"),
         (["model.overrides.classes=3"], "classes must be left out: the detector decides"),
     ],
 )
@@ -46,3 +49,8 @@ def test_an_error_in_a_file_has_its_line(tmp_path):
 def test_dump_is_read_back_as_the_same_recipe(tmp_path):
     (tmp_path / "mine.yaml").write_text(recipe_file.dump(recipe()))
     assert recipe_file.load_as(DetectorRecipe, tmp_path / "mine.yaml") == recipe()
+
+
+def test_the_anchors_to_draw_from_are_those_of_the_model():
+    anchors = MaskRCNN("lambda_resnet_tiny", classes=1, image_size=64, overrides={"stem": "vanilla"}).anchors
+    assert (tuple(LEVELS), ANCHORS_PER_LOCATION) == (anchors.levels, anchors.per_location)

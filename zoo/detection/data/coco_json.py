@@ -16,7 +16,7 @@ from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.splits import RandomAccessSplit
 from lambda_keras.zoo.detection.data import masks
 from lambda_keras.zoo.detection.data.json_file import field, is_kind, read_json
-from lambda_keras.zoo.detection.data.parts import Annotations, Category, Part, Report
+from lambda_keras.zoo.detection.data.parts import BOXES_ALONE, Annotations, Category, Part, Report
 from lambda_keras.zoo.errors import UserError, shown
 
 # Why something is left out.
@@ -89,7 +89,8 @@ def load(annotation_file: str | os.PathLike, image_folder: str | os.PathLike, wi
     split = _split(pictures, objects)
     counts = [len(rows) for rows in objects.values()]
     crowds = sum(row[2] for rows in objects.values() for row in rows)
-    report = Report(len(pictures), counts.count(0), sum(counts), crowds, dict(skipped))
+    most_objects = max(sum(not row[2] for row in rows) for rows in objects.values())
+    report = Report(len(pictures), counts.count(0), sum(counts), crowds, dict(skipped), most_objects)
     return Part(split, categories, with_masks, report, _licences(content))
 
 
@@ -175,7 +176,7 @@ def _objects(entries, listed, pictures, categories, with_masks, file, skipped):
             raise UserError(f"{where}: area must be a number of pixels, got {shown(area)}")
         objects[image_id].append((box, classes[category_id], bool(is_crowd), area, crop, counts))
     if with_masks and entries and not has_segmentation:
-        raise UserError(f"{file} has boxes but no masks (segmentation); train a detector of boxes alone with it")
+        raise UserError(f"{file} has boxes but no masks (segmentation); {BOXES_ALONE}")
     return objects
 
 

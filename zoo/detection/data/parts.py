@@ -7,6 +7,9 @@ import tensorflow as tf
 
 from lambda_keras.zoo.data.splits import Split
 
+# What to do with data without masks.
+BOXES_ALONE = "train a detector of boxes alone (model.masks=false); inspect-data and shards take --boxes-only"
+
 
 class Category(NamedTuple):
     """A kind of objects.
@@ -55,6 +58,7 @@ class Report(NamedTuple):
         objects: How many there are, crowds included.
         crowds: How many of these are crowds.
         skipped: For each reason, how much was left out.
+        most_objects: How many the picture with the most has, without crowds; `None` where nobody counted.
     """
 
     pictures: int
@@ -62,6 +66,7 @@ class Report(NamedTuple):
     objects: int
     crowds: int
     skipped: dict[str, int]
+    most_objects: int | None = None
 
     def left_out(self) -> list[str]:
         """What was left out, if anything, as words for a person.
@@ -76,12 +81,13 @@ class Report(NamedTuple):
         """The same as lines for a person.
 
         Example:
-            >>> Report(3, 1, 5, 0, {"boxes without an area": 2}).lines()
-            ['3 pictures, 1 without an object', '5 objects, 0 of them crowds', 'skipped: 2 boxes without an area']
+            >>> Report(3, 1, 5, 0, {"boxes without an area": 2}, most_objects=4).lines()[:2]
+            ['3 pictures, 1 without an object', '5 objects, 0 of them crowds, at most 4 in a picture']
         """
+        most = f", at most {self.most_objects:,} in a picture" if self.most_objects else ""
         return [
             f"{self.pictures:,} pictures, {self.pictures_without_objects:,} without an object",
-            f"{self.objects:,} objects, {self.crowds:,} of them crowds",
+            f"{self.objects:,} objects, {self.crowds:,} of them crowds{most}",
             *(f"skipped: {words}" for words in self.left_out()),
         ]
 

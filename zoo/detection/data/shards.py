@@ -16,8 +16,8 @@ from lambda_keras.atomic import replacing
 from lambda_keras.text import first_line
 from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.data.splits import RecordSplit
-from lambda_keras.zoo.detection.data.json_file import field, read_json
-from lambda_keras.zoo.detection.data.parts import Annotations, Category, Part, Report
+from lambda_keras.zoo.detection.data.json_file import field, is_kind, read_json
+from lambda_keras.zoo.detection.data.parts import BOXES_ALONE, Annotations, Category, Part, Report
 from lambda_keras.zoo.errors import UserError, writing_to
 
 INDEX = "index.json"
@@ -97,14 +97,14 @@ def load(folder: str | os.PathLike, with_masks: bool) -> Part:
     if not isinstance(index, dict) or index.get("format") != _FORMAT:
         raise UserError(f"{path} is not the index of a folder of shards; write the shards anew")
     if with_masks and index.get("has_masks") is not True:
-        raise UserError(f"the pictures in {folder} have no masks; train a detector of boxes alone with them")
+        raise UserError(f"the pictures in {folder} have no masks; {BOXES_ALONE}")
     categories = tuple(_category(entry, str(path)) for entry in field(index, "categories", list, str(path)))
     files = [_file(Path(folder), entry, str(path)) for entry in field(index, "shards", list, str(path))]
     if not files or not categories:
         raise UserError(f"{path} names no shards or no categories; write the shards anew")
     try:
-        report = index["report"] and Report(**index["report"])
-    except (KeyError, TypeError) as error:
+        report = index["report"] and _report(**index["report"])
+    except (AttributeError, KeyError, TypeError) as error:
         raise UserError(f"{path} has no report as it was written; write the shards anew") from error
     # Shards of earlier versions have none.
     licences = tuple(map(str, field({"licences": [], **index}, "licences", list, str(path))))
@@ -125,6 +125,14 @@ def _category(entry, where):
     category = Category(field(entry, "id", int, where), field(entry, "name", str, where))
     check_name(category.name, where)
     return category
+
+
+def _report(**values):
+    report = Report(**values)
+    counts = [count for count in (*report[:4], *report.skipped.values(), report.most_objects) if count is not None]
+    if not all(is_kind(count, int) for count in counts):
+        raise TypeError("a report has whole numbers")
+    return report
 
 
 def _file(folder, entry, where):

@@ -5,7 +5,7 @@ import tensorflow as tf
 from lambda_keras.zoo.data.image_header import read_header
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.data.tfds import builder_of, files_of
-from lambda_keras.zoo.detection.data.parts import Annotations, Category, Part
+from lambda_keras.zoo.detection.data.parts import BOXES_ALONE, Annotations, Category, Part
 from lambda_keras.zoo.errors import UserError
 
 NAMES = ("coco/2014", "coco/2017")
@@ -34,8 +34,8 @@ def load(name: str, expression: str, with_masks: bool, data_dir: str | None = No
         raise UserError(f"of TensorFlow Datasets, detection takes {' and '.join(NAMES)}, got {name!r}")
     if with_masks:
         raise UserError(
-            f"TensorFlow Datasets' {name} has boxes but no masks: train a detector of boxes alone with it, or give "
-            "COCO's own instances_*.json with its folder of images"
+            f"TensorFlow Datasets' {name} has boxes but no masks: {BOXES_ALONE}; or give COCO's own instances_*.json "
+            "with its folder of images"
         )
     builder = builder_of(name, data_dir)
     files = files_of(builder, expression)

@@ -9,6 +9,8 @@ from lambda_keras.zoo.detection.data import shards
 from lambda_keras.zoo.errors import UserError
 from tests.little_room import little_room
 
+REPORT = {"pictures_without_objects": 0, "objects": 1, "crowds": 0, "skipped": {}}
+
 
 @pytest.fixture
 def part(load_coco, content):
@@ -130,6 +132,8 @@ def test_a_file_that_was_cut_off_is_seen(written):
         ({"shards": [{"file": "x"}]}, "has no pictures"),
         ({"categories": [{"id": "1", "name": "x"}]}, "id must be a whole number"),
         ({"report": {"a": 1}}, "has no report as it was written"),
+        ({"report": {"pictures": "3"} | REPORT}, "has no report as it was written"),
+        ({"report": {"pictures": 3, "most_objects": "many"} | REPORT}, "has no report as it was written"),
     ],
 )
 def test_another_index_is_one_line(written, changes, message):
