@@ -19,20 +19,21 @@ from lambda_keras.zoo.evaluation.run import evaluate
 ROOT = pathlib.Path(__file__).parent.parent
 PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 MAINS = {"lambda-zoo": zoo_cli.main, "lambda-export": export_cli.main}
-# Pages whose commands run one after the other in one folder, as a reader would type them, and what he typed before.
-# Those of docs/index.md are of README.
+# Pages whose commands run one after the other in one folder, as a reader types them who has read no other page. Those
+# of docs/index.md are of README.
+RUN = [
+    "README.md",
+    "docs/weights.md",
+    "docs/training.md",
+    "docs/serving.md",
+    "docs/phones.md",
+    "docs/transfer.md",
+    "docs/explaining.md",
+    "docs/semi_supervised.md",
+]
+# The training that most of them begin with; it is run once.
 DIGITS = "lambda-zoo train --recipe digits --out runs/digits"
-RUN = {
-    "README.md": [],
-    "docs/weights.md": [],
-    "docs/training.md": [],
-    "docs/serving.md": [DIGITS],
-    "docs/phones.md": [DIGITS],
-    "docs/transfer.md": [],
-    "docs/explaining.md": [],
-    "docs/semi_supervised.md": [],
-}
-# Words of commands that cannot run here, and what they need.
+# Words of commands that do not run here, and what they need.
 NEEDS = {
     "--model lambda_resnet50ts": "a network",
     "predict lambda_resnet50ts": "a network",
@@ -107,10 +108,9 @@ def can_run(name, words):
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """What the reader has: pictures, and the weights that a Python block of docs/weights.md writes."""
+    """What the reader has: a picture, and the weights that a Python block of docs/weights.md writes."""
     folder = tmp_path_factory.mktemp("files")
-    for picture, index in (("digit.png", 8), ("seven.png", 17)):
-        keras.utils.save_img(folder / picture, digits.load_arrays()[0][index], scale=False)
+    keras.utils.save_img(folder / "seven.png", digits.load_arrays()[0][17], scale=False)
     lk.create_model("lambda_resnet_tiny").save_weights(folder / "author.weights.h5")
     return folder
 
@@ -137,9 +137,7 @@ def test_they_run(name, files, digits_run, tmp_path, monkeypatch, capfd):
     shutil.copytree(files, tmp_path, dirs_exist_ok=True)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(benchmark, "ROUNDS", 3)
-    before = [line.split() for line in RUN[name]]
-    can = [words for words in commands(ROOT / name) if can_run(name, words)]
-    for program, *arguments in [*before, *can]:
+    for program, *arguments in [words for words in commands(ROOT / name) if can_run(name, words)]:
         if [program, *arguments] == DIGITS.split():
             shutil.copytree(digits_run, tmp_path, dirs_exist_ok=True)
             continue
