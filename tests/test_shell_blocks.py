@@ -49,6 +49,7 @@ NEEDS = {
     "lambda_resnet152_224 --strategy": "ImageNet and several devices",
     "runs/flowers": "photographs of flowers",
     "runs/pictures": "photographs, and a network",
+    "runs/colour": "half a minute; docs/transfer.md has such a fine-tuning, zoo/fine_tuning/test_run.py one in colour",
     "web": "packages of npm; tests/export/web/test_page.py runs it",
 }
 # Arguments that make a training short; that of the classifier alone is tested in zoo/fine_tuning/test_run.py.
