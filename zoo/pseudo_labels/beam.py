@@ -52,7 +52,7 @@ def run(settings: Settings, runner: str, options: Sequence[str] = ()) -> None:
     labelling = Labelling(settings)
     shards = labelling.shards_of(0, 1)
     missing = labelling.missing(shards)
-    narrate(f"{settings.teacher}: {len(shards) - len(missing):,} of {len(shards):,} shards are labelled already")
+    narrate(f"{settings.teacher}, shards labelled already: {len(shards) - len(missing):,} of {len(shards):,}")
     if missing:
         _ = pipeline | beam.Create(missing) | beam.Reshuffle() | beam.ParDo(_Label(settings))
         try:

@@ -92,8 +92,8 @@ class Labelling:
         self._images = images = source.find(place, settings.images_per_shard)
         if jobs > len(images.shards):
             raise UserError(
-                f"{place.data} has {len(images.shards):,} shards, too few for {jobs:,} jobs; take fewer jobs, or "
-                "fewer images for each shard"
+                f"{place.data} has too few shards for {jobs:,} jobs: {len(images.shards):,}; take fewer jobs, or fewer "
+                "images for each shard"
             )
         self._teacher = teacher = find_teacher(settings.teacher, settings.weights)
         if images.channels not in (None, teacher.preprocessor.channels):
@@ -193,7 +193,7 @@ def pseudo_label(settings: Settings, job: int = 0, jobs: int = 1) -> None:
     labelling = Labelling(settings, jobs)
     own = labelling.shards_of(job, jobs)
     missing = labelling.missing(own)
-    narrate(f"{settings.teacher}: {len(own) - len(missing):,} of {len(own):,} shards are labelled already")
+    narrate(f"{settings.teacher}, shards labelled already: {len(own) - len(missing):,} of {len(own):,}")
     labelling.label(missing)
     labelling.finish()
 

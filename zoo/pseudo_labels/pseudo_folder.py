@@ -60,7 +60,7 @@ def write(
         UserError: There are fewer records than files, or they cannot be written.
     """
     if total < shards:
-        raise UserError(f"{total:,} records cannot fill {shards} files; ask for fewer with --shards")
+        raise UserError(f"too few records to fill {shards} files: {total:,}; ask for fewer files with --shards")
     names = [f"selected-{shard:05}-of-{shards:05}.tfrecord" for shard in range(shards)]
     shard_of_copy = np.random.default_rng([seed, shards]).permutation(np.arange(total) % shards)
     unsorted = folder / _UNSORTED

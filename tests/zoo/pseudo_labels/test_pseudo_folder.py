@@ -55,7 +55,7 @@ def test_the_description_is_written_last_and_not_twice(tmp_path):
 def test_what_cannot_be_written_is_a_line(tmp_path):
     with pytest.raises(UserError, match="--shards must be 1 to 512, got 513"):
         pseudo_folder.check(tmp_path, 513)
-    with pytest.raises(UserError, match="3 records cannot fill 4 files"):
+    with pytest.raises(UserError, match="too few records to fill 4 files: 3;"):
         pseudo_folder.write(tmp_path, [], 3, 4, 0)
     with little_room(), pytest.raises(UserError, match="cannot write to"):
         pseudo_folder.write(tmp_path, iter(EXAMPLES), TOTAL, 1, 0)

@@ -110,7 +110,7 @@ def test_a_class_of_which_no_image_is_selected_is_named(data, tmp_path, capsys, 
     [
         (["--threshold", "1"], "no image is selected: 0 of 14 have a probability of at least 1"),
         (["--threshold", "2"], "--threshold is a probability from 0 to 1, got 2.0"),
-        (["--shards", "500"], "records cannot fill 500 files; ask for fewer"),
+        (["--shards", "500"], "too few records to fill 500 files: "),
         (["--evaluation", "nowhere"], "there is no folder nowhere"),
         (["--data", "{data}/evaluation"], "has other images than those that were labelled"),
     ],

@@ -53,7 +53,8 @@ def write(part: Part, folder: str | os.PathLike, num_shards: int) -> None:
     count = part.split.count
     if not 1 <= num_shards <= min(count, MOST_SHARDS):
         raise UserError(
-            f"{count:,} pictures can be in 1 to {min(count, MOST_SHARDS):,} shards, got {num_shards:,}; ask for fewer"
+            f"the number of shards must be 1 to {min(count, MOST_SHARDS):,} (pictures: {count:,}), got {num_shards:,}; "
+            "ask for fewer"
         )
     ends = [count * shard // num_shards for shard in range(num_shards + 1)]
     pictures = part.split.ordered().as_numpy_iterator()

@@ -105,7 +105,7 @@ def test_a_folder_is_written_once(part, written):
 
 @pytest.mark.parametrize("num_shards", [0, 4])
 def test_as_many_shards_as_pictures_at_most(part, tmp_path, num_shards):
-    with pytest.raises(UserError, match=f"3 pictures can be in 1 to 3 shards, got {num_shards}"):
+    with pytest.raises(UserError, match=rf"must be 1 to 3 \(pictures: 3\), got {num_shards}"):
         shards.write(part, tmp_path / "shards", num_shards)
 
 
