@@ -33,9 +33,12 @@ def load(data_dir: str | Path | None, validation_fraction: float) -> tuple[tuple
     Raises:
         UserError: There is no such folder, or it is not as described above.
     """
-    if data_dir is None or not Path(data_dir).is_dir():
-        check_unpacked(data_dir or "")
-        raise UserError(f"data.name image_folder needs a folder of images, got --data-dir {data_dir}")
+    if data_dir is None:
+        raise UserError("data.name image_folder needs a folder of images; give --data-dir")
+    check_unpacked(data_dir)
+    if not os.path.isdir(data_dir):
+        problem = f"{data_dir} is not a folder" if os.path.exists(data_dir) else f"no such folder: {data_dir}"
+        raise UserError(f"{problem}; data.name image_folder needs a folder of images")
     data_dir = Path(data_dir)
     parts = part_folders(data_dir)
     if parts and "train" not in parts:

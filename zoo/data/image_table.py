@@ -40,15 +40,18 @@ def load(table: str | Path | None) -> tuple[tuple[str, ...], tuple[FileSplit, ..
     """Loads the images of a table that says the split of each.
 
     Args:
-        table: The CSV file.
+        table: The CSV file; `None` where no `--data-dir` was given.
 
     Returns:
         The class names (those of the training part, sorted), and three `lambda_keras.zoo.data.splits.FileSplit`:
         training, validation, test.
 
     Raises:
-        UserError: There is no such file, it is not as described above, or a class has no training image.
+        UserError: None is given, there is no such file, it is not as described above, or a class has no training image.
     """
+    if table is None:
+        columns = ", ".join(COLUMNS)
+        raise UserError(f"data.name image_table needs a CSV file with the columns {columns}; give --data-dir")
     rows = read(table)
     if any(row.split is None for row in rows):
         raise UserError(f"{table} must have the column split; `lambda-zoo fine-tune` splits images and writes a table")
@@ -69,7 +72,7 @@ def class_names(rows: Iterable[Row]) -> tuple[str, ...]:
     return tuple(sorted({row.label for row in rows if row.split == "train"}))
 
 
-def read(table: str | Path | None) -> list[Row]:
+def read(table: str | Path) -> list[Row]:
     """Reads a table.
 
     Args:
@@ -82,9 +85,12 @@ def read(table: str | Path | None) -> list[Row]:
     Raises:
         UserError: There is no such file, a column is missing, or a row is not as described above.
     """
-    check_unpacked(table or "")
-    if table is None or not os.path.isfile(table):
-        raise UserError(f"a table of images is a CSV file with the columns {', '.join(COLUMNS)}, got {table}")
+    check_unpacked(table)
+    if not os.path.isfile(table):
+        problem = f"{table} is not a file" if os.path.exists(table) else f"no such file: {table}"
+        raise UserError(
+            f"{problem}; a table of images is a CSV file with the columns path and label, and split where it has parts"
+        )
     reader = csv.DictReader(io.StringIO(_text(table), newline=""))
     try:
         _check_columns(reader.fieldnames or (), table)

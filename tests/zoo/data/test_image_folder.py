@@ -105,7 +105,14 @@ def test_a_broken_link(flat):
         load(flat)
 
 
-@pytest.mark.parametrize("folder", [None, "nowhere"])
-def test_no_folder(folder):
-    with pytest.raises(UserError, match=f"image_folder needs a folder of images, got --data-dir {folder}"):
+@pytest.mark.parametrize(
+    ("folder", "words"),
+    [
+        (None, "^data.name image_folder needs a folder of images; give --data-dir$"),
+        ("nowhere", "^no such folder: nowhere; data.name image_folder needs a folder of images$"),
+        (__file__, f"^{__file__} is not a folder; data.name image_folder needs"),
+    ],
+)
+def test_no_folder(folder, words):
+    with pytest.raises(UserError, match=words):
         image_folder.load(folder, 0.1)

@@ -85,7 +85,15 @@ def test_a_label_like_a_formula_is_text_to_a_spreadsheet_and_comes_back(tmp_path
     assert written.split(",")[1][0] not in "=+-@"
 
 
-@pytest.mark.parametrize("table", [None, "nowhere.csv"])
-def test_no_table(table):
-    with pytest.raises(UserError, match=f"columns path, label, split, got {table}"):
+@pytest.mark.parametrize(
+    ("table", "words"),
+    [
+        (None, "^data.name image_table needs a CSV file with the columns path, label, split; give --data-dir$"),
+        ("nowhere.csv", "^no such file: nowhere.csv; .* the columns path and label, and split where it has parts$"),
+        (".", "^. is not a file; a table of images is a CSV file"),
+        ("table.zip", "table.zip is an archive; unpack it"),
+    ],
+)
+def test_no_table(table, words):
+    with pytest.raises(UserError, match=words):
         image_table.load(table)

@@ -396,7 +396,7 @@ def test_a_signal_during_the_report_is_not_lost(run, pictures, shared, monkeypat
         (["training.epochs=3"], "give --epochs instead of training.epochs"),
         (["model.weights=x"], "give --weights instead of model.weights"),
         (["--data", "no/where"], "no such folder: no/where; give a folder of class folders, a .csv file or"),
-        (["--data", "nowhere.csv"], "a table of images is a CSV file with the columns path, label, split, got"),
+        (["--data", "nowhere.csv"], "/nowhere.csv; a table of images is a CSV file with the columns path and label"),
         (["--data", ".", "--data-dir", "x"], "--data-dir is for a dataset by name, got the files ."),
         (["--data", "."], "--out must not lie in --data, whose folders are classes, got run in ."),
         (["--data", ".", "--out", "../run"], "has no image files (endings .jpg,"),
