@@ -4,15 +4,17 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
+from lambda_keras.zoo.data import image_bytes
+from lambda_keras.zoo.data.image_bytes import ImageFileError
 from lambda_keras.zoo.data.image_files import is_image
+from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.detection.data import catalog
-from lambda_keras.zoo.errors import UserError, reason
 
 # The part that a detector is evaluated with.
 PART = "val"
 
 
-def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator[tuple[str, bytes]]:
+def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator[tuple[str, bytes | ImageFileError]]:
     """Reads the first pictures of a folder or of data, one after the other.
 
     Args:
@@ -23,10 +25,10 @@ def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator
         data_dir: As for `lambda_keras.zoo.detection.data.catalog.load`.
 
     Returns:
-        Names and bytes of files.
+        Names and bytes of files; of one in the folder that cannot be read or is no image, why.
 
     Raises:
-        UserError: There are no such data, or a file cannot be read.
+        UserError: There are no such data.
     """
     folder = Path(source)
     files = sorted(path for path in folder.glob("*") if is_image(path.name)) if folder.is_dir() else []
@@ -39,6 +41,6 @@ def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator
 
 def _bytes_of(path):
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {reason(error)}") from error
+        return image_bytes.read(path, MOST_SERVED_PIXELS)
+    except ImageFileError as error:
+        return error

@@ -1,6 +1,7 @@
 """Compare artifacts of a detector, run by strangers, with the detector that they came from, in the same pictures."""
 
 import functools
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from lambda_keras.export.checks.artifact import TFLITE, Artifact
 from lambda_keras.export.checks.runner import DetectorRunner, median_seconds, start_detectors
 from lambda_keras.export.checks.verification import Cost
 from lambda_keras.export.files import temporary_folder
+from lambda_keras.zoo.command_line import say
+from lambda_keras.zoo.data.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.detection.data import pictures
 from lambda_keras.zoo.detection.loading import Detector, load
@@ -196,12 +199,14 @@ def load_original(source: str) -> Original:
     return Original(detector, time.perf_counter() - begin)
 
 
-def verify(original: Original, files: Iterator[tuple[str, bytes]], artifacts: Sequence[Artifact]) -> Verification:
+def verify(
+    original: Original, files: Iterator[tuple[str, bytes | ImageFileError]], artifacts: Sequence[Artifact]
+) -> Verification:
     """Lets the detector and every artifact find the objects of all pictures, then measures how long they take for one.
 
     Args:
         original: The detector.
-        files: Names and bytes of the pictures' files.
+        files: Names and bytes of the pictures' files, as from `lambda_keras.export.detection.picture_files.read_files`.
         artifacts: What to compare with it.
 
     Raises:
@@ -216,8 +221,11 @@ def verify(original: Original, files: Iterator[tuple[str, bytes]], artifacts: Se
         load_seconds = [original.load_seconds, *(runner.load_seconds for runner in runners)]
         for name, encoded in files:
             try:
+                if isinstance(encoded, ImageFileError):
+                    raise encoded
                 expected, seconds = original.find(encoded, name)
-            except UserError:
+            except ImageFileError as problem:
+                say(f"cannot use {name}: {problem.reason}", file=sys.stderr)
                 unreadable += 1
                 continue
             _write_picture(picture, encoded, original.detector.image_size)

@@ -39,7 +39,8 @@ _BEFORE_EXIF = {JPEG: 10, PNG: 8, WEBP: 8}
 _UNCOUNTED = {JPEG: 2, PNG: 12, WEBP: 8}
 _BIG, _LITTLE = True, False
 _LENGTH = {JPEG: (2, 2, _BIG), PNG: (0, 4, _BIG), WEBP: (4, 4, _LITTLE)}
-_PART = 12
+# Of a file, and of a part: the bytes that tell what it is.
+BEGINNING = 12
 _JPEG_WITHOUT_LENGTH = (0x01, 0xFF, *range(0xD0, 0xD9))
 _JPEG_SCAN, _JPEG_END = 0xDA, 0xD9
 _SEARCHING, _FOUND, _NONE = range(3)
@@ -68,6 +69,22 @@ class Header(NamedTuple):
     orientation: tf.Tensor
 
 
+def begins_as_image(head: bytes) -> bool:
+    """Whether a file is of a kind that is decoded, by its first bytes.
+
+    Args:
+        head: The first `BEGINNING` bytes of the file, or all where it has fewer.
+
+    Example:
+        >>> begins_as_image(b"GIF89a"), begins_as_image(b"RIFF....AVI "), begins_as_image(b"")
+        (True, False, False)
+    """
+    return any(
+        len(head) >= len(pattern) and all(want in (None, got) for want, got in zip(pattern, head, strict=False))
+        for pattern in _BEGINNINGS.values()
+    )
+
+
 # Traced once in a process, not in each pipeline.
 @tf.function(autograph=False)
 def read_header(encoded: tf.Tensor) -> Header:
@@ -87,7 +104,7 @@ def read_header(encoded: tf.Tensor) -> Header:
     data = tf.pad(tf.io.decode_raw(encoded, tf.uint8), [[0, 1]])
     head = window(data, 0, HEAD)
     bytes_of, any_byte = _patterns(_BEGINNINGS)
-    is_kind = tf.reduce_all((head[:_PART] == bytes_of) | any_byte, axis=1)
+    is_kind = tf.reduce_all((head[:BEGINNING] == bytes_of) | any_byte, axis=1)
     kind = tf.cast(tf.argmax(is_kind), tf.int32)
     height, width = _size(encoded, head, kind)
     # Most files have no EXIF data, and to walk through the parts of one takes longer than to look for these letters.
@@ -134,12 +151,12 @@ def _weights(place, length, is_big, size):
 
 def _patterns(of_kind):
     """For each kind the bytes that a part has, and which of them may be any; of other kinds there is no such part."""
-    patterns = np.zeros([len(_BEGINNINGS) + 1, _PART], "int64")
+    patterns = np.zeros([len(_BEGINNINGS) + 1, BEGINNING], "int64")
     any_byte = np.zeros(patterns.shape, bool)
     # No byte has this number.
     patterns[[kind for kind in range(len(patterns)) if kind not in of_kind]] = -1
     for kind, pattern in of_kind.items():
-        pattern = [*pattern, *[None] * (_PART - len(pattern))]
+        pattern = [*pattern, *[None] * (BEGINNING - len(pattern))]
         patterns[kind] = [value or 0 for value in pattern]
         any_byte[kind] = [value is None for value in pattern]
     return tf.constant(patterns), tf.constant(any_byte)
@@ -198,14 +215,14 @@ def _orientation(data, kind):
         tf.gather(_table(table), kind) for table in (_FIRST_PART, _UNCOUNTED, _BEFORE_EXIF)
     )
     exif_part, any_byte = (tf.gather(table, kind) for table in _patterns(_EXIF_PART))
-    weights = np.zeros([len(_BEGINNINGS) + 1, _PART], "int64")
+    weights = np.zeros([len(_BEGINNINGS) + 1, BEGINNING], "int64")
     for number, field in _LENGTH.items():
-        weights[number] = _weights(*field, _PART)
+        weights[number] = _weights(*field, BEGINNING)
     weights = tf.gather(weights, kind)
     is_jpeg, is_webp = kind == JPEG, kind == WEBP
 
     def look(place, state, count):
-        part = window(data, place, _PART)
+        part = window(data, place, BEGINNING)
         length = tf.reduce_sum(part * weights)
         # Chunks of WebP begin at even places; before a marker of JPEG there may be more of 0xFF.
         step = uncounted + length + tf.where(is_webp, length % 2, 0)

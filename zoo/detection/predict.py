@@ -10,14 +10,16 @@ import tensorflow as tf
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
-from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, decode, why
+from lambda_keras.zoo.data import image_bytes
+from lambda_keras.zoo.data.decoding import decode
+from lambda_keras.zoo.data.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.detection import drawing
 from lambda_keras.zoo.detection.data import pictures
 from lambda_keras.zoo.detection.evaluator import write_results
 from lambda_keras.zoo.detection.found import FILES, Found, add_results, no_results
 from lambda_keras.zoo.detection.loading import Detector, load
-from lambda_keras.zoo.errors import UserError, reason, writing_to
+from lambda_keras.zoo.errors import UserError, writing_to
 
 PICTURES = "pictures.json"
 # Objects of a lower score are not drawn.
@@ -48,12 +50,12 @@ class Predictor:
             What was `Found`, in pixels of the upright picture.
 
         Raises:
-            UserError: It cannot be decoded.
+            lambda_keras.zoo.data.image_bytes.ImageFileError: It cannot be decoded.
         """
         try:
             image, size = self._read(tf.constant(encoded), self._detector.image_size, most_pixels)
         except tf.errors.InvalidArgumentError as error:
-            raise _undecodable(error, name) from error
+            raise image_bytes.undecodable(name, error) from error
         found = self._find(image[tf.newaxis], size[tf.newaxis])
         return Found.of(found, 0, size.numpy())
 
@@ -97,9 +99,9 @@ def predict(
     rows: list[tuple[str, str, str, str]] = []
     for number, file in enumerate(progress_bar(files, unit="picture"), 1):
         try:
-            encoded = _bytes_of(file)
+            encoded = image_bytes.read(file, most_pixels)
             found = predictor.find(encoded, file, most_pixels)
-        except UserError as problem:
+        except ImageFileError as problem:
             say(str(problem), file=sys.stderr)
             rows.append((str(file), "(cannot be read)", "", ""))
             continue
@@ -121,18 +123,6 @@ def predict(
     print_table(("picture", "object", "score", "x, y, width, height"), rows, right=(2,))
     narrate(f"Wrote {out}")
     return len(files) - len(images)
-
-
-def _bytes_of(file):
-    try:
-        return Path(file).read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {file}: {reason(error)}") from error
-
-
-def _undecodable(error, name):
-    remedy = "; --most-pixels raises it" if OVER_THE_LIMIT in why(error) else ""
-    return UserError(f"cannot decode {name}: {why(error)}{remedy}")
 
 
 def _drawn(found, segments, names, lowest_score):

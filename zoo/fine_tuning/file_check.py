@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from lambda_keras.zoo.command_line import progress_bar
+from lambda_keras.zoo.data import image_bytes
 from lambda_keras.zoo.data.decoding import image_size, why
+from lambda_keras.zoo.data.image_bytes import ImageFileError
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.listing import LeftOut, Listing
@@ -97,13 +99,10 @@ def _read(listing, most_pixels):
 
 def _read_file(row, most_pixels):
     try:
-        encoded = row.path.read_bytes()
-    except OSError as error:
-        return LeftOut(row.path, f"cannot be read: {error.strerror}")
-    if not encoded:
-        return LeftOut(row.path, "an empty file")
-    try:
+        encoded = image_bytes.read(row.path, most_pixels)
         height, width = image_size(encoded, most_pixels)
+    except ImageFileError as error:
+        return LeftOut(row.path, error.reason)
     except tf.errors.InvalidArgumentError as error:
         return LeftOut(row.path, why(error))
     return Image(row, hashlib.sha256(encoded).digest(), height, width)

@@ -8,10 +8,8 @@ import numpy as np
 import tensorflow as tf
 
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import preprocessing
-from lambda_keras.zoo.data.decoding import OVER_THE_LIMIT, why
+from lambda_keras.zoo.data import image_bytes, preprocessing
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.errors import UserError
 
 
 # As a graph: its many small operations are slow one by one, and memory is freed early. A `tf.function` that threads
@@ -40,13 +38,9 @@ def read_image(path: str | Path, preprocessor: Preprocessor, most_pixels: int = 
         uint8 `[image_size, image_size, channels]`, an array.
 
     Raises:
-        UserError: It cannot be read or decoded.
+        lambda_keras.zoo.data.image_bytes.ImageFileError: It cannot be read or decoded.
     """
-    try:
-        encoded = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(f"cannot read {path}: {error.strerror}") from error
-    return prepare_image(encoded, preprocessor, path, most_pixels)
+    return prepare_image(image_bytes.read(path, most_pixels), preprocessor, path, most_pixels)
 
 
 def prepare_image(
@@ -65,11 +59,10 @@ def prepare_image(
         uint8 `[image_size, image_size, channels]`, an array.
 
     Raises:
-        UserError: It cannot be decoded.
+        lambda_keras.zoo.data.image_bytes.ImageFileError: It cannot be decoded.
     """
     try:
         image = tf.convert_to_tensor(encoded)
         return _prepare(image.dtype == tf.string, preprocessor, most_pixels)(image).numpy()
     except tf.errors.InvalidArgumentError as error:
-        remedy = "; --most-pixels raises it" if OVER_THE_LIMIT in why(error) else ""
-        raise UserError(f"cannot decode {name}: {why(error)}{remedy}") from error
+        raise image_bytes.undecodable(name, error) from error

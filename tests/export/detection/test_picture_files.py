@@ -1,6 +1,7 @@
 import pytest
 
 from lambda_keras.export.detection.picture_files import read_files
+from lambda_keras.zoo.data.image_bytes import ImageFileError
 from lambda_keras.zoo.errors import UserError
 from tests.export.detection.conftest import png
 from tests.zoo.detection.training import write_pictures
@@ -11,6 +12,15 @@ def test_the_first_pictures_of_a_folder(scenes, tmp_path):
         (tmp_path / f"{number}.PNG").write_bytes(png(scene))
     (tmp_path / "notes.txt").write_text("no picture")
     assert list(read_files(str(tmp_path), 2)) == [(f"{tmp_path}/{n}.PNG", png(scenes[n])) for n in (0, 1)]
+
+
+def test_what_is_no_picture_is_the_reason_why(scenes, tmp_path):
+    (tmp_path / "0.png").write_text("no picture")
+    (tmp_path / "1.png").write_bytes(png(scenes[1]))
+    (_, problem), (_, content) = read_files(str(tmp_path), 2)
+    assert isinstance(problem, ImageFileError)
+    assert problem.reason == "damaged, or not a JPEG, PNG, BMP, GIF or WebP file"
+    assert content == png(scenes[1])
 
 
 def test_the_part_to_evaluate_with_of_data(tmp_path):

@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+import os
 import re
 import shutil
 
@@ -115,8 +116,8 @@ def test_json(colour_run, tmp_path, capsys):
 @pytest.mark.parametrize(
     ("content", "expected"),
     [
-        (b"", "cannot decode {}: damaged, or not a JPEG, PNG, BMP, GIF or WebP file"),
-        (b"hello", "cannot decode {}: damaged"),
+        (b"", "cannot decode {}: an empty file"),
+        (b"hello", "cannot decode {}: damaged, or not a JPEG, PNG, BMP, GIF or WebP file"),
         ("truncated", "cannot decode {}: damaged"),
     ],
 )
@@ -163,6 +164,19 @@ def test_a_folder_and_a_pattern(colour_run, tmp_path, capsys):
     rows = csv.DictReader(io.StringIO(capsys.readouterr().out))
     found = [(row["image"].removeprefix(f"{folder}/"), row["class"]) for row in rows]
     assert found == [("blue.jfif", "blue"), ("deep/red.png", "red"), ("blue.jfif", "blue")]
+
+
+def test_videos_beside_photos_are_not_read(colour_run, tmp_path, capsys, monkeypatch):
+    """Three of 40 GB each, more than the memory holds; the disk has the beginning of each alone."""
+    monkeypatch.chdir(tmp_path)
+    write(tmp_path / "1.png")
+    for number in (2, 3, 4):
+        (tmp_path / f"{number}.mp4").write_bytes(b"\0\0\0\x20ftypisom")
+        os.truncate(tmp_path / f"{number}.mp4", 40 * 10**9)
+    assert main(["predict", str(colour_run), "*.*", "--csv", "--top", "1"]) == 1
+    rows = list(csv.DictReader(io.StringIO(capsys.readouterr().out)))
+    assert [(row["image"], row["class"]) for row in rows] == [("1.png", "red"), *((f"{n}.mp4", "") for n in (2, 3, 4))]
+    assert rows[1]["problem"].startswith("cannot decode 2.mp4: damaged, or not a JPEG, PNG")
 
 
 def test_formulas_in_names_of_files_are_text_in_csv(colour_run, tmp_path, capsys, monkeypatch):
