@@ -1,12 +1,16 @@
 """Reading a split in order, image by image as the model of a recipe takes them, into arrays."""
 
+import contextlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import tensorflow as tf
 
+from lambda_keras.text import first_line
 from lambda_keras.zoo.data import input_pipeline
 from lambda_keras.zoo.data.splits import Dataset, Split
+from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.recipe import Data
 
 
@@ -38,10 +42,23 @@ def batches(split: Split, dataset: Dataset, data: Data, *, batch_size: int, ever
 
     Yields:
         A `Batch`.
+
+    Raises:
+        UserError: The disk has no such file, or does not give it.
     """
     stream = input_pipeline.evaluation_batches(split, dataset, data, batch_size=batch_size, num_shards=every)
-    for number, batch in enumerate(stream.as_numpy_iterator()):
-        valid = batch["valid"]
-        positions = every * (number * batch_size + np.flatnonzero(valid))
-        labels = input_pipeline.labels(batch["target"][valid]).numpy().astype("int64")
-        yield Batch(batch["image"], valid, labels, positions)
+    with reading_images():
+        for number, batch in enumerate(stream.as_numpy_iterator()):
+            valid = batch["valid"]
+            positions = every * (number * batch_size + np.flatnonzero(valid))
+            labels = input_pipeline.labels(batch["target"][valid]).numpy().astype("int64")
+            yield Batch(batch["image"], valid, labels, positions)
+
+
+@contextlib.contextmanager
+def reading_images() -> Iterator[None]:
+    """Makes a `UserError` of what TensorFlow says where an image cannot be read from the disk."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(f"cannot read the images: {first_line(error)}; mend or remove that file") from error

@@ -1,7 +1,6 @@
 """Images without labels, in shards that are labelled apart: ranges of files or of an array, or files of records."""
 
 import abc
-import contextlib
 import functools
 import hashlib
 import os
@@ -12,8 +11,7 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
-from lambda_keras.text import first_line
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.data.reading import reading_images
 
 # A function of a shard and of a place in it, both int64 scalars, to whether the image there is wanted.
 Wanted = Callable[[tf.Tensor, tf.Tensor], tf.Tensor]
@@ -223,15 +221,6 @@ def where(mask: np.ndarray, counts: Sequence[int]) -> Wanted:
     """
     first, flags = tf.constant(starts(counts)), tf.constant(mask)
     return lambda shard, place: flags[first[shard] + place]
-
-
-@contextlib.contextmanager
-def reading_images() -> Iterator[None]:
-    """Makes a `UserError` of what TensorFlow says where an image cannot be read from the disk."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise UserError(f"cannot read the images: {first_line(error)}; mend or remove that file") from error
 
 
 def starts(counts: Iterable[int]) -> np.ndarray:

@@ -4,6 +4,7 @@ import pytest
 from lambda_keras.zoo.data import reading
 from lambda_keras.zoo.data.image_files import ENDINGS
 from lambda_keras.zoo.data.splits import Dataset, FileSplit
+from lambda_keras.zoo.errors import UserError
 
 
 @pytest.mark.parametrize("every", [1, 3])
@@ -19,3 +20,10 @@ def test_what_can_be_read_has_its_position_and_label(damaged_folder, recipe_data
     assert np.concatenate([batch.positions for batch in batches]).tolist() == readable
     assert np.concatenate([batch.labels for batch in batches]).tolist() == labels[readable].tolist()
     assert all(batch.valid.sum() == len(batch.labels) for batch in batches)
+
+
+def test_a_file_that_is_gone_is_a_line(damaged_folder, recipe_data):
+    split = FileSplit([damaged_folder / "gone.png"], [0])
+    dataset = Dataset("image_folder", ("cat", "dog"), 3, (0.5,) * 3, (0.5,) * 3, split, split, split)
+    with pytest.raises(UserError, match=r"^cannot read the images: .*/gone.png; No such file or directory; mend or"):
+        list(reading.batches(split, dataset, recipe_data(image_size=16), batch_size=4))
