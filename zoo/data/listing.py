@@ -1,6 +1,8 @@
 """Which files of a folder or a table are to be looked at, and what is left out before any is opened."""
 
 import os
+from collections import defaultdict
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +13,9 @@ from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.data.parts import LAYOUT, part_folders, part_named
 from lambda_keras.zoo.errors import UserError
 
+# Of the files that are left out for one reason.
+EXAMPLES = 3
+
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -19,10 +24,12 @@ class LeftOut:
     Attributes:
         path: The file or folder.
         reason: Why, in words that fit many files.
+        split: The part that it would be of; `None` where there are no parts, or none of it is known.
     """
 
     path: Path
     reason: str
+    split: str | None = None
 
 
 @dataclass(frozen=True)
@@ -39,12 +46,36 @@ class Listing:
     left_out: tuple[LeftOut, ...]
 
 
+def described(left_out: Iterable[LeftOut]) -> list[str]:
+    """Says what is left out, in a line for each reason.
+
+    Args:
+        left_out: The `LeftOut` of each file or folder.
+
+    Example:
+        >>> described([LeftOut(Path("a.png"), "an empty file"), LeftOut(Path("b.png"), "an empty file")])
+        ['left out: 2 (an empty file): a.png, b.png']
+    """
+    by_reason = defaultdict(list)
+    for file in left_out:
+        by_reason[file.reason].append(shown(file.path))
+    return [
+        f"left out: {len(paths):,} ({reason}): {', '.join(paths[:EXAMPLES])}{', …' if len(paths) > EXAMPLES else ''}"
+        for reason, paths in by_reason.items()
+    ]
+
+
+def shown(path: Path) -> str:
+    """A path as text that can be printed and written, also where its name is not UTF-8."""
+    return str(path).encode(errors="replace").decode()
+
+
 def of_table(table: str | Path) -> Listing:
     """Lists the images of a CSV file, see `lambda_keras.zoo.data.image_table.read`."""
     rows, left_out = [], []
     for row in image_table.read(table):
         reason = _reason(row.path)
-        rows.append(row) if reason is None else left_out.append(LeftOut(row.path, reason))
+        rows.append(row) if reason is None else left_out.append(LeftOut(row.path, reason, row.split))
     return Listing(tuple(rows), tuple(left_out))
 
 
@@ -84,7 +115,7 @@ def _of_classes(folder, split):
     rows, left_out = [], []
     for path in _entries(folder):
         if not path.is_dir():
-            left_out.append(LeftOut(path, "beside the class folders"))
+            left_out.append(LeftOut(path, "beside the class folders", split))
             continue
         if not _is_utf8(path):
             raise UserError(f"the name of the class folder {os.fsencode(path)!r} is not UTF-8; rename it")
@@ -92,10 +123,10 @@ def _of_classes(folder, split):
         images = []
         for file in _entries(path):
             reason = _reason(file)
-            images.append(file) if reason is None else left_out.append(LeftOut(file, reason))
+            images.append(file) if reason is None else left_out.append(LeftOut(file, reason, split))
         rows += [Row(image, path.name, split) for image in images]
         if not images:
-            left_out.append(LeftOut(path, "a class without images"))
+            left_out.append(LeftOut(path, "a class without images", split))
     return Listing(tuple(rows), tuple(left_out))
 
 

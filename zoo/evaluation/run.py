@@ -9,11 +9,9 @@ import numpy as np
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
-from lambda_keras.zoo.command_line import narrate, print_table, progress_bar
-from lambda_keras.zoo.data import catalog, csv_cells
-from lambda_keras.zoo.data.image_files import MOST_NAMED
+from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
+from lambda_keras.zoo.data import catalog, csv_cells, listing
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
-from lambda_keras.zoo.data.splits import FileSplit
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport, evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier
@@ -42,8 +40,9 @@ def evaluate(
 ) -> EvaluationReport:
     """Evaluates a saved model, prints the result and writes it to a folder.
 
-    The folder gets `evaluation.json` (what was evaluated, and the figures), `per_class.csv` (the table of classes) and
-    `confusion_matrix.png`. Images are cropped and resized as the model's record says, and never augmented.
+    The folder gets `evaluation.json` (what was evaluated, what was left out, and the figures), `per_class.csv` (the
+    table of classes) and `confusion_matrix.png`. Images are cropped and resized as the model's record says, and never
+    augmented.
 
     Args:
         source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.model_source.find` takes
@@ -87,20 +86,14 @@ def evaluate(
     out = _make_folder(out or classifier.folder / run_folder.EVALUATION)
 
     narrate(f"{classifier.name} ({record.model}) on {images.name}, {images.part}: {count} images")
-    if images.left_out:
-        narrate(f"left out are {len(images.left_out)} files that are no images, such as {images.left_out[0].path}")
     for name, value in changes.items():
         narrate(f"{name} {value} instead of the record's {getattr(record.preprocessor, name)}")
     batches = progress_bar(images.batches(batch_size), total=math.ceil(count / batch_size), unit="batch")
     probabilities, labels, positions = _classify(classifier, batches)
-    if len(labels) == 0:
-        raise UserError(f"none of the {count} images of {images.name}, {images.part}, could be read")
-    unread = np.setdiff1d(np.arange(count), positions)
-    unreadable_files = _files_at(images.split, unread)
-    if unreadable_files:
-        others = len(unreadable_files) - MOST_NAMED
-        named = ", ".join(unreadable_files[:MOST_NAMED]) + (f" and {others} more" if others > 0 else "")
-        narrate(f"could not be read: {named}")
+    unread = images.unread(positions)
+    # With --quiet too: without them an accuracy looks complete that is not.
+    for line in listing.described([*images.left_out, *unread]):
+        say(line)
     result = evaluate_probabilities(probabilities, labels, record.class_names)
 
     evaluated = {
@@ -115,7 +108,8 @@ def evaluate(
     }
     figures = {
         "images": result.images,
-        "unreadable_images": len(unread),
+        "unreadable_images": count - len(labels),
+        "left_out": len(images.left_out),
         "top_1": result.top_1,
         "top_5": result.top_5,
         "loss": result.loss,
@@ -123,7 +117,8 @@ def evaluate(
     }
     _print_figures(figures, reading)
     _print_classes(result.classes)
-    _write(out, {**evaluated, **figures, "unreadable_files": unreadable_files}, result, record.class_names)
+    files = {"unreadable_files": _as_json(unread), "left_out_files": _as_json(images.left_out)}
+    _write(out, {**evaluated, **figures, **files}, result, record.class_names)
     narrate(f"Wrote {out}")
     return result
 
@@ -138,10 +133,8 @@ def _classify(classifier, batches):
     return np.concatenate(probabilities), np.concatenate(labels), np.concatenate(positions)
 
 
-def _files_at(split, positions):
-    """The files at some positions; none where the images are not in files of their own."""
-    paths = split.paths if isinstance(split, FileSplit) else []
-    return [paths[position] for position in positions] if paths else []
+def _as_json(files):
+    return [{"path": listing.shown(file.path), "reason": file.reason} for file in files]
 
 
 def _make_folder(path):
@@ -157,6 +150,7 @@ def _print_figures(figures, data):
         ("central crop", f"{data.evaluation_crop:g}"),
         ("images", str(figures["images"])),
         ("images that could not be read", str(figures["unreadable_images"])),
+        ("left out before they were read", str(figures["left_out"])),
         ("top-1", f"{figures['top_1']:.2%}"),
     ]
     if figures["top_5"] is not None:

@@ -1,13 +1,12 @@
 """What was found in the data, for the terminal and for the report."""
 
 import csv
-from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import print_table
-from lambda_keras.zoo.data import class_names, csv_cells
+from lambda_keras.zoo.data import class_names, csv_cells, listing
 from lambda_keras.zoo.data.parts import PARTS
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.fine_tuning.file_check import FileCheck
@@ -15,7 +14,6 @@ from lambda_keras.zoo.fine_tuning.file_check import FileCheck
 # A table that is longer is not read: of more classes only the smallest are printed.
 LONGEST_TABLE = 50
 SMALLEST_CLASSES = 20
-EXAMPLES = 3
 HUGE_PIXELS = 50_000_000
 
 
@@ -63,13 +61,7 @@ def remarks(check: FileCheck) -> list[str]:
         lines.append(f"{_count(huge)} over {HUGE_PIXELS:,} pixels: slow to read in every epoch, better made smaller")
     if check.copies:
         lines.append(f"{check.copies:,} copies of other images of their class: kept, in the same split as these")
-    by_reason = defaultdict(list)
-    for file in check.left_out:
-        by_reason[file.reason].append(file.path)
-    for reason, paths in by_reason.items():
-        examples = ", ".join(_shown(path) for path in paths[:EXAMPLES]) + (", …" if len(paths) > EXAMPLES else "")
-        lines.append(f"left out: {len(paths):,} ({reason}): {examples}")
-    return lines
+    return lines + listing.described(check.left_out)
 
 
 def write_left_out(check: FileCheck, path: Path) -> None:
@@ -77,17 +69,14 @@ def write_left_out(check: FileCheck, path: Path) -> None:
     with replacing(path) as partial, open(partial, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("path", "reason"))
-        writer.writerows(csv_cells.neutral((_shown(left_out.path), left_out.reason)) for left_out in check.left_out)
+        writer.writerows(
+            csv_cells.neutral((listing.shown(left_out.path), left_out.reason)) for left_out in check.left_out
+        )
 
 
 def _size(image):
-    return f"{image.width}x{image.height} ({_shown(image.row.path)})"
+    return f"{image.width}x{image.height} ({listing.shown(image.row.path)})"
 
 
 def _count(images):
     return f"{len(images):,} image{'s' if len(images) > 1 else ''}"
-
-
-def _shown(path):
-    """A path as text that can be printed and written, also where its name is not UTF-8."""
-    return str(path).encode(errors="replace").decode()

@@ -1,15 +1,20 @@
 """Images with labels that a command is given for a model: one way in for `evaluate`, `verify` and calibration."""
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lambda_keras.zoo.data import catalog, image_table, listing, reading
+import numpy as np
+import tensorflow as tf
+
+from lambda_keras.zoo.data import catalog, decoding, image_bytes, listing, reading
 from lambda_keras.zoo.data.class_names import folder_name
+from lambda_keras.zoo.data.image_bytes import ImageFileError
 from lambda_keras.zoo.data.image_files import below, check_unpacked
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.data.limits import MOST_PIXELS
+from lambda_keras.zoo.data.listing import LeftOut, Listing
 from lambda_keras.zoo.data.parts import PARTS, part_folders
 from lambda_keras.zoo.data.splits import Dataset, FileSplit, Split
 from lambda_keras.zoo.errors import UserError
@@ -32,7 +37,8 @@ class LabelledData:
         split: The images, a `lambda_keras.zoo.data.splits.Split`.
         dataset: The `lambda_keras.zoo.data.splits.Dataset` that they are of; that of files has no other part.
         data: How they are read, a `lambda_keras.zoo.recipe.Data`.
-        left_out: A `lambda_keras.zoo.data.listing.LeftOut` for each file that is no image, by its name.
+        left_out: A `lambda_keras.zoo.data.listing.LeftOut` for each file of the part that is no image by its name, or
+            is not there.
     """
 
     name: str
@@ -40,11 +46,31 @@ class LabelledData:
     split: Split
     dataset: Dataset
     data: Data
-    left_out: tuple[listing.LeftOut, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def batches(self, batch_size: int) -> Iterator[reading.Batch]:
         """Reads them in order, as `lambda_keras.zoo.data.reading.batches`."""
         return reading.batches(self.split, self.dataset, self.data, batch_size=batch_size)
+
+    def unread(self, positions: np.ndarray) -> tuple[LeftOut, ...]:
+        """Looks again at the files that could not be read, for the reason why.
+
+        Args:
+            positions: Those that `batches` gave.
+
+        Returns:
+            A `lambda_keras.zoo.data.listing.LeftOut` for each other file; none of images in arrays and records.
+
+        Raises:
+            UserError: No image could be read.
+        """
+        paths = self.split.paths if isinstance(self.split, FileSplit) else []
+        missing = np.setdiff1d(np.arange(len(paths)), positions)
+        files = tuple(LeftOut(Path(paths[row]), _why_unread(paths[row], self.data.most_pixels)) for row in missing)
+        if len(positions) == 0:
+            problem = f"none of the {self.split.count} images of {self.name}, {self.part}, could be read"
+            raise UserError("; ".join([problem, *listing.described(files)]))
+        return files
 
 
 def load(
@@ -83,7 +109,8 @@ def load(
     path = Path(source)
     refuse_data_dir(option, path, data_dir)
     listed = listing.of_folder(path) if path.is_dir() else listing.of_table(path)
-    rows, taken = _of_part(listed.rows, path, part)
+    rows, taken = _of_part(listed, path, part)
+    left_out = tuple(file for file in listed.left_out if taken in (ALL, file.split))
     files = FileSplit([row.path for row in rows], _labels(rows, record.class_names, path))
     preprocessor, none = record.preprocessor, FileSplit([], [])
     dataset = Dataset(
@@ -97,7 +124,7 @@ def load(
         test=files,
     )
     data = record.data("image_table", most_pixels)
-    return LabelledData(str(path), taken, files, dataset, data, listed.left_out)
+    return LabelledData(str(path), taken, files, dataset, data, left_out)
 
 
 def is_files(source: str | Path) -> bool:
@@ -125,7 +152,7 @@ def files_of(source: str | Path, part: str) -> list[Path]:
     """
     path = Path(source)
     if not path.is_dir():
-        return [row.path for row in _of_part(image_table.read(path), path, part)[0]]
+        return [row.path for row in _of_part(listing.of_table(path), path, part)[0]]
     parts = part_folders(path)
     if parts and part not in parts:
         raise UserError(_no_such_part(path, part, Counter(parts)))
@@ -188,22 +215,39 @@ def _of_dataset(option, name, record, part, data_dir, most_pixels):
     return LabelledData(data.name, part, getattr(dataset, part), dataset, data)
 
 
-def _of_part(rows: Sequence[Row], path: Path, part: str) -> tuple[list[Row], str]:
+def _of_part(listed: Listing, path: Path, part: str) -> tuple[list[Row], str]:
     """The rows of a part, or all where there are no parts, and what to call these."""
-    counts = Counter(row.split for row in rows)
-    if not rows:
-        raise UserError(f"{path} lists no image that can be used")
+    counts = Counter(row.split for row in listed.rows)
+    if not listed.rows:
+        raise UserError(_none_listed(path, listed))
     if counts.keys() == {None}:
-        return list(rows), ALL
+        return list(listed.rows), ALL
     if not counts[part]:
-        raise UserError(_no_such_part(path, part, counts))
-    return [row for row in rows if row.split == part], part
+        problem = _no_such_part(path, part, counts)
+        left_out = listing.described(file for file in listed.left_out if file.split == part)
+        raise UserError("; ".join([problem, *left_out]))
+    return [row for row in listed.rows if row.split == part], part
 
 
 def _no_such_part(path, part, counts):
     there = ", ".join(name for name in PARTS if counts[name])
     remedy = "give the folder of one of these itself" if path.is_dir() else "leave out the column split to take all"
     return f"{path} has no images of the part {part}, it has {there}; {remedy}"
+
+
+def _none_listed(path, listed):
+    return "; ".join([f"{path} lists no image that can be used", *listing.described(listed.left_out)])
+
+
+def _why_unread(path, most_pixels):
+    try:
+        decoding.image_size(image_bytes.read(path, most_pixels), most_pixels)
+    except ImageFileError as error:
+        return error.reason
+    except tf.errors.InvalidArgumentError as error:
+        return decoding.why(error)
+    # Somebody else may be writing the files.
+    return "could not be read when its turn came"
 
 
 def _labels(rows, class_names, path):

@@ -89,7 +89,8 @@ def test_images_that_cannot_be_read_are_told(record, tmp_path, capsys):
     data = load_test_images("image_table", model, record, tmp_path / "table.csv")
     assert data.labels.tolist() == [0, 2]
     assert data.images.shape == (2, 8, 8, 3)
-    assert capsys.readouterr().err == "1 of the 3 images of image_table cannot be read and are left out\n"
+    words = "left out: 1 (damaged, or not a JPEG, PNG, BMP, GIF or WebP file)"
+    assert capsys.readouterr().err == f"{words}: {tmp_path}/7.png\n"
 
 
 @pytest.mark.parametrize(
@@ -114,7 +115,7 @@ def test_a_source_that_does_not_fit_is_refused(digits_model, digits_record, chan
 
 
 @pytest.mark.parametrize("form", ["class folders", "parts", "table"])
-def test_files_give_their_test_part_or_all(digits_model, digits_record, tmp_path, form):
+def test_files_give_their_test_part_or_all(digits_model, digits_record, tmp_path, form, capsys):
     """Two classes of ten, the files of which have the model's own size."""
     pixels, labels = digits.load_arrays()
     chosen = [int(np.flatnonzero(labels == label)[0]) for label in (3, 5, 5)]
@@ -124,10 +125,17 @@ def test_files_give_their_test_part_or_all(digits_model, digits_record, tmp_path
         folder.mkdir(parents=True, exist_ok=True)
         keras.utils.save_img(folder / f"{number}.png", pixels[index].repeat(2, 0).repeat(2, 1), scale=False)
         rows.append(f"{labels[index]}/{number}.png,{labels[index]},test")
+    rows += ["3/missing.png,3,test", "3/missing.png,3,train"]
     (tmp_path / "table.csv").write_text("\n".join(rows))
     data = load_test_images(tmp_path / ("table.csv" if form == "table" else ""), digits_model, digits_record)
     assert data.labels.tolist() == [3, 5, 5]
     np.testing.assert_array_equal(data.images[0], pixels[chosen[0]].repeat(2, 0).repeat(2, 1))
+    told = {
+        "class folders": f"left out: 1 (beside the class folders): {tmp_path}/table.csv\n",
+        "parts": "",
+        "table": f"left out: 1 (not there, or not a file): {tmp_path}/3/missing.png\n",
+    }
+    assert capsys.readouterr().err == told[form]
 
 
 def test_a_dataset_needs_a_record(digits_model):

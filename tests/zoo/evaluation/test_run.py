@@ -82,11 +82,13 @@ def test_all_figures_and_what_was_evaluated_are_written(evaluation, saved_run):
         "interpolation": "bicubic",
         "images": 450,
         "unreadable_images": 0,
+        "left_out": 0,
         "top_1": report.top_1,
         "top_5": report.top_5,
         "loss": report.loss,
         "calibration_error": report.calibration_error,
         "unreadable_files": [],
+        "left_out_files": [],
     }
 
 
@@ -145,9 +147,9 @@ def test_a_damaged_image_is_counted_and_left_out(colour_run, image_folder, tmp_p
     assert (figures["images"], figures["unreadable_images"], figures["top_5"]) == (9, 1, None)
     printed = capsys.readouterr().out
     assert ["images", "that", "could", "not", "be", "read", "1"] in [line.split() for line in printed.splitlines()]
-    (damaged,) = figures["unreadable_files"]
-    assert f"could not be read: {damaged}" in printed.splitlines()
-    assert damaged.startswith(f"{image_folder}/test/")
+    reason, path = "damaged, or not a JPEG, PNG, BMP, GIF or WebP file", f"{image_folder}/test/red/1.png"
+    assert figures["unreadable_files"] == [{"path": path, "reason": reason}]
+    assert f"left out: 1 ({reason}): {path}" in printed.splitlines()
     assert "top-5" not in printed
 
 
@@ -162,7 +164,8 @@ def test_images_of_more_pixels_than_asked_for_are_left_out(colour_run, image_fol
 def test_nothing_but_damaged_images(colour_run, image_folder, tmp_path):
     for file in image_folder.glob("test/*/*.png"):
         file.write_bytes(b"damaged")
-    with pytest.raises(UserError, match="none of the 10 images of image_folder, test, could be read"):
+    words = r"none of the 10 images of image_folder, test, could be read; left out: 10 \(damaged, or"
+    with pytest.raises(UserError, match=words):
         evaluate(colour_run, data_dir=image_folder, out=tmp_path)
 
 
@@ -193,11 +196,32 @@ def test_new_images_in_a_folder_are_all_evaluated(colour_run, image_folder, tmp_
     arguments = ["evaluate", colour_run, "--data", new, "--out", tmp_path / "out"]
     assert main([*map(str, arguments)]) == 0
     printed = capsys.readouterr().out
-    assert f"on {new}, all: 4 images\nleft out are 1 files that are no images, such as {new}/red/notes.txt" in printed
+    reason = "not an image: it ends in none of .jpg, .jpeg, .jfif, .png, .bmp, .gif, .webp"
+    assert f"on {new}, all: 4 images\nleft out: 1 ({reason}): {new}/red/notes.txt\n" in printed
     figures = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (figures["dataset"], figures["split"], figures["images"], figures["top_1"]) == (str(new), "all", 4, 1.0)
     rows = csv.DictReader((tmp_path / "out" / "per_class.csv").open(encoding="utf-8"))
     assert [(row["class"], row["images"], row["recall"]) for row in rows] == [("blue", "0", ""), ("red", "4", "1.0")]
+
+
+def test_rows_of_a_table_without_a_file_are_counted_and_named(colour_run, image_folder, tmp_path, capsys):
+    """Of the test part, as -q prints it: one file is missing, one has another ending, one is damaged."""
+    rows = ["test/red/0.png,red,test", "test/red/9.png,red,test", "test/red/0.tif,red,test", "test/red/1.png,red,test"]
+    table = image_folder / "table.csv"
+    table.write_text("\n".join(["path,label,split", *rows, "train/red/9.png,red,train"]))
+    (image_folder / "test" / "red" / "0.tif").touch()
+    assert main(["evaluate", str(colour_run), "--data", str(table), "--out", str(tmp_path / "out"), "-q"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == f"left out: 1 (not there, or not a file): {image_folder}/test/red/9.png"
+    assert [line.split("(")[0] for line in lines[:3]] == ["left out: 1 "] * 3
+    assert ["left", "out", "before", "they", "were", "read", "2"] in [line.split() for line in lines]
+    figures = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    assert (figures["images"], figures["unreadable_images"], figures["left_out"]) == (1, 1, 2)
+    assert [file["path"] for file in figures["unreadable_files"]] == [f"{image_folder}/test/red/1.png"]
+    assert figures["left_out_files"][0] == {
+        "path": f"{image_folder}/test/red/9.png",
+        "reason": "not there, or not a file",
+    }
 
 
 def test_a_folder_that_cannot_be_written(saved_run, tmp_path):

@@ -106,9 +106,28 @@ def test_a_table_without_the_part(pictures, colour_record):
         load("--data", folder / "table.csv", colour_record)
 
 
+def test_of_another_part_nothing_is_left_out(pictures, colour_record):
+    folder = pictures("train/red/1.png", "test/red/2.png")
+    for part in ("train", "test"):
+        (folder / part / "red" / f"{part}.txt").touch()
+    assert [file.path.name for file in load("--data", folder, colour_record).left_out] == ["test.txt"]
+
+
+def test_what_batches_did_not_give_is_looked_at_again(pictures, colour_record):
+    folder = pictures("red/1.png", "red/2.png", "red/3.png", "blue/4.png")
+    (folder / "red" / "2.png").write_text("text")
+    (folder / "red" / "3.png").write_bytes(b"")
+    found = load("--data", folder, colour_record)
+    (batch,) = found.batches(8)
+    assert [(file.path.name, file.reason) for file in found.unread(batch.positions)] == [
+        ("2.png", "damaged, or not a JPEG, PNG, BMP, GIF or WebP file"),
+        ("3.png", "an empty file"),
+    ]
+
+
 def test_a_table_of_files_that_are_not_there(tmp_path, colour_record):
     (tmp_path / "table.csv").write_text("path,label\nno.png,red\n")
-    with pytest.raises(UserError, match="lists no image that can be used"):
+    with pytest.raises(UserError, match=r"that can be used; left out: 1 \(not there, or not a file\): .*/no.png$"):
         load("--data", tmp_path / "table.csv", colour_record)
 
 
