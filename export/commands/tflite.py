@@ -30,7 +30,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
         "--calibration",
         metavar="FILE.npz|FOLDER|FILE.csv|DATASET",
         help="images for int8: an .npz file, or a folder of image files, a CSV file or a dataset, such as "
-        "digits: their training part",
+        "digits: their training part, or all where there is none",
     )
     add_data_dir(parser)
     parser.add_argument(

@@ -1,5 +1,6 @@
 """Images by which the ranges of an int8 model are set, and others to check these ranges with."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,12 @@ import numpy as np
 import lambda_keras as lk
 from lambda_keras.export.images.labelled import load_labelled_images, need_record
 from lambda_keras.export.images.normalisation import check_normalisation
-from lambda_keras.zoo.data.image_files import ENDINGS
+from lambda_keras.zoo.command_line import say
+from lambda_keras.zoo.data import listing
+from lambda_keras.zoo.data.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_PIXELS
+from lambda_keras.zoo.data.listing import LeftOut
+from lambda_keras.zoo.data.reading import reading_images
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models import labelled_data
 from lambda_keras.zoo.models.image_file import prepare_image, read_image
@@ -60,12 +65,13 @@ def load_calibration(
     """Loads images for the calibration of `model`.
 
     Of files they are taken at even distances, so that a source that is sorted by class gives of all classes; of a
-    dataset by chance, the same each time. Of those that are taken, every fifth is kept for the check.
+    dataset by chance, the same each time. Those that cannot be read are left out, which is said. Of the others, every
+    fifth is kept for the check.
 
     Args:
         source: An .npz file as `lambda-zoo train` writes it; or a folder with image files in it or in folders below, a
             table or a dataset, as for `lambda_keras.zoo.models.labelled_data`, of which it takes the training part, or
-            all images where there are no parts. Their labels do not matter.
+            all images where there is none. Their labels do not matter.
         model: The classifier.
         count: How many images set the ranges, if there are that many.
         record: The model's record, which says how images are prepared for it; `None` if it has none.
@@ -112,11 +118,9 @@ def _taken(available: int, count: int) -> np.ndarray:
 
 
 def _read_files(source, count, record, most_pixels):
-    files = labelled_data.files_of(source, "train")
-    if not files:
-        raise UserError(f"{source} has no image files (endings {', '.join(ENDINGS)})")
-    taken = _taken(len(files), count)
-    return np.stack([read_image(files[index], record.preprocessor, most_pixels) for index in taken])
+    files, left_out = labelled_data.training_files(source)
+    taken = [files[index] for index in _taken(len(files), count)]
+    return _readable(source, taken, lambda file: read_image(file, record.preprocessor, most_pixels), left_out)
 
 
 def _read_dataset(name, count, record, data_dir, most_pixels):
@@ -124,7 +128,27 @@ def _read_dataset(name, count, record, data_dir, most_pixels):
     # In their order some datasets are sorted by class, and large ones would be read to their end.
     images = dataset.train.shuffled(seed=0).take(len(_taken(dataset.train.count, count)))
     described = f"an image of {name}"
-    return np.stack([prepare_image(image, record.preprocessor, described, most_pixels) for _, image, _ in images])
+    with reading_images():
+        return _readable(
+            described, images, lambda item: prepare_image(item[1], record.preprocessor, described, most_pixels)
+        )
+
+
+def _readable(source, items, read, left_out=()):
+    """Reads what can be read, and says what is left out and why; only files have names of their own."""
+    images, left_out = [], list(left_out)
+    for item in items:
+        try:
+            images.append(read(item))
+        except ImageFileError as error:
+            left_out.append(LeftOut(item if isinstance(item, Path) else Path(source), error.reason))
+    lines = listing.described(left_out)
+    if not images:
+        problem = f"calibration can read no image of {source}; give others, or raise --most-pixels"
+        raise UserError("; ".join([problem, *lines]))
+    for line in lines:
+        say(line, file=sys.stderr)
+    return np.stack(images)
 
 
 def _check_variety(images, source):

@@ -11,7 +11,7 @@ import tensorflow as tf
 from lambda_keras.zoo.data import catalog, decoding, image_bytes, listing, reading
 from lambda_keras.zoo.data.class_names import folder_name
 from lambda_keras.zoo.data.image_bytes import ImageFileError
-from lambda_keras.zoo.data.image_files import below, check_unpacked
+from lambda_keras.zoo.data.image_files import ENDINGS, below, check_unpacked
 from lambda_keras.zoo.data.image_table import Row
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.listing import LeftOut, Listing
@@ -137,27 +137,32 @@ def is_files(source: str | Path) -> bool:
     return Path(source).is_dir() or Path(source).suffix.lower() == ".csv"
 
 
-def files_of(source: str | Path, part: str) -> list[Path]:
-    """The files of a folder or table whose labels do not matter, so that a folder need not have class folders.
+def training_files(source: str | Path) -> tuple[list[Path], tuple[LeftOut, ...]]:
+    """The files of the training part, or all where there is none; labels do not matter, and class folders need not be.
 
     Args:
         source: As for `load`, or a folder with images at any depth.
-        part: As for `load`.
 
     Returns:
-        The paths, in the order of the folder or table.
+        The paths, in the order of the folder or table; and of a table, a `lambda_keras.zoo.data.listing.LeftOut` for
+        each file that is no image by its name, or is not there.
 
     Raises:
-        UserError: There is no such source, or it does not have the part or no images.
+        UserError: There is no such source, or it has no images.
     """
     path = Path(source)
-    if not path.is_dir():
-        return [row.path for row in _of_part(listing.of_table(path), path, part)[0]]
-    parts = part_folders(path)
-    if parts and part not in parts:
-        raise UserError(_no_such_part(path, part, Counter(parts)))
-    folder = parts.get(part, path)
-    return [folder / name for name in below(folder)]
+    if path.is_dir():
+        folder = part_folders(path).get("train", path)
+        if names := below(folder):
+            return [folder / name for name in names], ()
+        raise UserError(f"{folder} has no image files (endings {', '.join(ENDINGS)})")
+    listed = listing.of_table(path)
+    if not listed.rows:
+        raise UserError(_none_listed(path, listed))
+    if any(row.split == "train" for row in listed.rows):
+        rows = [row for row in listed.rows if row.split == "train"]
+        return [row.path for row in rows], tuple(file for file in listed.left_out if file.split == "train")
+    return [row.path for row in listed.rows], listed.left_out
 
 
 def refuse_data_dir(option: str, source: str | Path, data_dir: str | Path | None) -> None:
@@ -223,16 +228,12 @@ def _of_part(listed: Listing, path: Path, part: str) -> tuple[list[Row], str]:
     if counts.keys() == {None}:
         return list(listed.rows), ALL
     if not counts[part]:
-        problem = _no_such_part(path, part, counts)
+        there = ", ".join(name for name in PARTS if counts[name])
+        remedy = "give the folder of one of these itself" if path.is_dir() else "leave out the column split to take all"
+        problem = f"{path} has no images of the part {part}, it has {there}; {remedy}"
         left_out = listing.described(file for file in listed.left_out if file.split == part)
         raise UserError("; ".join([problem, *left_out]))
     return [row for row in listed.rows if row.split == part], part
-
-
-def _no_such_part(path, part, counts):
-    there = ", ".join(name for name in PARTS if counts[name])
-    remedy = "give the folder of one of these itself" if path.is_dir() else "leave out the column split to take all"
-    return f"{path} has no images of the part {part}, it has {there}; {remedy}"
 
 
 def _none_listed(path, listed):

@@ -1,3 +1,6 @@
+import re
+import shutil
+
 import numpy as np
 import pytest
 
@@ -69,7 +72,7 @@ def test_of_parts_and_tables_the_training_part_is_taken(digits_model, digits_rec
 
 
 def test_a_file_of_more_pixels_than_asked_for_is_refused(digits_model, digits_record, digits_folder):
-    with pytest.raises(UserError, match=r"over the limit of 99; --most-pixels raises it"):
+    with pytest.raises(UserError, match=r"raise --most-pixels; left out: 60 \(16x16 pixels, over the limit of 99\): /"):
         load_calibration(digits_folder, digits_model, 48, digits_record, most_pixels=99)
 
 
@@ -118,10 +121,40 @@ def test_a_folder_without_images_is_named(digits_model, digits_record, tmp_path)
         load_calibration(tmp_path, digits_model, 48, digits_record)
 
 
-def test_an_unreadable_image_is_named(digits_model, digits_record, tmp_path):
+def test_what_cannot_be_read_is_left_out_and_named(digits_model, digits_record, digits_folder, tmp_path, capsys):
+    """Besides the sixty digits, of which 48 are needed to set the ranges, and 12 to check them."""
+    (tmp_path / "digits").symlink_to(digits_folder)
     (tmp_path / "text.png").write_text("hello")
-    with pytest.raises(UserError, match=r"cannot decode .*text.png"):
-        load_calibration(tmp_path, digits_model, 48, digits_record)
+    rows = [f"digits/{path.relative_to(digits_folder)},x" for path in sorted(digits_folder.rglob("*.png"))]
+    (tmp_path / "table.csv").write_text("\n".join(["path,label", *rows, "text.png,x", "no.png,x"]))
+    calibration = load_calibration(tmp_path / "table.csv", digits_model, 200, digits_record)
+    assert (len(calibration.images), len(calibration.check_images)) == (48, 12)
+    assert capsys.readouterr().err.splitlines() == [
+        f"left out: 1 (not there, or not a file): {tmp_path}/no.png",
+        f"left out: 1 (damaged, or not a JPEG, PNG, BMP, GIF or WebP file): {tmp_path}/text.png",
+    ]
+    with pytest.raises(UserError, match=r"can read no image of .*; give others.*; left out: 1 \(damaged, .*/text.png$"):
+        load_calibration(tmp_path, digits_model, 200, digits_record)
+
+
+def test_where_no_part_is_for_training_all_are_taken(digits_model, digits_record, digits_folder, tmp_path):
+    whole = load_calibration(digits_folder, digits_model, 48, digits_record)
+    rows = [f"{path},x,test" for path in sorted(digits_folder.rglob("*.png"))]
+    (tmp_path / "table.csv").write_text("\n".join(["path,label,split", *rows]))
+    (tmp_path / "parts").mkdir()
+    shutil.copytree(digits_folder, tmp_path / "parts" / "test")
+    for source in ("table.csv", "parts"):
+        calibration = load_calibration(tmp_path / source, digits_model, 48, digits_record)
+        np.testing.assert_array_equal(calibration.images, whole.images)
+
+
+def test_damaged_images_of_a_dataset_are_left_out(digits_model, digits_record, digits_folder, tmp_path, capsys):
+    folder = shutil.copytree(digits_folder, tmp_path / "digits")
+    for path in sorted(folder.rglob("*.png"))[::2]:
+        path.write_text("hello")
+    with pytest.raises(UserError, match="calibration needs at least 32 different images"):
+        load_calibration("image_folder", digits_model, 48, digits_record, folder)
+    assert re.match(r"left out: \d+ \(damaged, or not .*\): an image of image_folder, ", capsys.readouterr().err)
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from PIL import Image
 
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models.labelled_data import files_of, is_files, load
+from lambda_keras.zoo.models.labelled_data import is_files, load, training_files
 
 COLOURS = {"red": (255, 0, 0), "blue": (0, 0, 255), "other": (0, 255, 0)}
 
@@ -147,12 +147,19 @@ def test_an_archive_and_a_folder_of_datasets_are_refused(pictures, colour_record
 
 def test_files_without_labels(pictures):
     folder = pictures("red/1.png", "deep/er/red/2.png")
-    assert files_of(folder, "train") == [folder / "deep/er/red/2.png", folder / "red/1.png"]
-    assert files_of(folder / "table.csv", "train") == [folder / "red/1.png", folder / "deep/er/red/2.png"]
+    assert training_files(folder) == ([folder / "deep/er/red/2.png", folder / "red/1.png"], ())
+    assert training_files(folder / "table.csv") == ([folder / "red/1.png", folder / "deep/er/red/2.png"], ())
 
 
-def test_files_of_a_part(pictures):
-    folder = pictures("train/red/1.png", "test/red/2.png")
-    assert files_of(folder, "train") == [folder / "train/red/1.png"]
-    with pytest.raises(UserError, match="has no images of the part validation, it has train, test"):
-        files_of(folder, "validation")
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [(["train/red/1.png", "test/red/2.png"], "train/red/1.png"), (["test/red/2.png"], "test/red/2.png")],
+)
+def test_files_of_the_training_part_or_all(pictures, names, taken):
+    folder = pictures(*names, splits=[name.split("/")[0] for name in names])
+    with open(folder / "table.csv", "a") as table:
+        table.write("\nno.png,red,train\nnor.png,red,test\n")
+    assert training_files(folder)[0] == [folder / taken]
+    paths, left_out = training_files(folder / "table.csv")
+    assert paths == [folder / taken]
+    assert [file.path.name for file in left_out] == (["no.png"] if len(names) == 2 else ["no.png", "nor.png"])
