@@ -18,7 +18,7 @@ from lambda_keras.zoo.models import labelled_data
 from lambda_keras.zoo.models.record import Record
 
 ARRAYS = ("images", "labels", "mean", "std")
-EXPECTED = "labelled images are the test.npz that `lambda-zoo train` writes"
+EXPECTED = "labelled images are the test.npz that `lambda-zoo train` writes, a folder, a .csv file or a dataset"
 BATCH_SIZE = 64
 
 

@@ -1,5 +1,6 @@
 """Images with labels that a command is given for a model: one way in for `evaluate`, `verify` and calibration."""
 
+import os
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -199,6 +200,11 @@ def dataset_of(
     except UserError as error:
         if name is None:
             raise
+        if os.path.exists(name):
+            raise UserError(
+                f"{option} {name}: this file is neither a folder nor a CSV file; give a folder of class folders, a "
+                ".csv file with the columns path and label, or the name of a dataset"
+            ) from error
         raise UserError(f"{option} {name}: no such file or folder, and as a dataset: {error}") from error
     channels = record.preprocessor.channels
     if dataset.channels != channels:

@@ -236,6 +236,7 @@ def test_a_folder_that_cannot_be_written(saved_run, tmp_path):
         ({"batch_size": 0}, "--batch-size must be 1 to 65,536, got 0"),
         ({"evaluation_crop": 2.0}, "evaluation_crop must be less than or equal to 1, got 2.0"),
         ({"image_size": 0}, "image_size must be greater than or equal to 8, got 0"),
+        ({"data": __file__}, f"--data {__file__}: this file is neither a folder nor a CSV file; .* or the name of a"),
         ({"data": "no_such_set"}, "--data no_such_set: no such file or folder, and as a dataset: .*no_such_set"),
     ],
 )
