@@ -105,7 +105,10 @@ def test_artifacts_in_both_forms_pass(detector_run, saved_model, tflite_file, sc
     """The whole of what is printed."""
     arguments = ["--model", str(detector_run), "--data", str(scenes_folder), str(saved_model), str(tflite_file)]
     assert main(["verify", *arguments]) == 0
-    comparisons, costs, meaning = (part.splitlines() for part in capsys.readouterr().out.split("\n\n"))
+    out, err = capsys.readouterr()
+    assert f"cannot use {scenes_folder}/" in err
+    assert "damaged, or not a JPEG, PNG, BMP, GIF or WebP file\n" in err
+    comparisons, costs, meaning = (part.splitlines() for part in out.split("\n\n"))
     header, _, of_model, *rows = comparisons
     assert header.split("  ")[0] == "artifact"
     name, count, *rest = of_model.split()

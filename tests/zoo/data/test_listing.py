@@ -69,3 +69,17 @@ def test_names_that_are_not_utf_8(tmp_path):
     (tmp_path / os.fsdecode(b"\xfe")).mkdir()
     with pytest.raises(UserError, match="is not UTF-8; rename it"):
         listing.of_folder(tmp_path)
+
+
+def test_what_is_left_out_has_its_part_and_a_line_for_each_reason(tmp_path):
+    make(tmp_path, ["train/a/1.png", "train/notes.txt", "test/a/2.png"])
+    make(tmp_path, [f"test/a/{number}.txt" for number in range(4)])
+    (tmp_path / "test" / "a" / os.fsdecode(b"\xff.png")).touch()
+    left_out = listing.of_folder(tmp_path).left_out
+    assert [file.split for file in left_out] == ["train", *["test"] * 5]
+    beside, text, name = listing.described(left_out)
+    assert beside == f"left out: 1 (beside the class folders): {tmp_path}/train/notes.txt"
+    examples = ", ".join(f"{tmp_path}/test/a/{number}.txt" for number in range(3))
+    assert text.startswith("left out: 4 (not an image: it ends in none of ")
+    assert text.endswith(f"): {examples}, …")
+    assert name == f"left out: 1 (a name that is not UTF-8): {tmp_path}/test/a/?.png"
