@@ -130,7 +130,8 @@ def _category(entry, where):
 
 def _report(**values):
     report = Report(**values)
-    counts = [count for count in (*report[:4], *report.skipped.values(), report.most_objects) if count is not None]
+    # Shards of earlier versions do not have the last.
+    counts = [*report[:4], *report.skipped.values(), report.most_objects or 0]
     if not all(is_kind(count, int) for count in counts):
         raise TypeError("a report has whole numbers")
     return report

@@ -133,6 +133,7 @@ def test_a_file_that_was_cut_off_is_seen(written):
         ({"categories": [{"id": "1", "name": "x"}]}, "id must be a whole number"),
         ({"report": {"a": 1}}, "has no report as it was written"),
         ({"report": {"pictures": "3"} | REPORT}, "has no report as it was written"),
+        ({"report": {"pictures": None} | REPORT}, "has no report as it was written"),
         ({"report": {"pictures": 3, "most_objects": "many"} | REPORT}, "has no report as it was written"),
     ],
 )
