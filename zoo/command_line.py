@@ -223,22 +223,27 @@ def run(program: str, command: Callable[[], int | None]) -> int:
         _complain(program, f"{place}: {reason(error)}")
         return 2
     except Exception as error:
-        if not _is_of_the_system(error):
+        words = _of_tensorflow(error)
+        if words is None:
             raise
-        _complain(program, first_line(error))
+        _complain(program, words)
         return 2
     finally:
         _drop_what_cannot_be_printed()
 
 
-def _is_of_the_system(error):
-    """Whether TensorFlow could not read a file, such as one that was deleted during a training."""
+def _of_tensorflow(error):
+    """What to say where a graph met what is no bug: a file that was deleted during a training, or a damaged one."""
     tensorflow = sys.modules.get("tensorflow")
-    return (
-        tensorflow is not None
-        and isinstance(error, tensorflow.errors.OpError)
-        and any(os.strerror(number) in error.message for number in _REFUSALS)
-    )
+    if tensorflow is None or not isinstance(error, tensorflow.errors.OpError):
+        return None
+    if any(os.strerror(number) in error.message for number in _REFUSALS):
+        return first_line(error)
+    if isinstance(error, tensorflow.errors.DataLossError):
+        return f"a file of records is damaged: {first_line(error)}; write it anew, or fetch it again"
+    from lambda_keras.zoo.data import requirement
+
+    return requirement.reason(error)
 
 
 def _mend_streams():

@@ -22,6 +22,7 @@ from lambda_keras.zoo.command_line import (
     say_json,
     set_verbosity,
 )
+from lambda_keras.zoo.data.requirement import require
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
 
 
@@ -77,6 +78,26 @@ def test_a_file_that_vanishes_under_tensorflow_is_a_line(tmp_path, capsys):
 
     with pytest.raises(tf.errors.InvalidArgumentError):
         run("lambda-zoo", lambda: tf.reshape([1], [2]))
+
+
+def test_what_a_graph_refuses_is_a_line(tmp_path, capsys):
+    import tensorflow as tf
+
+    path = str(tmp_path / "x.tfrecord")
+    with tf.io.TFRecordWriter(path) as writer:
+        writer.write(b"a record")
+    with open(path, "r+b") as file:
+        file.seek(13)
+        file.write(b"!")
+    assert run("lambda-zoo", lambda: len(list(tf.data.TFRecordDataset(path)))) == 2
+    assert "a file of records is damaged: corrupted record at 12; write it anew" in capsys.readouterr().err
+
+    def refuse(number):
+        with tf.control_dependencies([require((number < 0, "no such number; give another"))]):
+            return tf.identity(number)
+
+    assert run("lambda-zoo", lambda: len(list(tf.data.Dataset.range(1).map(refuse)))) == 2
+    assert capsys.readouterr().err == "lambda-zoo: no such number; give another\n"
 
 
 def test_a_backend_that_is_not_there_is_a_users_error(monkeypatch):

@@ -29,7 +29,11 @@ def _run(arguments):
     from lambda_keras.zoo.detection.recipe import DetectorRecipe
 
     recipe = recipe_file.load_as(DetectorRecipe, arguments.recipe, arguments.overrides)
+    # COCO takes half a minute to load: what cannot be trained is said before.
     if arguments.dry_run:
+        from lambda_keras.zoo.training.dry_run import check_replicas
+
+        check_replicas(recipe.training, arguments.replicas)
         from lambda_keras.zoo.detection.data import catalog
         from lambda_keras.zoo.detection.dry_run import dry_run
         from lambda_keras.zoo.detection.task import Parts
@@ -38,6 +42,9 @@ def _run(arguments):
         say(dry_run(recipe, Parts(*parts), arguments.replicas))
         return
     distribution = strategy_of(arguments)
+    from lambda_keras.zoo.training.session import check_devices
+
+    check_devices(recipe.training, distribution)
     from lambda_keras.zoo.detection.data import catalog
     from lambda_keras.zoo.detection.run import train
 

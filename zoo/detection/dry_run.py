@@ -36,8 +36,8 @@ def dry_run(recipe: DetectorRecipe, parts: Parts, replicas: int = 1) -> str:
     Example:
         >>> print(dry_run(recipe_file.load_as(DetectorRecipe, "stamps"), parts))  # doctest: +SKIP
     """
-    check_replicas(replicas)
     training = recipe.training
+    check_replicas(training, replicas)
     images = images_per_pass(training, replicas)
     task = task_of(recipe, parts)
     trainer = trainer_of(task, replicas)

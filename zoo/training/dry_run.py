@@ -41,8 +41,8 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
     Example:
         >>> print(dry_run(recipe_file.load("digits")))  # doctest: +SKIP
     """
-    check_replicas(replicas)
     training = recipe.training
+    check_replicas(training, replicas)
     images = images_per_pass(training, replicas)
     dataset, is_here = catalog.without_download(recipe.data, data_dir)
     remark = "" if is_here else f" ({recipe.data.name} is not prepared here)"
@@ -72,10 +72,11 @@ def dry_run(recipe: Recipe, data_dir: str | Path | None = None, replicas: int = 
     return with_comments(recipe, rows)
 
 
-def check_replicas(replicas: int) -> None:
-    """Refuses a number of replicas that is none, and other backends than TensorFlow.
+def check_replicas(training: CommonTraining, replicas: int) -> None:
+    """Refuses a number of replicas that is none or that cannot share a batch, and other backends than TensorFlow.
 
     Args:
+        training: The section of the recipe.
         replicas: Devices that share a batch.
 
     Raises:
@@ -84,6 +85,7 @@ def check_replicas(replicas: int) -> None:
     check_backend()
     if replicas < 1:
         raise UserError(f"--replicas must be at least 1, got {replicas}")
+    images_per_pass(training, replicas)
 
 
 def trainer_of(task: TaskType, replicas: int) -> Trainer[TaskType]:

@@ -19,7 +19,7 @@ from lambda_keras.zoo.training.final_weights import FinalWeights
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.strategy import is_chief, wait_for_workers
 from lambda_keras.zoo.training.task import Row, TaskType
-from lambda_keras.zoo.training.trainer import Trainer
+from lambda_keras.zoo.training.trainer import Trainer, images_per_pass
 
 # What collectives end in when a worker of the training is gone.
 LOST = (tf.errors.UnavailableError, tf.errors.AbortedError, tf.errors.CancelledError)
@@ -101,9 +101,11 @@ def check_devices(training: CommonTraining, strategy: tf.distribute.Strategy) ->
         strategy: From `lambda_keras.zoo.training.strategy.create`.
 
     Raises:
-        UserError: Keras runs on another backend, or XLA is asked for on several replicas.
+        UserError: Keras runs on another backend, the batch cannot be shared out equally, or XLA is asked for on several
+            replicas.
     """
     if keras.config.backend() != "tensorflow":
         raise UserError(f"training needs KERAS_BACKEND=tensorflow, got {keras.config.backend()}")
+    images_per_pass(training, strategy.num_replicas_in_sync)
     if training.xla and strategy.num_replicas_in_sync > 1:
         raise UserError("training.xla is for --strategy default; a TPU always compiles with XLA, the others cannot")

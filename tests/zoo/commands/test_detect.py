@@ -61,6 +61,11 @@ def test_the_constant_box_finds_objects_that_are_where_those_of_the_training_are
         (["train", "--recipe", "stumps", "--data", "."], "unknown recipe 'stumps', did you mean 'stamps'?"),
         (["train", "--recipe", "stamps", "--data", "nowhere"], "no data nowhere; give a folder as COCO's"),
         (["train", "--recipe", "stamps", "--data", ".", "training.stepz=1"], "unknown key training.stepz"),
+        # Before the data are looked for: COCO takes half a minute.
+        (
+            ["train", "--recipe", "stamps", "--data", "nowhere", "--dry-run", "--replicas", "3"],
+            "training.batch_size 4 must be a multiple of 3, the replicas (3)",
+        ),
         (["predicte"], "invalid choice: 'predicte'"),
         (["predict", "nowhere", "a.png", "--out", "x"], "no such file: a.png"),
         (["evaluate", "nowhere", "--data", "x"], "no such file: nowhere; a detector is the folder of"),

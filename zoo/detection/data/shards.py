@@ -15,6 +15,7 @@ import tensorflow as tf
 from lambda_keras.atomic import replacing
 from lambda_keras.text import first_line
 from lambda_keras.zoo.data.class_names import check_name
+from lambda_keras.zoo.data.requirement import require
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.detection.data.json_file import field, is_kind, read_json
 from lambda_keras.zoo.detection.data.parts import BOXES_ALONE, Annotations, Category, Part, Report
@@ -34,6 +35,8 @@ _NUMBERS = {
     "areas": (tf.float64, [-1]),
 }
 _TEXTS = ("crops", "counts")
+# What stands before it in `Annotations` is of the picture.
+_FIRST_OF_OBJECTS = Annotations._fields.index("coco_boxes")
 
 
 def write(part: Part, folder: str | os.PathLike, num_shards: int) -> None:
@@ -166,4 +169,9 @@ def _parse(serialised):
         name: tf.reshape(tf.io.decode_raw(example[name], dtype), shape) for name, (dtype, shape) in _NUMBERS.items()
     }
     numbers["is_crowd"] = tf.cast(numbers["is_crowd"], tf.bool)
-    return example["image"], Annotations(**numbers, **{name: example[name] for name in _TEXTS})
+    annotations = Annotations(**numbers, **{name: example[name] for name in _TEXTS})
+    # Shards may be anybody's.
+    objects = [tf.shape(column)[0] for column in annotations[_FIRST_OF_OBJECTS:]]
+    message = "a picture of the shards has more of some columns of its objects than of others; write the shards anew"
+    with tf.control_dependencies([require((tf.reduce_all(tf.equal(objects, objects[0])), message))]):
+        return tf.identity(example["image"]), tf.nest.map_structure(tf.identity, annotations)

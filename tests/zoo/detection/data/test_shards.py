@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from lambda_keras.zoo.data import requirement
 from lambda_keras.zoo.detection import evaluator
 from lambda_keras.zoo.detection.data import shards
 from lambda_keras.zoo.errors import UserError
@@ -142,3 +143,18 @@ def test_another_index_is_one_line(written, changes, message):
     (written / "index.json").write_text(json.dumps(index | changes))
     with pytest.raises(UserError, match=message):
         shards.load(written, with_masks=False)
+
+
+@pytest.mark.parametrize("column", ["counts", "areas"])
+def test_a_picture_with_more_of_one_column_than_of_others_is_refused(part, tmp_path, monkeypatch, column):
+    def with_one_more(encoded, annotations):
+        values = getattr(annotations, column)
+        return original(encoded, annotations._replace(**{column: np.concatenate([values, values[:1]])}))
+
+    original = shards._example
+    monkeypatch.setattr(shards, "_example", with_one_more)
+    shards.write(part, tmp_path / "shards", num_shards=1)
+    read = shards.load(tmp_path / "shards", with_masks=True)
+    with pytest.raises(tf.errors.InvalidArgumentError) as caught:
+        list(read.split.ordered())
+    assert "more of some columns of its objects than of others" in requirement.reason(caught.value)
