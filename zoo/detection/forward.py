@@ -37,7 +37,7 @@ def mask_rcnn_terms(
     features = parts.pyramid(parts.backbone(images, training=True), training=True)
     raw = parts.region_proposals(features, training=True)
     anchors = config.anchors.boxes(config.image_size)
-    raw, features = _heads_first(raw, features)
+    raw, features = _gradients_in_order(raw, features)
     terms = _proposal_terms(config, raw, anchors, batch["boxes"], seeds_of_draw(seeds, ANCHOR_SAMPLE))
     proposals = operations.propose_regions(
         raw["scores"],
@@ -51,18 +51,21 @@ def mask_rcnn_terms(
         proposals, batch["boxes"], batch["classes"], config.sampled_regions, seeds_of_draw(seeds, REGION_SAMPLE)
     )
     crops = operations.align_regions(features, matched.regions, heads.BOX_CROP)
+    if config.masks:
+        masks = _masks(config, parts.mask_head, features, matched)
+        masks, crops = _gradients_in_order(masks, crops)
     outputs = parts.box_head(_merged(crops), training=True)
     logits, boxes = (_split(outputs[name], crops) for name in ("logits", "boxes"))
     terms["box_class"] = losses.box_class(logits, matched.classes, matched.is_drawn)
     terms["box_regression"] = losses.box_regression(boxes, matched.boxes, matched.classes)
     if config.masks:
-        terms["mask"] = _mask_term(config, parts.mask_head, features, matched, batch)
+        terms["mask"] = _mask_term(masks, matched, batch)
     return terms
 
 
-def _heads_first(raw, features):
-    """The same tensors; the gradient of the proposals waits for that of the heads, whose memory is free by then."""
-    outputs = len(tf.nest.flatten(raw))
+def _gradients_in_order(later, first):
+    """The same tensors. The gradient of the one waits for that of the other, and takes the memory that this leaves."""
+    outputs = len(tf.nest.flatten(later))
 
     @tf.custom_gradient
     def in_order(*tensors):
@@ -72,7 +75,7 @@ def _heads_first(raw, features):
 
         return [tf.identity(tensor) for tensor in tensors], gradient
 
-    return tf.nest.pack_sequence_as([raw, features], in_order(*tf.nest.flatten([raw, features])))
+    return tf.nest.pack_sequence_as([later, first], in_order(*tf.nest.flatten([later, first])))
 
 
 def _proposal_terms(config, raw, anchors, boxes, seeds):
@@ -88,13 +91,18 @@ def _proposal_terms(config, raw, anchors, boxes, seeds):
     }
 
 
-def _mask_term(config, mask_head, features, matched, batch):
-    # Regions of objects come first, and are no more than these.
+def _masks(config, mask_head, features, matched):
+    """Logits of the masks of all classes, of those regions that may be objects."""
+    # They come first, and are no more than these.
     count = int(config.sampled_regions * targets.REGION_POSITIVE_FRACTION)
+    crops = operations.align_regions(features, matched.regions[:, :count], heads.MASK_CROP)
+    return _split(mask_head(_merged(crops), training=True), crops)
+
+
+def _mask_term(logits, matched, batch):
+    count = logits.shape[1]
     regions, objects, classes = matched.regions[:, :count], matched.objects[:, :count], matched.classes[:, :count]
     wanted = targets.mask_targets(regions, objects, classes, batch["masks"], batch["mask_frames"], heads.MASK_SIZE)
-    crops = operations.align_regions(features, regions, heads.MASK_CROP)
-    logits = _split(mask_head(_merged(crops), training=True), crops)
     return losses.mask(tf.gather(logits, classes, axis=-1, batch_dims=2), wanted, classes)
 
 
