@@ -1,29 +1,31 @@
 """The grid of maps, batches and scopes on which layers are timed."""
 
-# Sides of the map, channels as in the stages c5 to c2 at some size of image, and batches.
+# Sides of the map, and channels as in the stages c5 to c2 at some size of image.
 GRIDS = (
-    ((7, 7), 512, (1, 8, 32)),
-    ((10, 10), 512, (1, 8)),
-    ((14, 14), 256, (1, 8, 32)),
-    ((19, 19), 256, (1, 8)),
-    ((28, 28), 128, (1, 8)),
-    ((32, 32), 128, (1, 8)),
-    ((64, 64), 64, (1,)),
-    ((64, 48), 64, (1,)),
+    ((7, 7), 512),
+    ((10, 10), 512),
+    ((14, 14), 256),
+    ((19, 19), 256),
+    ((28, 28), 128),
+    ((32, 32), 128),
+    ((64, 64), 64),
+    ((64, 48), 64),
 )
+BATCHES = (1, 8, 32)
 # Those of the short form, in a ResNet at 224 pixels.
 SHORT_SIDES = (7, 14, 28)
+SHORT_BATCHES = (1, 8)
 SCOPES = (7, 23, None)
-# Positions past which embeddings of all pairs, which the peers keep as a weight, take gigabytes.
-LARGEST_GLOBAL = 28 * 28
+# Positions past which embeddings of all pairs take more than a gigabyte for each of some layers.
+LARGEST_GLOBAL = 32 * 32
 
 
 def cells(full, largest_global=LARGEST_GLOBAL):
     """`(grid, channels, batch, scope)` of each cell: of all maps and batches, or in the short form of some."""
-    for (height, width), channels, batches in GRIDS:
+    for (height, width), channels in GRIDS:
         if not full and height not in SHORT_SIDES:
             continue
-        for batch in batches if full else batches[:2]:
+        for batch in BATCHES if full else SHORT_BATCHES:
             for scope in SCOPES:
                 if scope is not None or height * width <= largest_global:
                     yield (height, width), channels, batch, scope

@@ -1,7 +1,7 @@
 """Times the lambda layer against two in torch, lucidrains' and timm's, and against the paper's listing in TensorFlow.
 
     python -m benchmarks.peers            the maps of a ResNet at 224 pixels, batch 1 and 8, torch as it is
-    python -m benchmarks.peers --full     every map and batch, and torch.compile of both peers: more than an hour
+    python -m benchmarks.peers --full     every map and batch, and torch.compile of both peers: hours
 
 needs the `backends` extra and writes results/peers.csv. Four layers after one another, each with weights of its own, as
 a model calls them: a call of a function costs as much as the smallest of these layers, and no model pays it for each. A
@@ -50,7 +50,7 @@ def keras_step(layers, images, training):
         if not layer.built:
             layer.build(images.shape)
     images = tf.constant(images)
-    function = forward_and_backward if training else forward
+    function = (forward_and_backward if training else forward).get_concrete_function(images)
     return lambda: [tensor.numpy() for tensor in tf.nest.flatten(function(images))]
 
 
@@ -63,26 +63,35 @@ def fused(layer, shape):
     return twin
 
 
-def measure(grid, channels, batch, scope, training, compiled):
-    """Median seconds of one layer of each implementation."""
+def steps(grid, channels, batch, scope, training, compiled=False):
+    """By the name of each implementation what makes its step: a function without arguments that returns another."""
     images = np.random.default_rng(0).normal(size=(batch, *grid, channels)).astype("float32")
 
-    def torch_step(peer, compiled=False):
-        layers = [torch_layers.make(peer, grid, channels, scope) for _ in range(LAYERS)]
-        return torch_layers.step(layers, images.shape, training, compiled)
+    def of_keras(make):
+        return lambda: keras_step([make() for _ in range(LAYERS)], images, training)
 
-    layers = [LambdaLayer(scope_size=scope) for _ in range(LAYERS)]
-    paper = [PaperLayer(scope) for _ in range(LAYERS)]
-    steps = {"lambda_keras": keras_step(layers, images, training)}
+    def of_torch(peer, compiled=False):
+        def make():
+            layers = [torch_layers.make(peer, grid, channels, scope) for _ in range(LAYERS)]
+            return torch_layers.step(layers, images.shape, training, compiled)
+
+        return make
+
+    makers = {"lambda_keras": of_keras(lambda: LambdaLayer(scope_size=scope))}
     if not training:
-        twins = [fused(LambdaLayer(scope_size=scope), images.shape) for _ in range(LAYERS)]
-        steps["lambda_keras, fused"] = keras_step(twins, images, training)
+        makers["lambda_keras, fused"] = of_keras(lambda: fused(LambdaLayer(scope_size=scope), images.shape))
     if math.prod(grid) <= LARGEST_GLOBAL:
-        steps["the paper's einsum, TensorFlow"] = keras_step(paper, images, training)
-    steps |= {f"{peer}, torch": torch_step(peer) for peer in torch_layers.PACKAGES}
+        makers["the paper's einsum, TensorFlow"] = of_keras(lambda: PaperLayer(scope))
+    makers |= {f"{peer}, torch": of_torch(peer) for peer in torch_layers.PACKAGES}
     if compiled:
-        steps |= {f"{peer}, torch.compile": torch_step(peer, compiled=True) for peer in torch_layers.PACKAGES}
-    return {name: value / LAYERS for name, value in interleaved_medians(steps, rounds=11, settle=True).items()}
+        makers |= {f"{peer}, torch.compile": of_torch(peer, compiled=True) for peer in torch_layers.PACKAGES}
+    return makers
+
+
+def measure(*cell, compiled):
+    """Median seconds of one layer of each implementation."""
+    made = {name: make() for name, make in steps(*cell, compiled=compiled).items()}
+    return {name: value / LAYERS for name, value in interleaved_medians(made, rounds=11, settle=True).items()}
 
 
 def main():
@@ -93,7 +102,7 @@ def main():
     rows = []
     for grid, channels, batch, scope in cells(full):
         for training in (False, True):
-            seconds = measure(grid, channels, batch, scope, training, full)
+            seconds = measure(grid, channels, batch, scope, training, compiled=full)
             rows += rows_of_cell(grid, channels, batch, scope, training, seconds, ours="lambda_keras")
             if full:
                 torch.compiler.reset()
