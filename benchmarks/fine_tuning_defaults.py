@@ -18,7 +18,8 @@ import numpy as np
 
 from benchmarks.timing import write_csv
 from benchmarks.transfer import balanced_accuracy, copy_small, find_pictures, write_folds
-from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
+from lambda_keras.zoo.fine_tuning.run import fine_tune
+from lambda_keras.zoo.fine_tuning.settings import Settings
 
 MODEL = "lambda_resnet_tiny"
 OVERRIDES = ("data.image_size=96", "model.overrides.stem=vanilla")

@@ -30,7 +30,8 @@ from benchmarks.timing import RESULTS, write_csv
 from lambda_keras.applications import preprocessor_of
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.data.image_table import Row, write
-from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
+from lambda_keras.zoo.fine_tuning.run import fine_tune
+from lambda_keras.zoo.fine_tuning.settings import Settings
 
 CATEGORIES = ("animals", "buildings", "food", "office", "people", "plants", "tools", "transportation")
 # The longer side of the copies: more than any of the networks looks at.

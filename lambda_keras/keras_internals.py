@@ -122,6 +122,17 @@ def call_arguments(
     return node.arguments.fill_in(tensors)
 
 
+class MomentsOfBatch(keras.layers.BatchNormalization):
+    """Keras' layer, which asks `moments` where it normalises by the statistics of a batch."""
+
+    def moments(self, inputs: typing.Any, axes: list[int], mask: typing.Any) -> tuple[typing.Any, typing.Any]:
+        """Mean and variance of the inputs over these axes, `[channels]` both; here as Keras computes them."""
+        return super()._moments(inputs, mask)
+
+    def _moments(self, inputs, mask):
+        return self.moments(inputs, self._reduction_axes, mask)
+
+
 def makes_shared_once() -> bool:
     """Whether an object that several layers of a configuration share is made once now, as `load_model` does."""
     return global_state.get_global_attribute("shared_objects/id_to_obj_map") is not None

@@ -5,6 +5,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from lambda_keras.weights.errors import WeightsError
+
 # Of a value in a message.
 LONGEST_VALUE = 200
 
@@ -90,9 +92,6 @@ def errors_of_weights() -> Iterator[None]:
         >>> with errors_of_weights():  # doctest: +SKIP
         ...     lk.load_weights(model, "model.safetensors")
     """
-    # Not above: it imports Keras, which `--help` does not need.
-    from lambda_keras.weights import WeightsError
-
     try:
         yield
     except (WeightsError, FileNotFoundError) as error:

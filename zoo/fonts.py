@@ -51,8 +51,8 @@ def pieces(text: str) -> list[tuple[Path, str]]:
         text: What is to be written.
 
     Returns:
-        The file of a font and what to write with it, from left to right. That of matplotlib has what it can have, an
-        installed one the most of the rest.
+        The file of a font and what to write with it, from left to right. What matplotlib's font has is written with it,
+        and most of the rest with an installed one.
     """
     missing = _characters_of([text])
     missing -= _characters(str(OWN)) if missing else set()

@@ -160,16 +160,15 @@ def _check(data: LabelledImages, path: Path, model: keras.Model) -> None:
     if not fits or len(images) == 0 or images.dtype != np.uint8:
         raise UserError(
             f"{path} does not fit the model: expected images uint8 {model.input_shape}, at least one, "
-            f"received {images.dtype} {images.shape}"
+            f"got {images.dtype} {images.shape}"
         )
     if labels.shape != images.shape[:1] or not np.issubdtype(labels.dtype, np.integer):
-        raise UserError(f"{path}: expected labels as integers ({len(images)},), received {labels.dtype} {labels.shape}")
+        raise UserError(f"{path}: expected labels as integers ({len(images)},), got {labels.dtype} {labels.shape}")
     classes = model.output_shape[-1]
     if labels.min() < 0 or labels.max() >= classes:
         raise UserError(
-            f"{path} does not fit the model: expected labels 0 to {classes - 1}, "
-            f"received {labels.min()} to {labels.max()}"
+            f"{path} does not fit the model: expected labels 0 to {classes - 1}, got {labels.min()} to {labels.max()}"
         )
     for name in ("mean", "std"):
         if getattr(data, name).shape != images.shape[3:]:
-            raise UserError(f"{path}: expected {name} {images.shape[3:]}, received {getattr(data, name).shape}")
+            raise UserError(f"{path}: expected {name} {images.shape[3:]}, got {getattr(data, name).shape}")

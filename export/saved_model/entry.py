@@ -1,4 +1,4 @@
-"""What signatures check of a request, so that a client is told in words, and not by a convolution in its own.
+"""What signatures check of a request, so that a client is answered in words, and not by a convolution in its own.
 
 TensorFlow Serving checks the dtype of what it is sent, and not the shape: a network that averages over its last map
 would answer for images of another size too.
@@ -21,7 +21,7 @@ def check_shape(value: tf.Tensor, name: str) -> tf.Tensor:
 
     Returns:
         The same; what is made of it runs after the check. Otherwise the client gets an `InvalidArgumentError` that
-        names what is expected and what was received.
+        names what is expected and what came.
 
     Example:
         >>> same = check_shape(tf.zeros([2, 32, 32, 3]), "images")
@@ -34,11 +34,11 @@ def check_shape(value: tf.Tensor, name: str) -> tf.Tensor:
     is_any = tf.constant([side is None for side in sides] + [False])
     is_right = tf.reduce_all(tf.where(is_any, followed > NO_SIDE, followed == wanted))
     shape = ", ".join(["batch", *("any" if side is None else str(side) for side in sides[1:])])
-    words = f"{name}: expected {value.dtype.name} [{shape}], received a tensor of the shape"
+    words = f"{name}: expected {value.dtype.name} [{shape}], got a tensor of the shape"
     # Not tf.debugging.Assert, which makes a function of each branch of a condition.
     check = tf.raw_ops.Assert(condition=is_right, data=[words, received], summarize=16)
     with tf.control_dependencies([check]):
-        # A dataset that is made of a list may run before the check: it gets one whatever was received.
+        # A dataset that is made of a list may run before the check: it gets one whatever came.
         return tf.identity(value) if sides[1:] else tf.reshape(value, [-1])
 
 
@@ -58,7 +58,7 @@ def finite_images(images: tf.Tensor, name: str) -> tf.Tensor:
     # NaN is not below anything.
     finite = tf.reduce_all(tf.abs(images) < np.inf, axis=[1, 2, 3])
     is_right = tf.reduce_any(finite) | tf.equal(tf.size(finite), 0)
-    words = f"{name}: expected finite numbers, received NaN or infinity in each image; images in the batch:"
+    words = f"{name}: expected finite numbers, got NaN or infinity in each image; images in the batch:"
     check = tf.raw_ops.Assert(condition=is_right, data=[words, tf.size(finite)], summarize=16)
     with tf.control_dependencies([check]):
         return tf.identity(finite)
@@ -69,7 +69,7 @@ def spoil(outputs: Mapping[str, tf.Tensor], finite: tf.Tensor) -> dict[str, tf.T
 
     Args:
         outputs: By name, float32 [batch, ...].
-        finite: As of `finite_images`.
+        finite: As for `finite_images`.
 
     Returns:
         The same, with other numbers in these rows alone.

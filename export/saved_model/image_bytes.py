@@ -25,7 +25,7 @@ def decode_valid(
         most_pixels: How many pixels a file may say that it has; one that says more is not valid, and is not decoded.
 
     Returns:
-        As of `lambda_keras.zoo.data.valid_images.read_valid`.
+        As for `lambda_keras.zoo.data.valid_images.read_valid`.
     """
     channels = preprocessor.channels
 

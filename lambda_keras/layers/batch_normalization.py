@@ -5,12 +5,14 @@ import typing
 import keras
 from keras import ops
 
+from lambda_keras.keras_internals import MomentsOfBatch
+
 # Numbers up to which the kernel takes longer to start than a few plain operations take as a whole.
 FEW_NUMBERS = 2**16
 
 
 @keras.saving.register_keras_serializable(package="lambda_keras")
-class BatchNormalization(keras.layers.BatchNormalization):
+class BatchNormalization(MomentsOfBatch):
     """`keras.layers.BatchNormalization`, computed by TensorFlow's fused kernel where that backend runs.
 
     Arguments, variables and numbers are those of the Keras layer, whose composed form costs a training step of
@@ -45,8 +47,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             return self._composed_call(inputs)
         return self._fused_call(inputs, updates)
 
-    # Keras' own, called where it normalises by the statistics of a batch.
-    def _moments(self, inputs, mask):
+    def moments(self, inputs: typing.Any, axes: list[int], mask: typing.Any) -> tuple[typing.Any, typing.Any]:
+        """Mean and variance of the inputs; of those of all replicas where they are synchronised."""
         at_once = self.synchronized and isinstance(self.axis, int) and mask is None
         if at_once and keras.backend.backend() == "tensorflow":
             import tensorflow as tf
@@ -54,8 +56,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
             # There is none where the layer is called outside of `strategy.run`.
             replica = tf.distribute.get_replica_context()
             if replica is not None:
-                return _moments_over_replicas(inputs, self._reduction_axes, replica)
-        return super()._moments(inputs, mask)
+                return _moments_over_replicas(inputs, axes, replica)
+        return super().moments(inputs, axes, mask)
 
     def _composed_call(self, inputs):
         scale = _float32(self.gamma) * ops.rsqrt(_float32(self.moving_variance) + self.epsilon)

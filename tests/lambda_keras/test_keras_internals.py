@@ -77,3 +77,18 @@ def test_a_flat_model_has_the_layers_of_the_models_inside_it():
     # The model itself is as it was.
     restored = keras.Model.from_config(model.get_config())
     assert [layer.name for layer in restored.layers] == [layer.name for layer in model.layers]
+
+
+def test_keras_asks_for_the_moments_of_a_batch():
+    class Layer(keras_internals.MomentsOfBatch):
+        def moments(self, inputs, axes, mask):
+            asked.append([*axes])
+            return super().moments(inputs, axes, mask)
+
+    asked, layer = [], Layer()
+    inputs = np.random.default_rng(0).normal(size=(4, 5, 3)).astype("float32")
+    outputs = layer(inputs, training=True)
+    assert asked == [[0, 1]]
+    np.testing.assert_array_equal(outputs, keras.layers.BatchNormalization()(inputs, training=True))
+    layer(inputs, training=False)
+    assert len(asked) == 1

@@ -40,7 +40,8 @@ def _run(arguments):
 
     # Before what follows loads TensorFlow, and then reads the pictures.
     fetch_published(arguments.model, arguments.weights, arguments.warm_start)
-    from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
+    from lambda_keras.zoo.fine_tuning.run import fine_tune
+    from lambda_keras.zoo.fine_tuning.settings import Settings
 
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}
     fine_tune(Settings(**{**values, "overrides": tuple(arguments.overrides)}))

@@ -1,6 +1,5 @@
 """`lambda-zoo explain`: what a model with lambda layers looked at, as a picture."""
 
-import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -8,13 +7,14 @@ import numpy as np
 
 import lambda_keras as lk
 from lambda_keras.atomic import replacing
-from lambda_keras.explain import InteractionMap, interaction_maps, lambda_layers, map_size
+from lambda_keras.explain import interaction_maps, lambda_layers, map_size
 from lambda_keras.zoo.command_line import narrate, say
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.evaluation.prediction import named_classes, title
 from lambda_keras.zoo.explaining import plots
 from lambda_keras.zoo.explaining.grad_cam import grad_cam
+from lambda_keras.zoo.explaining.rows import Explanation
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image
 from lambda_keras.zoo.models.model_source import find
@@ -22,27 +22,6 @@ from lambda_keras.zoo.models.model_source import find
 # A picture of more rows can hardly be looked at, and at some length not be written.
 MOST_ROWS = 60
 LISTED_CLASSES = 20
-
-
-@dataclasses.dataclass(frozen=True)
-class Explanation:
-    """What one query of one layer saw in an image, and Grad-CAM to compare; a row of `explain_plots.grid`.
-
-    Attributes:
-        image: uint8 `[height, width, channels]`, as the model saw it before normalisation.
-        predicted: Name of the most probable class.
-        probability: Its probability.
-        interaction_map: The `lambda_keras.explain.InteractionMap`.
-        explained: Name of the class that Grad-CAM is of.
-        grad_cam: Its Grad-CAM, `[map height, map width]`, which is the same for all queries.
-    """
-
-    image: np.ndarray
-    predicted: str
-    probability: float
-    interaction_map: InteractionMap
-    explained: str
-    grad_cam: np.ndarray
 
 
 def explain_image(
@@ -70,7 +49,7 @@ def explain_image(
     Example:
         >>> classifier = Classifier(find("runs/digits"))  # doctest: +SKIP
         >>> rows = explain_image(classifier, image, queries=[(4, 4)])  # doctest: +SKIP
-        >>> explain_plots.grid(rows).savefig("seen.png")  # doctest: +SKIP
+        >>> plots.grid(rows).savefig("seen.png")  # doctest: +SKIP
     """
     layer = _find_layer(classifier, layer)
     record = classifier.record

@@ -1,6 +1,5 @@
 """Pictures of what a model looked at: signed weights of lambda layers and Grad-CAM over the image."""
 
-import typing
 from collections.abc import Sequence
 
 import matplotlib
@@ -12,10 +11,8 @@ from matplotlib.image import AxesImage
 from matplotlib.ticker import MaxNLocator
 
 from lambda_keras.zoo import fonts
+from lambda_keras.zoo.explaining.rows import Explanation
 from lambda_keras.zoo.plots import TEXT_COLOUR, short
-
-if typing.TYPE_CHECKING:
-    from lambda_keras.zoo.explaining.explanation import Explanation
 
 SIGNED_COLOURS = "RdBu_r"
 POSITIVE_COLOURS = "Oranges"
@@ -42,7 +39,7 @@ def overlay(
         weights: `[map height, map width]`, such as `interaction_map.total.mean(axis=(0, -1))`.
         query: `(y, x)` in the map, to be marked, or `None`.
         colours: Name of a diverging colour map of matplotlib for weights with a sign, where its middle is zero; or
-            `"Oranges"`, `explain_plots.POSITIVE_COLOURS`, for weights that have none.
+            `"Oranges"`, `POSITIVE_COLOURS`, for weights that have none.
 
     Returns:
         What `figure.colorbar` takes.
@@ -82,7 +79,7 @@ def mark_query(axes: Axes, image: np.ndarray, map_size: tuple[int, ...], query: 
     axes.plot(x, y, "o", markersize=7, color=QUERY_COLOUR, markeredgecolor="black", markeredgewidth=1.2)
 
 
-def grid(explanations: Sequence["Explanation"]) -> Figure:
+def grid(explanations: Sequence[Explanation]) -> Figure:
     """Draws a row for each query: image, content, position, both and Grad-CAM.
 
     The maps are means over the heads and the intra-depth. Each has a scale of its own beside it.

@@ -1,101 +1,24 @@
 """`lambda-zoo fine-tune`: a folder of pictures in; a model, and a report on how well it does, out."""
 
-import shlex
 import time
-from dataclasses import dataclass
 from pathlib import Path
 
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
 from lambda_keras.zoo.data import image_table
-from lambda_keras.zoo.data.image_files import check_unpacked
 from lambda_keras.zoo.errors import UserError, writing_run, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
+from lambda_keras.zoo.fine_tuning.settings import Settings
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
 from lambda_keras.zoo.fine_tuning.start import find_start
 from lambda_keras.zoo.folder_lock import locked
+from lambda_keras.zoo.models.labelled_data import is_files
 from lambda_keras.zoo.training.preemption import StopFlag
 from lambda_keras.zoo.training.run import train_phase
 
 # Of a time that is given, what training may take; a step is not always as fast as the few that are measured.
 SHARE_OF_BUDGET = 0.9
-# Keys of a recipe that options of the command decide.
-OPTIONS = {
-    "model.name": "--model",
-    "model.weights": "--weights",
-    "model.warm_start": "--warm-start",
-    "data.name": "--data",
-    "training.epochs": "--epochs",
-    "training.class_weights": "--class-weights",
-    "training.seed": "--seed",
-}
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What a user asks for.
-
-    Attributes:
-        data: A folder of class folders, perhaps in `train`, `validation` and `test`; a CSV file with the columns `path`
-            and `label` and perhaps `split`; or a name of `lambda_keras.zoo.data.catalog.load`.
-        model: A name of `lambda_keras.list_models()`.
-        out: The folder to write.
-        weights: As for `lambda_keras.zoo.fine_tuning.start.find_start`.
-        warm_start: The same.
-        data_dir: For a name: as for `lambda_keras.zoo.data.catalog.load`.
-        colour: Whether files are read in colour where the weights are for grey images.
-        class_weights: Whether all classes count alike in the loss.
-        head_epochs: Epochs of the first phase, 0 for none; by default they follow from those of the second.
-        epochs: Epochs of the second phase, at most; by default they follow from the number of images.
-        budget: Minutes to keep to, by fewer epochs than the default.
-        seed: Seed of the split and the training.
-        overrides: Strings `key=value` for the recipe of the second phase; only what is special to the first is not
-            changed by them, see `lambda_keras.zoo.fine_tuning.schedule.phases`.
-        overwrite: Whether to start anew where the folder holds a run.
-    """
-
-    data: str
-    model: str
-    out: str
-    weights: str | None = None
-    warm_start: str | None = None
-    data_dir: str | None = None
-    colour: bool = False
-    class_weights: bool = False
-    head_epochs: int | None = None
-    epochs: int | None = None
-    budget: float | None = None
-    seed: int = 0
-    overrides: tuple[str, ...] = ()
-    overwrite: bool = False
-
-    def __post_init__(self):
-        """Refuses what contradicts itself."""
-        # Not `<= 0`: what is no number is not above 0 either.
-        if self.budget is not None and not self.budget > 0:
-            raise UserError(f"--budget must be above 0 minutes, got {self.budget:g}")
-        if self.budget and self.epochs:
-            raise UserError("--budget and --epochs exclude each other: the budget decides the epochs")
-        for override in self.overrides:
-            key = override.partition("=")[0]
-            if key in OPTIONS:
-                raise UserError(f"give {OPTIONS[key]} instead of {key}, on which other settings depend")
-            if f"{key}.".startswith("data.pseudo."):
-                raise UserError("data.pseudo is for recipes: train one with `lambda-zoo train`, or leave it out")
-        if self.head_epochs is not None and self.head_epochs < 0:
-            raise UserError(f"--head-epochs must be at least 0, got {self.head_epochs}")
-
-    def command(self, epochs: int) -> str:
-        """The command that trains so many epochs in the second phase, as the budget allowed this time."""
-        words = ["lambda-zoo", "fine-tune"]
-        values = vars(self) | ({"epochs": epochs} if self.budget else {})
-        for name in ("data", "data_dir", "model", "weights", "warm_start", "head_epochs", "epochs", "seed", "out"):
-            if (value := values[name]) is not None:
-                words += [f"--{name.replace('_', '-')}", str(value)]
-        words += ["--colour"] if self.colour else []
-        words += ["--class-weights"] if self.class_weights else []
-        return shlex.join([*words, *self.overrides])
 
 
 def fine_tune(settings: Settings) -> EvaluationReport:
@@ -160,8 +83,7 @@ def _fine_tune(settings, out, start, source, begin):
 
 def _find_source(settings, start):
     path = Path(settings.data)
-    check_unpacked(path)
-    if path.is_dir() or path.suffix.lower() == ".csv":
+    if is_files(path):
         if settings.data_dir is not None:
             raise UserError(f"--data-dir is for a dataset by name, got the files {path}")
         if path.is_dir() and Path(settings.out).resolve().is_relative_to(path.resolve()):

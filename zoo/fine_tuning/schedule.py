@@ -3,19 +3,17 @@
 Their values are starting points, chosen by experience with other networks; docs/transfer.md has what was measured.
 """
 
-import typing
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning.settings import Settings
 from lambda_keras.zoo.fine_tuning.start import Start
 from lambda_keras.zoo.recipe import Data, Recipe
-
-if typing.TYPE_CHECKING:
-    from lambda_keras.zoo.fine_tuning.run import Settings
 
 HEAD = "head"
 # Training images up to which a setting holds: epochs, strength of RandAugment, alpha of mixup.
@@ -78,7 +76,7 @@ class Plan:
         return lines
 
 
-def data_without_number(settings: "Settings", preprocessor: Preprocessor) -> Data:
+def data_without_number(settings: Settings, preprocessor: Preprocessor) -> Data:
     """The images of a dataset by name, as far as their number decides on nothing.
 
     Args:
@@ -107,9 +105,9 @@ def _crop(settings, data):
 
 
 def whole_recipe(
-    settings: "Settings",
+    settings: Settings,
     start: Start,
-    data: dict[str, typing.Any],
+    data: dict[str, Any],
     images: int,
     epochs: int | None = None,
     fresh_classifier: bool = False,

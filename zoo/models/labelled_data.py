@@ -220,7 +220,7 @@ def _of_dataset(option, name, record, part, data_dir, most_pixels):
     if other := record.first_other_class(dataset.class_names):
         raise UserError(
             f"{dataset.name} has {len(dataset.class_names)} classes, the model {len(record.class_names)}; the first "
-            f"that differs is label {other.label}, expected {other.expected!r}, received {other.received!r}; give "
+            f"that differs is label {other.label}, expected {other.expected!r}, got {other.received!r}; give "
             f"{option} data with the classes of the model"
         )
     return LabelledData(data.name, part, getattr(dataset, part), dataset, data)

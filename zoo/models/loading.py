@@ -69,7 +69,7 @@ def check_backend() -> None:
     """Raises a `UserError` unless Keras runs on TensorFlow, whose functions evaluation and export make of a model."""
     if keras.backend.backend() != "tensorflow":
         raise UserError(
-            f"this command needs Keras on TensorFlow, received {keras.backend.backend()}; "
+            f"this command needs Keras on TensorFlow, got {keras.backend.backend()}; "
             "set KERAS_BACKEND=tensorflow (it loads a .keras file of any backend)"
         )
 
@@ -129,7 +129,7 @@ def check_classifier(model: keras.Model, name: Path | str) -> None:
     if [len(shape) for shape in inputs] != [4] or [len(shape) for shape in outputs] != [2]:
         raise UserError(
             f"{name} is not an image classifier: expected one input [batch, height, width, channels] and "
-            f"one output [batch, classes], received inputs {inputs} and outputs {outputs}"
+            f"one output [batch, classes], got inputs {inputs} and outputs {outputs}"
         )
     # The last operation, also where it is inside a model that is the last layer.
     top = producer(flat(model).outputs[0])

@@ -52,7 +52,7 @@ class Predictions(prediction_service_pb2_grpc.PredictionServiceServicer):
 
 
 def main(saved_model):
-    # As of TensorFlow Serving's server, which takes messages of any size; a client's limit is its own.
+    # As in TensorFlow Serving's server, which takes messages of any size; a client's limit is its own.
     server = grpc.server(futures.ThreadPoolExecutor(THREADS), options=[("grpc.max_receive_message_length", -1)])
     prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(Predictions(saved_model), server)
     port = server.add_insecure_port("localhost:0")

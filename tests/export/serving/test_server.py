@@ -1,4 +1,4 @@
-"""Clients of a server over gRPC: what a wrong request is told, and the short form of benchmarks/serving_load.py."""
+"""Clients of a server over gRPC: how a wrong request is refused, and the short form of benchmarks/serving_load.py."""
 
 import grpc
 import numpy as np
@@ -10,7 +10,7 @@ from benchmarks.serving_load import load_test, request_of, server
 from lambda_keras.export.saved_model.writer import export_saved_model
 
 pytestmark = [pytest.mark.network, pytest.mark.process]
-# What a client of gRPC takes without being told.
+# What a client of gRPC takes by default.
 MOST_BYTES = 4 * 2**20
 
 
@@ -37,13 +37,13 @@ def refusal(predict, signature, **inputs):
 def test_images_of_another_shape_are_refused_in_words(predict, signature, dtype, shape):
     words = refusal(predict, signature, images=np.ones(shape, dtype))
     sides = " ".join(map(str, shape))
-    assert f"images: expected {dtype} [batch, 32, 32, 3], received a tensor of the shape] [{sides}]" in words
+    assert f"images: expected {dtype} [batch, 32, 32, 3], got a tensor of the shape] [{sides}]" in words
 
 
 @pytest.mark.parametrize("encoded", [b"one file", [[b"one", b"row"]]])
 def test_so_are_files_that_are_no_list(predict, encoded):
     words = refusal(predict, "classify_bytes", image_bytes=encoded)
-    assert "image_bytes: expected string [batch], received a tensor of the shape]" in words
+    assert "image_bytes: expected string [batch], got a tensor of the shape]" in words
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
@@ -59,7 +59,7 @@ def test_an_image_that_is_not_finite_spoils_its_own_row(predict, raw_images, val
             assert np.isnan(after[3]).all()
             np.testing.assert_array_equal(np.delete(after, 3, axis=0), np.delete(before, 3, axis=0))
     words = refusal(predict, "serving_default", images=np.full((2, 32, 32, 3), value, "float32"))
-    assert "images: expected finite numbers, received NaN or infinity in each image; images in the batch:] [2]" in words
+    assert "images: expected finite numbers, got NaN or infinity in each image; images in the batch:] [2]" in words
 
 
 def test_a_filter_of_outputs_keeps_a_response_below_the_limit_of_a_client(predict, raw_images):

@@ -172,7 +172,7 @@ def test_nothing_but_damaged_images(colour_run, image_folder, tmp_path):
 def test_other_classes_are_refused(colour_run, image_folder, tmp_path):
     for folder in image_folder.glob("*/blue"):
         folder.rename(folder.with_name("azure"))
-    with pytest.raises(UserError, match="the first that differs is label 0, expected 'blue', received 'azure'"):
+    with pytest.raises(UserError, match="the first that differs is label 0, expected 'blue', got 'azure'"):
         evaluate(colour_run, data_dir=image_folder, out=tmp_path)
 
 

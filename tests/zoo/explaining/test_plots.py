@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from lambda_keras.explain import InteractionMap
 from lambda_keras.zoo.explaining import plots
-from lambda_keras.zoo.explaining.explanation import Explanation
+from lambda_keras.zoo.explaining.rows import Explanation
 
 GREY = np.full((32, 32, 1), 128, "uint8")
 

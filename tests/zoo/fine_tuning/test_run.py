@@ -22,7 +22,8 @@ from lambda_keras.zoo.data import catalog, digits, image_table
 from lambda_keras.zoo.errors import StoppedError, UserError
 from lambda_keras.zoo.evaluation.run import evaluate
 from lambda_keras.zoo.fine_tuning import results
-from lambda_keras.zoo.fine_tuning.run import Settings, fine_tune
+from lambda_keras.zoo.fine_tuning.run import fine_tune
+from lambda_keras.zoo.fine_tuning.settings import Settings
 from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.image_file import read_image

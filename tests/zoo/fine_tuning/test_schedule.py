@@ -3,7 +3,7 @@ import pytest
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import schedule
-from lambda_keras.zoo.fine_tuning.run import Settings
+from lambda_keras.zoo.fine_tuning.settings import Settings
 from lambda_keras.zoo.fine_tuning.start import Start
 
 DATA = {"name": "image_table", "image_size": 224}

@@ -79,7 +79,7 @@ def test_a_layer_from_elsewhere_is_named(inputs, tmp_path):
 
 def test_another_backend_is_refused(model_file, monkeypatch):
     monkeypatch.setattr(keras.backend, "backend", lambda: "jax")
-    with pytest.raises(UserError, match="needs Keras on TensorFlow, received jax; set KERAS_BACKEND=tensorflow"):
+    with pytest.raises(UserError, match="needs Keras on TensorFlow, got jax; set KERAS_BACKEND=tensorflow"):
         load_classifier(model_file)
 
 
