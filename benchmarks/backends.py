@@ -2,6 +2,7 @@
 
 import keras
 
+from benchmarks.timing import this_machine
 from lambda_keras.layers.devices import runs_on_cpu
 
 BACKEND = keras.backend.backend()
@@ -22,7 +23,20 @@ def device_name():
         import jax
 
         return jax.devices()[0].device_kind
-    return next(iter(keras.distribution.list_devices()))
+    import tensorflow as tf
+
+    first = min(tf.config.list_physical_devices(), key=lambda device: device.device_type == "CPU")
+    return tf.config.experimental.get_device_details(first).get("device_name", first.device_type)
+
+
+def device():
+    """What the column `device` of a CSV file says: the accelerator, if there is one, the CPU, and the backend.
+
+    TensorFlow on a CPU, under which most is measured, is not named.
+    """
+    if not is_accelerated():
+        return this_machine() if BACKEND == "tensorflow" else f"{this_machine()}, {BACKEND}"
+    return f"{device_name()}, {this_machine()}, {BACKEND}"
 
 
 def forward(function):

@@ -1,6 +1,6 @@
 """Times every order and size of chunk on drawn shapes, and what `plan` picks; or fits the costs that `plan` adds up.
 
-    python -m benchmarks.contraction           the plan's regret: results/contraction.csv and contraction.png
+    python -m benchmarks.contraction           the plan's regret: results/contraction.csv
     python -m benchmarks.contraction --fit     prints costs for `contraction_plan`, from other shapes
 
 Figures are seconds of the position part of one layer (queries, values and table given), float32, in one `tf.function`
@@ -16,7 +16,7 @@ import keras
 import numpy as np
 
 from benchmarks import backends
-from benchmarks.timing import RESULTS, interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, write_csv
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import (
@@ -167,22 +167,6 @@ def rows_of(problem, training, times):
     ]
 
 
-def plot(values):
-    """The plan's regrets in order."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(7, 4))
-    axes.plot(sorted(values), drawstyle="steps-post")
-    axes.set_xlabel("drawn shapes, from the best to the worst planned")
-    axes.set_ylabel("time of the plan ÷ time of the best candidate")
-    axes.axhline(1, color="black", linewidth=0.8)
-    figure.tight_layout()
-    figure.savefig(RESULTS / "contraction.png", dpi=110)
-
-
 def main():
     """Measures, prints, writes or fits."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -204,8 +188,7 @@ def main():
         return
     values = regrets(measured)
     print(f"regret: {np.exp(np.mean(np.log(values))):.2f} in the geometric mean, {max(values):.2f} at worst")
-    write_csv("contraction", rows)
-    plot(values)
+    write_csv("contraction", rows, device=backends.device())
 
 
 if __name__ == "__main__":

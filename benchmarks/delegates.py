@@ -96,7 +96,7 @@ def main():
             left = {delegate: left_to_the_cpu(counts, delegate, kind) for delegate in LISTS}
             rows.append({"model": model, "kind": kind, "options": options, "operations": counts.total(), **left})
             print(rows[-1])
-    write_csv("delegates", rows)
+    write_csv("delegates", rows, replace_all=True)
 
 
 if __name__ == "__main__":

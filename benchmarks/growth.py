@@ -2,7 +2,7 @@
 
     python -m benchmarks.growth
 
-writes results/growth.csv and growth.png: seconds of one inference of one image in a `tf.function` without XLA, float32,
+writes results/growth.csv: seconds of one inference of one image in a `tf.function` without XLA, float32,
 and by how much the peak memory of a process of its own is above that of one that builds the layer and runs nothing.
 """
 
@@ -14,7 +14,7 @@ import time
 import numpy as np
 
 from benchmarks.process_memory import PEAK, memory
-from benchmarks.timing import RESULTS, write_csv
+from benchmarks.timing import write_csv
 
 CHANNELS = 64
 LAYERS = {
@@ -57,26 +57,6 @@ def exponent(positions, values):
     return np.polyfit(np.log(positions), np.log(values), 1)[0]
 
 
-def plot(measured):
-    """Time and memory over n, both logarithmic."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 4))
-    for name, points in measured.items():
-        positions, seconds, peaks = zip(*points, strict=True)
-        for axis, values in zip(axes, (seconds, [peak / 1e6 for peak in peaks]), strict=True):
-            axis.loglog(positions, values, marker="o", label=name)
-    for axis, label in zip(axes, ("seconds", "MB"), strict=True):
-        axis.set_xlabel("positions n")
-        axis.set_ylabel(label)
-    axes[0].legend()
-    figure.tight_layout()
-    figure.savefig(RESULTS / "growth.png", dpi=110)
-
-
 def main():
     """Measures each size in a process, prints, writes."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -107,7 +87,6 @@ def main():
             for n, of_one, peak in measured[name]
         ]
     write_csv("growth", rows)
-    plot(measured)
 
 
 if __name__ == "__main__":

@@ -1,15 +1,6 @@
-"""Tables in Markdown, and the CSV files of results that their rows come from."""
+"""Tables in Markdown, made of rows of CSV files."""
 
-import csv
 import statistics
-
-from benchmarks.timing import RESULTS
-
-
-def read(path):
-    """Rows of a CSV file as dicts."""
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
 
 
 def markdown(titles, sides, rows):
@@ -25,10 +16,9 @@ def markdown(titles, sides, rows):
     return "\n".join([lines[0], f"|{rule}|", *lines[1:]])
 
 
-def plain_table(name, *columns):
-    """A table of columns that stand in a CSV of results as they are to be shown."""
-    rows = [[row[column] for column in columns] for row in read(RESULTS / f"{name}.csv")]
-    return markdown(columns, "l" + "r" * (len(columns) - 1), rows)
+def plain_table(rows, *columns):
+    """A table of columns that stand in the rows as they are to be shown."""
+    return markdown(columns, "l" + "r" * (len(columns) - 1), [[row[column] for column in columns] for row in rows])
 
 
 def counts(row):

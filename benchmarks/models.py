@@ -28,7 +28,7 @@ def main():
         rows.append(row)
         print(*row.values(), sep="\t", flush=True)
         keras.backend.clear_session()
-    write_csv("models", rows)
+    write_csv("models", rows, replace_all=True)
 
 
 if __name__ == "__main__":

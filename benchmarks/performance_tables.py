@@ -1,14 +1,12 @@
-"""The tables of docs/performance.md, but that of the time before the first image."""
+"""The tables of docs/performance.md, each made of the rows of one device."""
 
 import statistics
 
-from benchmarks.markdown import counts, markdown, read
-from benchmarks.timing import RESULTS
+from benchmarks.markdown import counts, markdown
 
 
-def peers_table():
+def peers_table(rows):
     """Time of other implementations over ours, the best of them last."""
-    rows = read(RESULTS / "peers.csv")
     columns = ("grid", "batch", "scope_size", "mode")
     problems = {}
     for row in rows:
@@ -24,9 +22,9 @@ def peers_table():
     return markdown(titles, "llll" + "r" * (len(peers) + 2), lines)
 
 
-def export_table():
+def export_table(rows):
     """A row for each kind of artifact: size and latency of one image of each model."""
-    rows = {(row["artifact"], row["model"]): row for row in read(RESULTS / "export.csv")}
+    rows = {(row["artifact"], row["model"]): row for row in rows}
     models = list(dict.fromkeys(model for _, model in rows))
     titles = ["artifact"]
     for model in models:
@@ -41,48 +39,78 @@ def export_table():
     return markdown([*titles, f"{models[0]} ÷ {models[1]}"], "l" + "r" * len(titles), lines)
 
 
-def pairs_table():
+PAIR_MODES = ("training", "inference", "inference, LambdaResNet fused", "inference, both fused")
+
+
+def pairs_table(rows):
     """A row for each pair of networks, mode and precision."""
     titles = ["LambdaResNet", "EfficientNet", "mode", "precision", "EfficientNet ÷ LambdaResNet"]
-    rows = []
-    for row in read(RESULTS / "pairs.csv"):
+    lines = []
+    for row in pair_rows(rows):
         networks = [f"`{row['model']}` at {row['image_size']}", f"{row['other']} at {row['other_image_size']}"]
         ratios = [f"**{row['ratio']}**", row["ratio_of_fastest_other"]]
-        rows.append([*networks, row["mode"], row["policy"], *ratios])
-    return markdown([*titles, "faster EfficientNet ÷ it"], "llllrr", rows)
+        lines.append([*networks, row["mode"], row["policy"], *ratios])
+    return markdown([*titles, "faster EfficientNet ÷ it"], "llllrr", lines)
 
 
-def growth_table():
+def pair_rows(rows):
+    """The rows of pairs, and among them those of fused LambdaResNets beside EfficientNets as they are."""
+    rows = [*rows, *_with_ours_fused(rows)]
+    models = list(dict.fromkeys(row["model"] for row in rows))
+    return sorted(rows, key=lambda row: (models.index(row["model"]), PAIR_MODES.index(row["mode"])))
+
+
+def _with_ours_fused(rows):
+    """Rows of LambdaResNets when both are fused, with the EfficientNets' times when neither is."""
+    for row in rows:
+        if row["mode"] != "inference, both fused":
+            continue
+        unfused = {
+            other["policy"]: float(other["other_seconds"])
+            for other in rows
+            if (other["model"], other["mode"]) == (row["model"], "inference")
+        }
+        seconds = float(row["seconds"])
+        yield {
+            **row,
+            "mode": "inference, LambdaResNet fused",
+            "ratio": f"{unfused[row['policy']] / seconds:.2f}",
+            "ratio_of_fastest_other": f"{min(unfused.values()) / seconds:.2f}",
+        }
+
+
+def growth_table(rows):
     """A row for each layer: time and memory at the largest map, and the exponents."""
-    largest = {row["layer"]: row for row in read(RESULTS / "growth.csv")}
-    rows = []
+    largest = {row["layer"]: row for row in rows}
+    lines = []
     for layer, row in largest.items():
         time = f"{1e3 * float(row['seconds']):.1f}"
         exponents = [f"n^{row['exponent_of_time']}", f"n^{row['exponent_of_memory']}"]
-        rows.append([layer, f"{row['side']}×{row['side']}", time, row["megabytes"], *exponents])
-    return markdown(["layer", "largest map", "ms", "MB", "time grows as", "memory grows as"], "llrrrr", rows)
+        lines.append([layer, f"{row['side']}×{row['side']}", time, row["megabytes"], *exponents])
+    return markdown(["layer", "largest map", "ms", "MB", "time grows as", "memory grows as"], "llrrrr", lines)
 
 
-def variants_table(name, label):
+def variants_table(rows, label):
     """A row for each variant of a network that `benchmarks.networks.compare` timed."""
-    rows = []
-    for row in read(RESULTS / f"{name}.csv"):
+    lines = []
+    for row in rows:
         parameters, multiply_adds = counts(row)
         ratios = [row["inference_ratio"], row["training_ratio"]]
-        rows.append([row["network"], f"{parameters:.2f}", f"{multiply_adds:.2f}", *ratios])
-    return markdown([label, "parameters (M)", "multiply-adds (G)", "inference", "training"], "lrrrr", rows)
+        lines.append([row["network"], f"{parameters:.2f}", f"{multiply_adds:.2f}", *ratios])
+    return markdown([label, "parameters (M)", "multiply-adds (G)", "inference", "training"], "lrrrr", lines)
 
 
-def interactions_table():
+def interactions_table(rows):
     """A row for each layer: memory by formula, in the paper and measured; throughput in the paper and measured."""
-    rows = read(RESULTS / "interactions.csv")
     paper = {row["layer"]: row["paper_images_per_second"] for row in rows}
+    # Rows of earlier versions do not say it.
+    pixels = rows[0].get("image_size") or 224
     titles = [
         "layer",
         "maps at batch 128, by formula (GiB)",
         "in the paper",
         "throughput in the paper, as a ratio",
-        f"peak of a step at batch {rows[0]['batch']}, measured (MB)",
+        f"peak of a step at batch {rows[0]['batch']} of {pixels} pixels, measured (MB)",
         "throughput, measured, as a ratio",
     ]
     lines = []
@@ -94,9 +122,8 @@ def interactions_table():
     return markdown(titles, "lrrrrr", lines)
 
 
-def roofline_table():
+def roofline_table(rows):
     """A column for each network: what it reaches of the peak, and the shares of its operations."""
-    rows = read(RESULTS / "roofline.csv")
     lines = [["multiply-adds a second (G)", *(row["gigamultiply_adds_per_second"] for row in rows)]]
     for column in rows[0]:
         if column.startswith("share"):
@@ -104,10 +131,10 @@ def roofline_table():
     return markdown(["of a training step", *(row["network"] for row in rows)], "l" + "r" * len(rows), lines)
 
 
-def contraction_table():
+def contraction_table(rows):
     """A row for inference and one for training: the plan's time over that of the best candidate, its regret."""
-    rows = []
-    chosen = [row for row in read(RESULTS / "contraction.csv") if row["chosen"] == "1"]
+    lines = []
+    chosen = [row for row in rows if row["chosen"] == "1"]
     for mode in dict.fromkeys(row["mode"] for row in chosen):
         of_mode = [row for row in chosen if row["mode"] == mode]
         mean = statistics.geometric_mean(float(row["ratio_to_best"]) for row in of_mode)
@@ -115,20 +142,20 @@ def contraction_table():
         size = worst["scope_size"]
         scope = "global scope" if size == "global" else f"scope {size}"
         where = f"{worst['side']}×{worst['side']}, batch {worst['batch']}, {scope}"
-        rows.append([mode, len(of_mode), f"{mean:.2f}", worst["ratio_to_best"], where])
-    return markdown(["mode", "drawn shapes", "regret, geometric mean", "at worst", "where"], "lrrrl", rows)
+        lines.append([mode, len(of_mode), f"{mean:.2f}", worst["ratio_to_best"], where])
+    return markdown(["mode", "drawn shapes", "regret, geometric mean", "at worst", "where"], "lrrrl", lines)
 
 
-def fuse_table():
+def fuse_table(rows):
     """A row for each model and batch: time of the fused network over that of the original."""
-    rows = []
-    for row in read(RESULTS / "fuse.csv"):
+    lines = []
+    for row in rows:
         times = [f"{1e3 * float(row[name]):.1f}" for name in ("original_seconds", "fused_seconds")]
-        rows.append([f"`{row['model']}`", row["image_size"], row["batch"], *times, row["ratio"]])
-    return markdown(["model", "image size", "batch", "ms", "fused, ms", "fused ÷ original"], "lrrrrr", rows)
+        lines.append([f"`{row['model']}`", row["image_size"], row["batch"], *times, row["ratio"]])
+    return markdown(["model", "image size", "batch", "ms", "fused, ms", "fused ÷ original"], "lrrrrr", lines)
 
 
-def training_loop_table():
+def training_loop_table(rows):
     """A row for each model: images a second of a bare step and of the trainer."""
     figures = {
         "image_size": "image size",
@@ -137,5 +164,5 @@ def training_loop_table():
         "trainer_images_per_second": "trainer, images/s",
         "ratio": "ratio",
     }
-    rows = [[f"`{row['model']}`", *(row[name] for name in figures)] for row in read(RESULTS / "training_loop.csv")]
-    return markdown(["model", *figures.values()], "lrrrrr", rows)
+    lines = [[f"`{row['model']}`", *(row[name] for name in figures)] for row in rows]
+    return markdown(["model", *figures.values()], "lrrrrr", lines)

@@ -233,11 +233,12 @@ def main():
         ("to train the student for 350 epochs (million core-hours)", f"{core_hours / 1e6:.3f}"),
         ("the same (US dollars)", f"{core_hours * arguments.price:.0f}"),
     ]
-    write_csv("pseudo_labels_measured", [{"what": what, "value": value} for what, value in measured])
+    # The figures of both files belong together: they are of one device.
+    write_csv("pseudo_labels_measured", [{"what": what, "value": value} for what, value in measured], replace_all=True)
     rows = list(simulated(labels.rate, arguments.price))
     for row in (*measured, *(row.values() for row in rows)):
         print(*row, sep="\t")
-    write_csv("pseudo_labels", rows)
+    write_csv("pseudo_labels", rows, replace_all=True)
 
 
 if __name__ == "__main__":

@@ -50,11 +50,11 @@ def test_each_kind_of_tflite_file_has_a_row_of_what_delegates_take():
 
 
 def test_each_chosen_model_has_a_row():
-    assert all(f"| `{name}` |" in tables.models_table(tables.CHOSEN) for name in tables.CHOSEN)
+    assert all(f"| `{name}` |" in tables.made("chosen models") for name in tables.CHOSEN)
 
 
 def test_every_model_is_in_the_table_with_the_papers_figure_only_where_there_is_one():
-    table = tables.models_table()
+    table = tables.made("models")
     for name in lk.list_models():
         assert f"| `{name}` |" in table
     row = next(line for line in table.splitlines() if "`lambda_resnet152`" in line)

@@ -10,9 +10,8 @@ import re
 from mkdocs.structure.files import File
 
 import lambda_keras as lk
-from benchmarks.markdown import read
 from benchmarks.tables import ROOT
-from benchmarks.timing import RESULTS
+from benchmarks.timing import RESULTS, read
 from lambda_keras.weights import catalog
 from lambda_keras.zoo import recipe_file
 
