@@ -10,8 +10,8 @@
 #   make test-beam           the pipeline of `lambda-zoo pseudo-label --runner`, with Apache Beam's versions of its packages
 #   make lint                ruff and mypy alone
 #   make tables              measure the models again and write the tables of README and docs
-#   make bench               measure what docs/performance.md has tables of, in the short form, and write them: 20 minutes
-#   make bench-full          all of benchmarks/ but the trainings, in the long form: hours
+#   make bench               measure each table of docs/performance.md in the short form, and write it: about 10 minutes
+#   make bench-full          measure them in full, and what the other pages have tables of, but for trainings: hours
 #   make docs                write the documentation's site to site/; a warning fails it
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
@@ -126,14 +126,25 @@ tables: .venv/.bench
 	$(BIN)/python -m benchmarks.models
 	$(BIN)/python -m benchmarks.tables
 
+# Rows of the short form stand beside those of the full one of the same device, and replace only rows of their own form.
 bench: .venv/.bench
-	$(BIN)/python -m benchmarks.peers
-	$(BIN)/python -m benchmarks.pairs
-	$(BIN)/python -m benchmarks.growth
-	$(BIN)/python -m benchmarks.export
+	$(BIN)/python -m benchmarks.contraction --short
+	$(BIN)/python -m benchmarks.peers --short
+	$(BIN)/python -m benchmarks.pairs --short
+	$(BIN)/python -m benchmarks.growth --short
+	$(BIN)/python -m benchmarks.fuse --short
+	$(BIN)/python -m benchmarks.interactions --short
+	$(BIN)/python -m benchmarks.hybrids --short
+	$(BIN)/python -m benchmarks.scopes --short
+	$(BIN)/python -m benchmarks.roofline --short
+	$(BIN)/python -m benchmarks.startup --short
+	$(BIN)/python -m benchmarks.export --short
+	$(BIN)/python -m benchmarks.training_loop --short
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.plots
 
+# Not in it: what trains networks or needs data (fashion_mnist_semi, fine_tuning_defaults, shipped_weights, stamps,
+# table_resizing, transfer), and accelerator, which needs a GPU or TPU.
 bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.contraction
 	$(BIN)/python -m benchmarks.peers --full
@@ -148,6 +159,12 @@ bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.training_loop
 	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.detector_memory
+	$(BIN)/python -m benchmarks.input_streams
+	$(BIN)/python -m benchmarks.pseudo_labels
+	$(BIN)/python -m benchmarks.serving_load
+	$(BIN)/python -m benchmarks.any_size
+	$(BIN)/python -m benchmarks.delegates
 	$(BIN)/python -m benchmarks.tables
 	$(BIN)/python -m benchmarks.plots
 

@@ -7,7 +7,6 @@ Figures are seconds of the position part of one layer (queries, values and table
 without XLA, or what `KERAS_BACKEND` has in its place. Regret is the time of the plan over that of the best candidate.
 """
 
-import argparse
 import math
 import random
 import time
@@ -16,7 +15,7 @@ import keras
 import numpy as np
 
 from benchmarks import backends
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, options, write_csv
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import (
@@ -33,6 +32,7 @@ from lambda_keras.layers.devices import current_device
 from lambda_keras.layers.grids import Grids
 
 DEVICE = current_device()
+SHAPES, SHORT_SHAPES = 60, 5
 HEADS, KEY_DIM = 4, 16
 SIDES = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20, 23, 24, 28, 31, 32, 37, 40, 48, 56, 64)
 BATCHES = (1, 2, 4, 8, 16, 32)
@@ -88,7 +88,7 @@ def step(problem, training, candidate):
     return lambda: backends.wait(function(*tensors))
 
 
-def measure(problem, training):
+def measure(problem, training, short):
     """Seconds by plan, of the candidates and of the chosen plan."""
     functions, chosen, best = {}, chosen_plan(problem, training), math.inf
     for candidate in dict.fromkeys((chosen, *candidates(problem))):
@@ -100,7 +100,7 @@ def measure(problem, training):
         best = min(best, seconds)
         if candidate == chosen or seconds < LOST * best:
             functions[candidate] = function
-    return interleaved_medians(functions, rounds=7)
+    return interleaved_medians(functions, rounds=7, short=short)
 
 
 def fit(measured, training):
@@ -169,13 +169,16 @@ def rows_of(problem, training, times):
 
 def main():
     """Measures, prints, writes or fits."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--fit", action="store_true", help="print costs for contraction_plan instead of regrets")
-    parser.add_argument("--shapes", type=int, default=60, help="how many shapes to draw")
+    parser.add_argument(
+        "--shapes", type=int, help=f"how many shapes to draw: {SHAPES}, in the short form {SHORT_SHAPES}"
+    )
     arguments = parser.parse_args()
+    count = arguments.shapes or (SHORT_SHAPES if arguments.short else SHAPES)
     measured, rows = [], []
-    for problem, training in draw(seed=1 if arguments.fit else 2, count=arguments.shapes):
-        times = measure(problem, training)
+    for problem, training in draw(seed=1 if arguments.fit else 2, count=count):
+        times = measure(problem, training, arguments.short)
         measured.append((problem, training, times))
         rows += rows_of(problem, training, times)
         for row in rows[-len(times) :]:
@@ -188,7 +191,7 @@ def main():
         return
     values = regrets(measured)
     print(f"regret: {np.exp(np.mean(np.log(values))):.2f} in the geometric mean, {max(values):.2f} at worst")
-    write_csv("contraction", rows, device=backends.device())
+    write_csv("contraction", rows, device=backends.device(), short=arguments.short)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
-from benchmarks.timing import write_csv
+from benchmarks.timing import options, write_csv
 from lambda_keras.export.checks.artifact import find_artifact
 from lambda_keras.export.checks.runner import start
 from lambda_keras.export.checks.runtimes import OPENVINO
@@ -28,7 +28,7 @@ from lambda_keras.export.tflite.quantization import DYNAMIC, FLOAT16, INT8, INT8
 from lambda_keras.export.tflite.writer import export_tflite
 
 IMAGE_SIZE = 224
-ROUNDS = 15
+ROUNDS, SHORT_ROUNDS = 15, 5
 BATCHES = (1, 8)
 BASELINE = "ResNet50"
 # The baseline has no fused form.
@@ -44,6 +44,7 @@ MODELS = {
     BASELINE: keras.applications.ResNet50,
     "EfficientNetB1": keras.applications.EfficientNetB1,
 }
+SHORT_MODELS = ("LambdaResNet50", BASELINE)
 
 
 def calibration():
@@ -53,8 +54,11 @@ def calibration():
     return Calibration(images[:32], images[32:], np.full(3, 0.45, "float32"), np.full(3, 0.22, "float32"))
 
 
-def export(name, folder):
-    """Writes the artifacts of a model; returns its number of parameters, and them by what they are called."""
+def export(name, folder, short):
+    """Writes the artifacts of a model; returns its number of parameters, and them by what they are called.
+
+    In the short form they are those that are written soonest.
+    """
     model = MODELS[name](weights=None, input_shape=(IMAGE_SIZE, IMAGE_SIZE, 3))
     artifacts = {}
 
@@ -68,8 +72,10 @@ def export(name, folder):
         artifacts[f"TFLite {what}"] = find_artifact(path)
 
     add_saved_model("raw", model)
-    add_saved_model("frozen", model, freeze=True)
     add_tflite("float32", model, NONE)
+    if short:
+        return model.count_params(), artifacts
+    add_saved_model("frozen", model, freeze=True)
     add_tflite("float16", model, FLOAT16)
     add_tflite("dynamic", model, DYNAMIC)
     add_tflite("int8", model, INT8, calibration())
@@ -90,7 +96,7 @@ def size(path):
     return sum(file.stat().st_size for file in [path, *path.rglob("*")] if file.is_file())
 
 
-def measure(runners, folder):
+def measure(runners, folder, rounds):
     """Median seconds of each runner for each batch that it takes: `{(runner, batch): seconds}`."""
     path = folder / "images.npy"
     np.save(path, np.random.default_rng(0).normal(size=(max(BATCHES), IMAGE_SIZE, IMAGE_SIZE, 3)).astype("float32"))
@@ -98,22 +104,23 @@ def measure(runners, folder):
     for batch in BATCHES:
         taking = [runner for runner in runners if runner.shape[0] in (None, batch)]
         # Once before, which does not count.
-        rounds = [[runner.run(path, 0, batch)[1] for runner in taking] for _ in range(1 + ROUNDS)][1:]
-        for runner, column in zip(taking, zip(*rounds, strict=True), strict=True):
+        times = [[runner.run(path, 0, batch)[1] for runner in taking] for _ in range(1 + rounds)][1:]
+        for runner, column in zip(taking, zip(*times, strict=True), strict=True):
             seconds[runner, batch] = statistics.median(column)
     return seconds
 
 
 def main():
     """Exports, measures, prints, writes."""
+    short = options(__doc__).parse_args().short
     with tempfile.TemporaryDirectory() as name, contextlib.ExitStack() as stack:
         folder = pathlib.Path(name)
         runners, parameters = {}, {}
-        for model in MODELS:
-            parameters[model], artifacts = export(model, folder / model)
+        for model in SHORT_MODELS if short else MODELS:
+            parameters[model], artifacts = export(model, folder / model, short)
             for what, artifact in artifacts.items():
                 (runners[model, what],) = stack.enter_context(start([artifact]))
-        seconds = measure(runners.values(), folder)
+        seconds = measure(runners.values(), folder, SHORT_ROUNDS if short else ROUNDS)
         rows = []
         for (model, what), runner in runners.items():
             one = seconds[runner, 1]
@@ -134,7 +141,7 @@ def main():
                 }
             )
             print(*rows[-1].values(), sep="\t", flush=True)
-    write_csv("export", rows)
+    write_csv("export", rows, short=short)
 
 
 if __name__ == "__main__":

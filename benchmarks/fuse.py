@@ -9,22 +9,22 @@ import numpy as np
 import tensorflow as tf
 
 import lambda_keras as lk
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, options, write_csv
 
 MODELS = (("lambda_resnet50", 224), ("lambda_resnet26t", 256), ("lambda_mobilenet_v2", 224))
 BATCHES = (1, 8)
 
 
-def measure(name, image_size):
-    """Rows of one model: a row for each batch."""
+def measure(name, image_size, short):
+    """Rows of one model: a row for each batch, in the short form for the first."""
     model = lk.create_model(name, input_shape=(image_size, image_size, 3))
     models = {"original": model, "fused": lk.fuse(model)}
     functions = {form: tf.function(form_model) for form, form_model in models.items()}
     rows = []
-    for batch in BATCHES:
+    for batch in BATCHES[:1] if short else BATCHES:
         images = tf.constant(np.random.default_rng(0).normal(size=(batch, image_size, image_size, 3)), "float32")
         calls = {form: lambda f=function, x=images: f(x).numpy() for form, function in functions.items()}
-        seconds = interleaved_medians(calls, rounds=15)
+        seconds = interleaved_medians(calls, rounds=15, short=short)
         rows.append(
             {
                 "model": name,
@@ -42,12 +42,13 @@ def measure(name, image_size):
 
 def main():
     """Measures, prints, writes."""
+    short = options(__doc__).parse_args().short
     rows = []
     for name, image_size in MODELS:
-        for row in measure(name, image_size):
+        for row in measure(name, image_size, short):
             rows.append(row)
             print(*row.values(), sep="\t", flush=True)
-    write_csv("fuse", rows)
+    write_csv("fuse", rows, short=short)
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ writes results/growth.csv: seconds of one inference of one image in a `tf.functi
 and by how much the peak memory of a process of its own is above that of one that builds the layer and runs nothing.
 """
 
-import argparse
 import subprocess
 import sys
 import time
@@ -14,7 +13,7 @@ import time
 import numpy as np
 
 from benchmarks.process_memory import PEAK, memory
-from benchmarks.timing import write_csv
+from benchmarks.timing import options, write_csv
 
 CHANNELS = 64
 LAYERS = {
@@ -59,22 +58,23 @@ def exponent(positions, values):
 
 def main():
     """Measures each size in a process, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--alone", nargs=2, metavar=("LAYER", "SIDE"), help="measure one layer in this process")
-    alone = parser.parse_args().alone
-    if alone:
-        run_alone(alone[0], int(alone[1]))
+    arguments = parser.parse_args()
+    if arguments.alone:
+        run_alone(arguments.alone[0], int(arguments.alone[1]))
         return
     measured, rows = {}, []
     for name, sides in LAYERS.items():
-        for side in sides:
+        for side in sides[1:3] if arguments.short else sides:
             command = [sys.executable, "-m", "benchmarks.growth", "--alone", name, str(side)]
             printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
             seconds, peak = map(float, printed.split()[-2:])
             measured.setdefault(name, []).append((side**2, seconds, peak))
             print(name, side, f"{seconds:.5f} s", f"{peak / 1e6:.1f} MB", sep="\t", flush=True)
-        # Of small maps, what a call costs is most of the time.
-        positions, seconds, peaks = np.array(measured[name][1:]).T
+        # Of the smallest map, what a call costs is most of the time.
+        larger = [point for point in measured[name] if point[0] > sides[0] ** 2]
+        positions, seconds, peaks = np.array(larger).T
         rows += [
             {
                 "layer": name,
@@ -86,7 +86,7 @@ def main():
             }
             for n, of_one, peak in measured[name]
         ]
-    write_csv("growth", rows)
+    write_csv("growth", rows, short=arguments.short)
 
 
 if __name__ == "__main__":

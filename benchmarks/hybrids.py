@@ -6,13 +6,17 @@ writes results/hybrids.csv: parameters, multiply-adds, seconds of an inference a
 """
 
 from benchmarks.networks import compare
+from benchmarks.timing import options
 
 STAGES = ("CCCC", "CCCL", "CCLL", "CLLL", "LLLL", "LCCC", "LLCC", "LLLC")
+SHORT_STAGES = ("CCCC", "CCLL", "LLLL")
 
 
 def main():
     """Measures, prints, writes."""
-    compare("hybrids", {stages: (f"resnet50_{stages.lower()}", {}) for stages in STAGES}, base="CCCC")
+    short = options(__doc__).parse_args().short
+    variants = {stages: (f"resnet50_{stages.lower()}", {}) for stages in (SHORT_STAGES if short else STAGES)}
+    compare("hybrids", variants, "CCCC", short)
 
 
 if __name__ == "__main__":

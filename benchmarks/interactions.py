@@ -7,19 +7,17 @@ figures of the paper, where it has one; by how much the peak of a process that t
 that of one that only builds the network; and seconds of a training step on this batch, by turns.
 """
 
-import argparse
 import subprocess
 import sys
 
-from benchmarks.networks import build, training_step
+from benchmarks.networks import IMAGE_SIZE, SHORT_IMAGE_SIZE, build, training_step
 from benchmarks.process_memory import PEAK, memory
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, options, write_csv
 
 NETWORK = "resnet50_llll"
-IMAGE_SIZE = 224
 BATCH = 2
 PAPER_BATCH = 128
-# Side of the map and layers of each stage.
+# Side of the map and layers of each stage, at 224 pixels.
 STAGES = ((56, 3), (28, 4), (14, 6), (7, 3))
 HEADS = 8  # As in the works that the paper compares with.
 ATTENTION = {"num_heads": HEADS, "key_dim": None, "normalize_lambda": True}
@@ -32,6 +30,7 @@ VARIANTS = {
     "lambda, shared embeddings": {"scope_size": None, "share_position_embeddings": True},
     "lambda convolution, 7×7": {"scope_size": 7},
 }
+SHORT_VARIANTS = ("global self-attention", "lambda", "lambda convolution, 7×7")
 # GiB of the maps, and images a second of 8 TPUv3 cores.
 PAPER = {
     "global self-attention": (120, None),
@@ -62,41 +61,51 @@ def map_gibibytes(fields):
     return 4 * numbers / 2**30
 
 
-def run_alone(label):
+def build_variant(label, short):
+    """The network with one of the layers of `VARIANTS`, in the short form for smaller images."""
+    return build(NETWORK, SHORT_IMAGE_SIZE if short else IMAGE_SIZE, **VARIANTS[label])
+
+
+def run_alone(label, short):
     """Prints by how many bytes a training step raises the peak of this process."""
-    model = build(NETWORK, IMAGE_SIZE, **VARIANTS[label])
+    model = build_variant(label, short)
     step = training_step(model, BATCH)
     before = memory(PEAK)
     step()
     print(memory(PEAK) - before)
 
 
-def peak_of(label):
+def peak_of(label, short):
     """The same, of a process of its own."""
-    command = [sys.executable, "-m", "benchmarks.interactions", "--alone", label]
+    command = [sys.executable, "-m", "benchmarks.interactions", "--alone", label, *(["--short"] if short else [])]
     return int(subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()[-1])
 
 
 def main():
     """Measures, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--alone", choices=VARIANTS, help="measure the memory of one variant in this process")
-    alone = parser.parse_args().alone
-    if alone:
-        run_alone(alone)
+    arguments = parser.parse_args()
+    short = arguments.short
+    if arguments.alone:
+        run_alone(arguments.alone, short)
         return
-    peaks = {label: peak_of(label) for label in VARIANTS}
-    models = {label: build(NETWORK, IMAGE_SIZE, **fields) for label, fields in VARIANTS.items()}
-    seconds = interleaved_medians({label: training_step(model, BATCH) for label, model in models.items()}, rounds=5)
+    labels = SHORT_VARIANTS if short else VARIANTS
+    peaks = {label: peak_of(label, short) for label in labels}
+    models = {label: build_variant(label, short) for label in labels}
+    steps = {label: training_step(model, BATCH) for label, model in models.items()}
+    seconds = interleaved_medians(steps, rounds=5, short=short)
     rows = []
-    for label, fields in VARIANTS.items():
+    for label in labels:
         gibibytes, images_per_second = PAPER[label]
+        formula = map_gibibytes(VARIANTS[label])
         rows.append(
             {
                 "layer": label,
-                "formula_gibibytes_of_128": f"{map_gibibytes(fields):.2f}" if map_gibibytes(fields) else "",
+                "formula_gibibytes_of_128": f"{formula:.2f}" if formula else "",
                 "paper_gibibytes_of_128": gibibytes or "",
                 "paper_images_per_second": images_per_second or "",
+                "image_size": models[label].input_shape[1],
                 "batch": BATCH,
                 "peak_megabytes": f"{peaks[label] / 1e6:.0f}",
                 "seconds": f"{seconds[label]:.3f}",
@@ -104,7 +113,7 @@ def main():
             }
         )
         print(*rows[-1].values(), sep="\t", flush=True)
-    write_csv("interactions", rows)
+    write_csv("interactions", rows, short=short)
 
 
 if __name__ == "__main__":

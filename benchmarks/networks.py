@@ -9,6 +9,10 @@ import tensorflow as tf
 import lambda_keras as lk
 from benchmarks.timing import interleaved_medians, write_csv
 
+# Side of the images of `compare` in pixels; in the short form.
+IMAGE_SIZE, SHORT_IMAGE_SIZE = 224, 112
+BATCH = 4
+
 
 def build(name, image_size, **fields):
     """A model that returns logits, of this package (`fields` change its configuration) or of `keras.applications`."""
@@ -48,7 +52,7 @@ def inference(model, batch):
     return lambda: function().numpy()
 
 
-def compare(table, variants, base, image_size=224, batch=4):
+def compare(table, variants, base, short):
     """Times networks by turns, for inference and for training; prints a row for each and writes them.
 
     Args:
@@ -56,19 +60,19 @@ def compare(table, variants, base, image_size=224, batch=4):
         variants: The networks, each by its name and the fields of its configuration that differ: `{label: (name,
             fields)}`.
         base: The label to whose time the ratios are.
-        image_size: Side of the images in pixels.
-        batch: Images of a call.
+        short: Whether this is the short form, with smaller images.
     """
+    image_size = SHORT_IMAGE_SIZE if short else IMAGE_SIZE
     models = {label: build(name, image_size, **fields) for label, (name, fields) in variants.items()}
     seconds = {
-        mode: interleaved_medians({label: step(model, batch) for label, model in models.items()})
+        mode: interleaved_medians({label: step(model, BATCH) for label, model in models.items()}, short=short)
         for mode, step in (("inference", inference), ("training", training_step))
     }
     rows = [
         {
             "network": label,
             "image_size": image_size,
-            "batch": batch,
+            "batch": BATCH,
             "parameters": sum(math.prod(weight.shape) for weight in model.trainable_weights),
             "multiply_adds": lk.count_multiply_adds(model),
             **{f"{mode}_seconds": f"{of_mode[label]:.4f}" for mode, of_mode in seconds.items()},
@@ -78,4 +82,4 @@ def compare(table, variants, base, image_size=224, batch=4):
     ]
     for row in rows:
         print(*row.values(), sep="\t")
-    write_csv(table, rows)
+    write_csv(table, rows, short=short)

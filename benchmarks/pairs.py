@@ -13,7 +13,7 @@ import keras
 
 import lambda_keras as lk
 from benchmarks.networks import build, inference, training_step
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, options, write_csv
 
 # Ours and its image size, the other and its image size.
 PAIRS = (("lambda_resnet50", 160, "EfficientNetB1", 240), ("lambda_resnet101", 192, "EfficientNetB3", 300))
@@ -34,14 +34,15 @@ def functions_of(name, image_size, policy):
     return functions
 
 
-def measure(*pair):
+def measure(pair, policies, short):
     """Rows of two networks, each `(name, image size)`: one for each mode and policy."""
-    functions = {(name, policy): functions_of(name, size, policy) for name, size in pair for policy in POLICIES}
+    functions = {(name, policy): functions_of(name, size, policy) for name, size in pair for policy in policies}
     (name, image_size), (other, other_size) = pair
     for mode in next(iter(functions.values())):
-        seconds = interleaved_medians({key: of_mode[mode] for key, of_mode in functions.items()}, rounds=7)
-        fastest = min(seconds[other, policy] for policy in POLICIES)
-        for policy in POLICIES:
+        steps = {key: of_mode[mode] for key, of_mode in functions.items()}
+        seconds = interleaved_medians(steps, rounds=7, short=short)
+        fastest = min(seconds[other, policy] for policy in policies)
+        for policy in policies:
             yield {
                 "model": name,
                 "image_size": image_size,
@@ -59,13 +60,15 @@ def measure(*pair):
 
 def main():
     """Measures, prints, writes."""
+    short = options(__doc__).parse_args().short
+    pairs, policies = (PAIRS[:1], POLICIES[:1]) if short else (PAIRS, POLICIES)
     rows = []
-    for name, image_size, other, other_size in PAIRS:
-        for row in measure((name, image_size), (other, other_size)):
+    for name, image_size, other, other_size in pairs:
+        for row in measure(((name, image_size), (other, other_size)), policies, short):
             rows.append(row)
             print(*row.values(), sep="\t", flush=True)
         gc.collect()
-    write_csv("pairs", rows)
+    write_csv("pairs", rows, short=short)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Times the lambda layer against two in torch, lucidrains' and timm's, and against the paper's listing in TensorFlow.
 
     python -m benchmarks.peers            the maps of a ResNet at 224 pixels, batch 1 and 8, torch as it is
+    python -m benchmarks.peers --short    of these, batch 1 alone
     python -m benchmarks.peers --full     every map and batch, and torch.compile of both peers: hours
 
 needs the `backends` extra and writes results/peers.csv. Four layers after one another, each with weights of its own, as
@@ -9,7 +10,6 @@ whole layer (projections, normalisation, contraction), float32, on the CPU; each
 eager or compiled, `tf.function` without XLA here.
 """
 
-import argparse
 import math
 
 import numpy as np
@@ -19,7 +19,7 @@ import torch
 from benchmarks import torch_layers
 from benchmarks.grid import LARGEST_GLOBAL, cells, rows_of_cell
 from benchmarks.paper_layer import PaperLayer
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, options, write_csv
 from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
 
 LAYERS = 4
@@ -88,25 +88,29 @@ def steps(grid, channels, batch, scope, training, compiled=False):
     return makers
 
 
-def measure(*cell, compiled):
+def measure(*cell, compiled, short):
     """Median seconds of one layer of each implementation."""
     made = {name: make() for name, make in steps(*cell, compiled=compiled).items()}
-    return {name: value / LAYERS for name, value in interleaved_medians(made, rounds=11, settle=True).items()}
+    seconds = interleaved_medians(made, rounds=11, settle=True, short=short)
+    return {name: value / LAYERS for name, value in seconds.items()}
 
 
 def main():
     """Measures, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--full", action="store_true", help="every map and batch, and torch.compile of both peers")
-    full = parser.parse_args().full
+    arguments = parser.parse_args()
+    full, short = arguments.full, arguments.short
     rows = []
     for grid, channels, batch, scope in cells(full):
+        if short and batch > 1:
+            continue
         for training in (False, True):
-            seconds = measure(grid, channels, batch, scope, training, compiled=full)
+            seconds = measure(grid, channels, batch, scope, training, compiled=full, short=short)
             rows += rows_of_cell(grid, channels, batch, scope, training, seconds, ours="lambda_keras")
             if full:
                 torch.compiler.reset()
-    write_csv("peers", rows)
+    write_csv("peers", rows, short=short)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from benchmarks.networks import build, training_step
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, options, write_csv
 
 NETWORKS = (("lambda_resnet50", 160), ("EfficientNetB1", 240))
 BATCH = 8
@@ -35,10 +35,10 @@ GROUPS = {
 }
 
 
-def peak():
+def peak(short):
     """Multiply-adds a second of a product of square matrices."""
     matrix = tf.random.normal((SIDE, SIDE))
-    seconds = interleaved_medians({"product": lambda: tf.linalg.matmul(matrix, matrix).numpy()})["product"]
+    seconds = interleaved_medians({"product": lambda: tf.linalg.matmul(matrix, matrix).numpy()}, short=short)["product"]
     return SIDE**3 / seconds
 
 
@@ -66,12 +66,13 @@ def milliseconds_of_operations(step):
 
 def main():
     """Measures, prints, writes."""
-    product = peak()
+    short = options(__doc__).parse_args().short
+    product = peak(short)
     rows = []
     for name, image_size in NETWORKS:
         model = build(name, image_size)
         step = training_step(model, BATCH)
-        seconds = interleaved_medians({name: step})[name]
+        seconds = interleaved_medians({name: step}, short=short)[name]
         reached = 3 * BATCH * lk.count_multiply_adds(model) / seconds
         groups = collections.Counter()
         for operation, milliseconds in milliseconds_of_operations(step).items():
@@ -89,7 +90,7 @@ def main():
             }
         )
         print(*rows[-1].items(), sep="\n", flush=True)
-    write_csv("roofline", rows)
+    write_csv("roofline", rows, short=short)
 
 
 if __name__ == "__main__":

@@ -6,14 +6,18 @@ writes results/scopes.csv: parameters, multiply-adds, seconds of an inference an
 """
 
 from benchmarks.networks import compare
+from benchmarks.timing import options
 
 SCOPES = (3, 7, 15, 23, 31, None)
+SHORT_SCOPES = (7, 23)
 
 
 def main():
     """Measures, prints, writes."""
-    variants = {str(scope or "global"): ("resnet50_llll", {"scope_size": scope}) for scope in SCOPES}
-    compare("scopes", variants, base="23")
+    short = options(__doc__).parse_args().short
+    scopes = SHORT_SCOPES if short else SCOPES
+    variants = {str(scope or "global"): ("resnet50_llll", {"scope_size": scope}) for scope in scopes}
+    compare("scopes", variants, "23", short)
 
 
 if __name__ == "__main__":

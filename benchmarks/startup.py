@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 
-from benchmarks.timing import write_csv
+from benchmarks.timing import options, write_csv
 
 ROUNDS = 5
 COMMANDS = {
@@ -47,19 +47,20 @@ def run(arguments):
 
 def main():
     """Measures, prints, writes."""
+    short = options(__doc__).parse_args().short
     seconds = {}
-    for _ in range(ROUNDS):
+    for _ in range(1 if short else ROUNDS):
         for what, arguments in COMMANDS.items():
             seconds.setdefault(what, []).append(run(arguments)[0])
     # A network of 420 layers takes a minute.
-    for name, size in MODELS:
+    for name, size in MODELS[:1] if short else MODELS:
         _, (printed,) = run(["-c", BUILD.format(name=name, size=size)])
         for what, value in zip(("build", "first call of", "second call of"), printed.split(), strict=True):
             seconds[f"{what} {name} at {size}"] = [float(value)]
     rows = [{"what": what, "seconds": f"{statistics.median(values):.2f}"} for what, values in seconds.items()]
     for row in rows:
         print(*row.values(), sep="\t")
-    write_csv("startup", rows)
+    write_csv("startup", rows, short=short)
 
 
 if __name__ == "__main__":

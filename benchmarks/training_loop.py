@@ -16,7 +16,7 @@ import orbit
 import tensorflow as tf
 
 import lambda_keras as lk
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks.timing import interleaved_medians, options, write_csv
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.training import assemble
@@ -28,9 +28,10 @@ CASES = (("lambda_resnet_tiny", 32, 64, 20), ("lambda_resnet50", 128, 8, 4))
 
 
 def main():
-    """Measures all cases and writes results/training_loop.csv."""
+    """Measures all cases, in the short form the first, and writes results/training_loop.csv."""
+    short = options(__doc__).parse_args().short
     rows = []
-    for model, image_size, batch_size, steps in CASES:
+    for model, image_size, batch_size, steps in CASES[:1] if short else CASES:
         recipe = recipe_file.load(
             "digits",
             [f"model.name={model}", f"data.image_size={image_size}", f"training.batch_size={batch_size}"],
@@ -43,6 +44,7 @@ def main():
                     "trainer": trainer_steps(recipe, dataset, steps, folder),
                 },
                 rounds=15,
+                short=short,
             )
         rates = {name: batch_size * steps / value for name, value in seconds.items()}
         rows.append(
@@ -56,7 +58,7 @@ def main():
             }
         )
         print(rows[-1], flush=True)
-    write_csv("training_loop", rows)
+    write_csv("training_loop", rows, short=short)
 
 
 def trainer_steps(recipe, dataset, steps, folder):

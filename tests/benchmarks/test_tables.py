@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import performance_tables, tables
 
+MAKEFILE = (tables.ROOT / "Makefile").read_text(encoding="utf-8")
 PERFORMANCE = (tables.ROOT / "docs" / "performance.md").read_text(encoding="utf-8")
 # The CSV files of the tables of docs/performance.md.
 MEASURED = sorted({tables.TABLES[name].file for name in re.findall(r"<!-- table: (.*) -->", PERFORMANCE)})
@@ -54,5 +55,8 @@ def test_pairs_compare_a_fused_lambda_resnet_with_the_efficientnet_as_it_is():
 
 
 @pytest.mark.parametrize("file", MEASURED, ids=lambda file: file.stem)
-def test_a_table_of_performance_has_a_plot(file):
+def test_a_table_of_performance_has_a_plot_and_is_measured_by_make(file):
     assert file.with_suffix(".png").is_file()
+    for target in ("bench", "bench-full"):
+        recipe = MAKEFILE.split(f"\n{target}: ")[1].split("\n\n")[0]
+        assert f"$(BIN)/python -m benchmarks.{file.stem}" in recipe, target
