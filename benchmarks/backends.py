@@ -13,20 +13,31 @@ def is_accelerated():
     return not runs_on_cpu()
 
 
+def device_kind():
+    """`"cpu"`, `"gpu"` or `"tpu"`: what runs what is measured."""
+    if not is_accelerated():
+        return "cpu"
+    # Keras lists no devices for torch, which runs on GPUs.
+    is_tpu = BACKEND != "torch" and keras.distribution.list_devices()[0].startswith("tpu")
+    return "tpu" if is_tpu else "gpu"
+
+
 def device_name():
-    """What the backend calls its first device."""
+    """What the maker calls the first device."""
+    if not is_accelerated():
+        return "CPU"
     if BACKEND == "torch":
         import torch
 
-        return torch.cuda.get_device_name() if torch.cuda.is_available() else "CPU"
+        return torch.cuda.get_device_name()
     if BACKEND == "jax":
         import jax
 
         return jax.devices()[0].device_kind
     import tensorflow as tf
 
-    first = min(tf.config.list_physical_devices(), key=lambda device: device.device_type == "CPU")
-    return tf.config.experimental.get_device_details(first).get("device_name", first.device_type)
+    first = next(device for device in tf.config.list_physical_devices() if device.device_type != "CPU")
+    return tf.config.experimental.get_device_details(first).get("device_name", first.name)
 
 
 def device():
@@ -89,7 +100,7 @@ def forward_and_backward(function):
 
 
 def wait(tensors):
-    """Returns when the device has computed the tensors."""
+    """Returns the tensors when the device has computed them."""
     if BACKEND == "jax":
         import jax
 
@@ -99,6 +110,12 @@ def wait(tensors):
 
         if torch.cuda.is_available():
             torch.cuda.synchronize()
+    elif is_accelerated():
+        import tensorflow as tf
+
+        # To copy all of them to the host would take longer than most of what is timed.
+        tf.test.experimental.sync_devices()
     else:
         for tensor in keras.tree.flatten(tensors):
             tensor.numpy()
+    return tensors

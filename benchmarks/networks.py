@@ -4,9 +4,9 @@ import math
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import lambda_keras as lk
+from benchmarks import steps
 from benchmarks.timing import interleaved_medians, write_csv
 
 # Side of the images of `compare` in pixels; in the short form.
@@ -24,32 +24,18 @@ def build(name, image_size, **fields):
 
 def images_for(model, batch):
     """A batch of normal numbers."""
-    return tf.constant(np.random.default_rng(0).normal(size=(batch, *model.input_shape[1:])), "float32")
+    numbers = np.random.default_rng(0).normal(size=(batch, *model.input_shape[1:]))
+    return keras.ops.convert_to_tensor(numbers, "float32")
 
 
 def training_step(model, batch):
-    """A function without arguments that trains one step, by stochastic gradient descent with momentum."""
-    images, labels = images_for(model, batch), tf.range(batch)
-    optimizer = keras.optimizers.SGD(1e-3, momentum=0.9)
-    optimizer.build(model.trainable_variables)
-    weights = [variable.value for variable in model.trainable_variables]
-
-    @tf.function
-    def step():
-        with tf.GradientTape() as tape:
-            logits = model(images, training=True)
-            loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-        optimizer.apply(tape.gradient(loss, weights), model.trainable_variables)
-        return loss
-
-    return lambda: step().numpy()
+    """A function without arguments that trains one step."""
+    return steps.training_step(model, images_for(model, batch), keras.ops.arange(batch, dtype="int32"))
 
 
 def inference(model, batch):
     """A function without arguments that classifies a batch."""
-    images = images_for(model, batch)
-    function = tf.function(lambda: model(images, training=False))
-    return lambda: function().numpy()
+    return steps.inference(model, images_for(model, batch))
 
 
 def compare(table, variants, base, short):
