@@ -15,7 +15,9 @@ import keras
 import numpy as np
 
 from benchmarks import backends
+from benchmarks.attempts import attempt
 from benchmarks.timing import interleaved_medians, options, write_csv
+from lambda_keras.layers import contraction_plan
 from lambda_keras.layers.chunks import Operands
 from lambda_keras.layers.contraction import contract
 from lambda_keras.layers.contraction_plan import (
@@ -35,12 +37,17 @@ DEVICE = current_device()
 SHAPES, SHORT_SHAPES = 60, 5
 HEADS, KEY_DIM = 4, 16
 SIDES = (5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 16, 17, 19, 20, 23, 24, 28, 31, 32, 37, 40, 48, 56, 64)
-BATCHES = (1, 2, 4, 8, 16, 32)
 # Channels 64 to 512 for four heads.
 VALUE_DIMS = (16, 32, 64, 128)
 SCOPES = (5, 7, 11, 15, 23, None, None)
-# A candidate that takes more memory would be killed; one that takes this many times the best so far has lost.
-TOO_LARGE, LOST = 200 * 2**20, 4
+# A candidate that takes more memory than `TOO_LARGE` would be killed, and values of more numbers take too long. What is
+# small keeps no accelerator busy, and there a plan may take as much memory as its device has for it.
+if backends.is_accelerated():
+    BATCHES, TOO_LARGE, MOST_VALUES = (1, 8, 32, 128), DEVICE.memory, 2**24
+else:
+    BATCHES, TOO_LARGE, MOST_VALUES = (1, 2, 4, 8, 16, 32), 200 * 2**20, 2**20
+# One that takes this many times the best so far has lost.
+LOST = 4
 # Written out, more chunks take minutes to trace.
 MOST_CHUNKS = 16
 
@@ -54,7 +61,8 @@ def draw(seed, count):
         problem = Problem(
             Grids((side, side), (side, side)), Depths(HEADS, KEY_DIM, value_dim), scope and (scope, scope), batch
         )
-        if problem.memory(Plan("query_first", min(2, side))) <= TOO_LARGE and batch * side**2 * value_dim <= 2**20:
+        values = batch * side**2 * value_dim
+        if problem.memory(Plan("query_first", min(2, side))) <= TOO_LARGE and values <= MOST_VALUES:
             problems.append((problem, generator.random() < 0.5))
     return problems
 
@@ -88,19 +96,26 @@ def step(problem, training, candidate):
     return lambda: backends.wait(function(*tensors))
 
 
-def measure(problem, training, short):
-    """Seconds by plan, of the candidates and of the chosen plan."""
+def measure(problem, training, not_done, short=False):
+    """Seconds by plan, of the candidates and of the chosen plan; `not_done` gets a line for each that fails."""
     functions, chosen, best = {}, chosen_plan(problem, training), math.inf
     for candidate in dict.fromkeys((chosen, *candidates(problem))):
-        function = step(problem, training, candidate)
-        function()
-        start = time.perf_counter()
-        function()
-        seconds = time.perf_counter() - start
+
+        def second_call(candidate=candidate):
+            function = step(problem, training, candidate)
+            function()
+            start = time.perf_counter()
+            function()
+            return function, time.perf_counter() - start
+
+        found = attempt(f"{candidate} of {problem}", second_call, not_done)
+        if found is None:
+            continue
+        function, seconds = found
         best = min(best, seconds)
         if candidate == chosen or seconds < LOST * best:
             functions[candidate] = function
-    return interleaved_medians(functions, rounds=7, short=short)
+    return interleaved_medians(functions, rounds=7, short=short) if functions else {}
 
 
 def fit(measured, training):
@@ -142,6 +157,17 @@ def fit(measured, training):
     return {order: each._replace(call=float(f"{each.call - least:.2g}")) for order, each in costs.items()}
 
 
+def fitted(measured):
+    """Lines with the costs that `fit` finds, and where they go."""
+    place = next(name for name, value in vars(contraction_plan).items() if value is DEVICE)
+    lines = [f"Costs to put into `{place}` of lambda_keras/layers/contraction_plan.py:"]
+    for mode, training in (("inference", False), ("training", True)):
+        lines.append(f"    {mode}={{")
+        lines += [f'        "{order}": {costs},' for order, costs in fit(measured, training).items()]
+        lines.append("    },")
+    return lines
+
+
 def regrets(measured):
     """The plan's time over the best, for each problem."""
     return [times[chosen_plan(problem, training)] / min(times.values()) for problem, training, times in measured]
@@ -178,16 +204,13 @@ def main():
     count = arguments.shapes or (SHORT_SHAPES if arguments.short else SHAPES)
     measured, rows = [], []
     for problem, training in draw(seed=1 if arguments.fit else 2, count=count):
-        times = measure(problem, training, arguments.short)
+        times = measure(problem, training, not_done=[], short=arguments.short)
         measured.append((problem, training, times))
         rows += rows_of(problem, training, times)
         for row in rows[-len(times) :]:
             print(*row.values(), sep="\t", flush=True)
     if arguments.fit:
-        for mode, training in (("inference", False), ("training", True)):
-            print(mode)
-            for order, costs in fit(measured, training).items():
-                print(f'    "{order}": {costs},')
+        print(*fitted(measured), sep="\n")
         return
     values = regrets(measured)
     print(f"regret: {np.exp(np.mean(np.log(values))):.2f} in the geometric mean, {max(values):.2f} at worst")

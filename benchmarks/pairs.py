@@ -19,19 +19,27 @@ from benchmarks.timing import interleaved_medians, options, write_csv
 PAIRS = (("lambda_resnet50", 160, "EfficientNetB1", 240), ("lambda_resnet101", 192, "EfficientNetB3", 300))
 POLICIES = ("float32", "mixed_bfloat16")
 BATCH = 8
+# What is timed, by a function of a model and a batch.
+MODES = {
+    "training": training_step,
+    "inference": inference,
+    "inference, both fused": lambda model, batch: inference(lk.fuse(model), batch),
+}
+
+
+def network(name, image_size, policy):
+    """A network under a policy, which is not left behind."""
+    keras.config.set_dtype_policy(policy)
+    try:
+        return build(name, image_size)
+    finally:
+        keras.config.set_dtype_policy("float32")
 
 
 def functions_of(name, image_size, policy):
     """By mode, functions without arguments that run a network."""
-    keras.config.set_dtype_policy(policy)
-    model = build(name, image_size)
-    functions = {
-        "training": training_step(model, BATCH),
-        "inference": inference(model, BATCH),
-        "inference, both fused": inference(lk.fuse(model), BATCH),
-    }
-    keras.config.set_dtype_policy("float32")
-    return functions
+    model = network(name, image_size, policy)
+    return {mode: step(model, BATCH) for mode, step in MODES.items()}
 
 
 def measure(pair, policies, short):

@@ -122,7 +122,11 @@ def draw(name, devices):
     Returns:
         A matplotlib `Figure`.
     """
-    plot = PLOTS[name]
+    return figure_of(PLOTS[name], devices)
+
+
+def figure_of(plot, devices):
+    """Draws rows of a CSV file as a `Plot` says, a panel for each device."""
     dots = [[(thing, colour, float(value)) for thing, colour, value in plot.dots(rows)] for rows in devices]
     things = [list(dict.fromkeys(thing for thing, _, _ in panel)) for panel in dots]
     colours = list(dict.fromkeys(colour for panel in dots for _, colour, _ in panel))
@@ -149,7 +153,7 @@ def draw(name, devices):
             axes.set_title(device_of(rows), fontsize=8)
     if len(colours) > 1:
         legend = figure.axes[0].get_legend_handles_labels()
-        figure.legend(*legend, loc="outside upper center", ncols=len(colours), fontsize=8)
+        figure.legend(*legend, loc="outside upper center", ncols=min(len(colours), 5), fontsize=8)
     return figure
 
 
