@@ -1,97 +1,149 @@
-"""Times lambda layers on a GPU or TPU, in every order of contraction and beside their peers in torch.
+"""Times layers and networks on a GPU or TPU, beside others that do the same, and fits the costs of the plan.
 
     KERAS_BACKEND=jax python -m benchmarks.accelerator
     KERAS_BACKEND=torch python -m benchmarks.accelerator --full
 
-needs no TensorFlow. It writes results/accelerator_<backend>.csv: seconds of whole layers, float32, compiled with XLA
-under jax, eager under torch, by turns; the order `auto` is what the plan picks. Under torch, timm's and lucidrains'
-layers run on the same device where they are installed. `python -m benchmarks.contraction --fit` under the same
-`KERAS_BACKEND` prints what to put in the place of `contraction_plan.ON_ACCELERATORS`. Without an accelerator it runs on
-the CPU, and says so.
+needs no TensorFlow, unless it is the backend. On the device that the backend uses it measures
+
+1. the layers of `benchmarks.grid`: in the order that the plan picks (`auto`) and in every other, beside timm's and
+   lucidrains' layers in torch;
+2. the pairs of `benchmarks.pairs`: LambdaResNets beside EfficientNets, in float32 and bfloat16;
+3. what `benchmarks.contraction` fits the plan's costs to.
+
+It writes results/accelerator_<backend>.csv and .png. The costs, and what was not done and why, are printed at the end
+and written to results/accelerator_<backend>.txt: a function that takes too much memory, a package that is not there.
+Without an accelerator it measures the CPU, which takes hours, and says so.
 """
 
 import argparse
-import importlib.util
+import os
+
+# Of a GPU's memory jax and TensorFlow take most when they start; torch, in the same process, needs some too.
+os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
+os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 
 import keras
 
-from benchmarks import backends
-from benchmarks.grid import cells, rows_of_cell
-from benchmarks.timing import interleaved_medians, write_csv
+from benchmarks import backends, contraction, peers_here, steps
+from benchmarks.attempts import attempt, medians
+from benchmarks.grid import cells
+from benchmarks.pairs import MODES, PAIRS, POLICIES, network
+from benchmarks.timing import RESULTS, write_csv
 from lambda_keras.layers import LambdaLayer
 from lambda_keras.layers.contraction_plan import CONVOLUTIONS, DENSE_ORDERS
 
+NAME = f"accelerator_{backends.BACKEND}"
 # An accelerator has the memory for the embeddings of all pairs of larger maps.
 LARGEST_GLOBAL = 64 * 64
+# Images that a network takes at once: with 8, as on a CPU, an accelerator would wait for its host.
+BATCH = 32
+SHAPES_TO_FIT = 60
+
+
+def row_of(part, problem, batch, mode, policy, name, seconds, ours):
+    """A row of the CSV file for one of `seconds`, compared with `ours` if that could be run."""
+    row = {
+        "part": part,
+        "problem": problem,
+        "batch": batch,
+        "mode": mode,
+        "policy": policy,
+        "implementation": name,
+        "seconds": f"{seconds[name]:.6f}",
+        "ratio_to_ours": f"{seconds[name] / seconds[ours]:.2f}" if ours in seconds else "",
+        "backend": backends.BACKEND,
+        "accelerator": backends.device_name(),
+    }
+    print(*row.values(), sep="\t", flush=True)
+    return row
 
 
 def our_step(grid, channels, batch, scope, order, training):
-    """A function without arguments that runs a layer of ours."""
+    """What is timed of a layer of ours."""
     layer = LambdaLayer(scope_size=scope, implementation=order)
     images = keras.random.normal((batch, *grid, channels))
     layer.build(images.shape)
-    weights = [variable.value for variable in layer.trainable_variables]
-    states = [variable.value for variable in layer.non_trainable_variables]
-
-    def run(x, *weights):
-        outputs, _ = layer.stateless_call(weights, states, x, training=training)
-        return outputs
-
-    function = backends.forward_and_backward(run) if training else backends.forward(run)
-    return lambda: backends.wait(function(images, *weights))
+    return (steps.gradients if training else steps.inference)(layer, images)
 
 
-def installed_peers():
-    """The peers whose packages are there."""
-    from benchmarks import torch_layers
-
-    return [peer for peer, package in torch_layers.PACKAGES.items() if importlib.util.find_spec(package)]
-
-
-def peer_step(peer, grid, channels, batch, scope, training):
-    """The same for a torch layer, eager."""
-    from benchmarks import torch_layers
-
-    device = "cuda" if backends.is_accelerated() else "cpu"
-    layer = torch_layers.make(peer, grid, channels, scope)
-    return torch_layers.step([layer], (batch, *grid, channels), training, device=device)
-
-
-def measure(grid, channels, batch, scope, training, peers):
-    """Median seconds by order and by peer; what fails is named in a line."""
+def rows_of_layer(cell, training, compiles, peers, not_done):
+    """Rows of a cell of the grid: the plan's order, the others and the peers."""
+    grid, channels, batch, scope = cell
     orders = ("auto", *DENSE_ORDERS, *(CONVOLUTIONS if scope else ()))
-    makers = {order: lambda order=order: our_step(grid, channels, batch, scope, order, training) for order in orders}
-    for peer in peers:
-        makers[peer] = lambda peer=peer: peer_step(peer, grid, channels, batch, scope, training)
-    steps = {}
-    for name, make in makers.items():
-        try:
-            step = make()
-            step()
-            steps[name] = step
-        except Exception as error:  # Too little memory has another type on each backend.
-            print(f"could not run {name} at {grid}, batch {batch}, scope {scope}: {str(error).splitlines()[0]}")
-    return interleaved_medians(steps, rounds=9, settle=True)
+    makers = {order: lambda order=order: our_step(*cell, order, training) for order in orders}
+    makers |= peers_here.step_makers(peers, *cell, training, compiles)
+    problem = f"{'×'.join(map(str, (*grid, channels)))}, scope {scope or 'global'}"
+    mode = "training" if training else "inference"
+    seconds = medians(makers, f"{problem}, batch {batch}, {mode}", not_done)
+    return [row_of("layer", problem, batch, mode, "float32", name, seconds, ours="auto") for name in seconds]
+
+
+def rows_of_pair(pair, policy, mode, batch, not_done):
+    """Rows of both networks of a pair."""
+    ours, size, other, other_size = pair
+    makers = {
+        name: lambda name=name, size=size: MODES[mode](network(name, size, policy), batch)
+        for name, size in ((ours, size), (other, other_size))
+    }
+    problem = f"{ours}@{size}, {other}@{other_size}"
+    seconds = medians(makers, f"{problem}, batch {batch}, {mode}, {policy}", not_done)
+    return [row_of("pair", problem, batch, mode, policy, name, seconds, ours) for name in seconds]
+
+
+def plot(rows):
+    """Draws the time of everything over ours."""
+    from benchmarks.plots import Plot, figure_of
+
+    def dots(row):
+        problem = f"{row['problem']}, batch {row['batch']}, {row['mode']}"
+        implementation = f"{row['implementation']}, {row['policy']}"
+        return [(problem, implementation, row["ratio_to_ours"])] if row["ratio_to_ours"] else []
+
+    figure = figure_of(Plot(dots, "time of the implementation ÷ that of ours", is_ratio=True), rows)
+    figure.savefig(RESULTS / f"{NAME}.png", dpi=90)
+
+
+def measure(cells, pairs, problems, compiles=False, batch=BATCH):
+    """Measures, fits and writes.
+
+    Args:
+        cells: `(grid, channels, batch, scope)` of layers.
+        pairs: `(pair, policy, mode)` of networks, as `benchmarks.pairs` has them.
+        problems: `(problem, training)` to fit the costs to, as `benchmarks.contraction` draws them.
+        compiles: Whether the layers in torch are also compiled by `torch.compile`.
+        batch: Images that a network takes at once.
+    """
+    device = f"{backends.BACKEND} on {backends.device_name()}"
+    not_done = [] if backends.is_accelerated() else ["an accelerator: none was found, all of this is of the CPU"]
+    print(device, *not_done, sep="\n", flush=True)
+    peers = attempt("timm and lucidrains", lambda: peers_here.find(not_done), not_done) or []
+    rows = []
+    for cell in cells:
+        for training in (False, True):
+            rows += rows_of_layer(cell, training, compiles, peers, not_done)
+    # What comes next may be killed.
+    if rows:
+        write_csv(NAME, rows)
+    for pair, policy, mode in pairs:
+        rows += rows_of_pair(pair, policy, mode, batch, not_done)
+    if rows:
+        write_csv(NAME, rows)
+        attempt("the plot", lambda: plot(rows), not_done)
+    measured = [(problem, training, contraction.measure(problem, training, not_done)) for problem, training in problems]
+    costs = attempt("the fit of the plan's costs", lambda: contraction.fitted(measured), not_done) or []
+    lines = [device, *costs, "Not done:", *(f"- {line}" for line in not_done or ["nothing"])]
+    print(*lines, sep="\n")
+    (RESULTS / f"{NAME}.txt").write_text("\n".join([*lines, ""]))
 
 
 def main():
-    """Measures, prints, writes."""
+    """Measures all of it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--full", action="store_true", help="every map and batch")
+    parser.add_argument("--full", action="store_true", help="every map and batch, and torch.compile of the peers")
     full = parser.parse_args().full
-    name = backends.device_name()
-    print(f"{backends.BACKEND} on {name}{'' if backends.is_accelerated() else ': no accelerator was found'}")
-    peers = installed_peers() if backends.BACKEND == "torch" else []
-    print(f"beside {', '.join(peers) or 'no peers: they need KERAS_BACKEND=torch, timm and lambda-networks'}")
-    rows = []
-    for grid, channels, batch, scope in cells(full, LARGEST_GLOBAL):
-        for training in (False, True):
-            seconds = measure(grid, channels, batch, scope, training, peers)
-            if "auto" not in seconds:
-                continue
-            rows += rows_of_cell(grid, channels, batch, scope, training, seconds, ours="auto")
-    rows = [{**row, "accelerator": name} for row in rows]
-    write_csv(f"accelerator_{backends.BACKEND}", rows)
+    pairs = [(pair, policy, mode) for pair in PAIRS for policy in POLICIES for mode in MODES]
+    problems = contraction.draw(seed=1, count=SHAPES_TO_FIT)
+    measure(cells(full, LARGEST_GLOBAL), pairs, problems, compiles=full)
 
 
 if __name__ == "__main__":
