@@ -181,8 +181,9 @@ class RelativePositionEmbedding(keras.layers.Layer):
 
     A `LambdaLayer` makes its own. Give one instance to several lambda layers of the same resolution to share
     the embeddings between them, which the paper uses to save memory (section 4). Layers of a model still share it
-    after `model.save` and `load_model`, and after `save_pretrained` and `from_pretrained`. What makes layers one by one
-    (`keras.models.clone_model`, `model_from_json`, `from_config`) would give each a table of its own: it is refused.
+    after `model.save` and `load_model`, after `save_pretrained` and `from_pretrained`, and in what
+    `keras.models.clone_model` makes. What makes layers of a configuration alone (`model_from_json`, `from_config`)
+    would make a table for each: it is refused.
 
     Args:
         key_dim: Key depth k.
@@ -319,14 +320,20 @@ class RelativePositionEmbedding(keras.layers.Layer):
         Raises:
             ValueError: Other layers share it, and each would be given another.
         """
-        if SHARED in config and not keras_internals.makes_shared_once():
-            raise ValueError(
-                f"{user} shares its position table with other layers, and a copy that is made layer by layer "
-                "(`clone_model`, `from_config`, `model_from_json`) would have a table for each. Save the model and "
-                "load it, which keeps the table shared: `model.save(path)` and `keras.models.load_model(path)`."
-            )
         # Built with the layer that is given it: the copy of a model may be for images of another size.
-        return keras.saving.deserialize_keras_object({**config, "build_config": None})
+        config = {**config, "build_config": None}
+        if SHARED not in config or keras_internals.makes_shared_once():
+            return keras.saving.deserialize_keras_object(config)
+        copies = keras_internals.copies_of_clone_model()
+        if copies is None:
+            raise ValueError(
+                f"{user} shares its position table with other layers, and what makes layers of a configuration "
+                "(`from_config`, `model_from_json`) would make a table for each. What keeps the table shared: "
+                "`keras.models.clone_model(model)`, or `model.save(path)` and `keras.models.load_model(path)`."
+            )
+        if config[SHARED] not in copies:
+            copies[config[SHARED]] = keras.saving.deserialize_keras_object(config)
+        return copies[config[SHARED]]
 
     def get_config(self) -> dict[str, typing.Any]:
         """Every argument of the constructor."""

@@ -31,6 +31,20 @@ def test_the_private_attributes_of_keras_are_there():
     assert keras_internals.padding_mask(np.zeros(3)) is None
 
 
+def test_the_copies_of_clone_model_are_those_of_the_layers_before():
+    layers = [keras.layers.Dense(2, name="a"), keras.layers.Dense(2, name="b")]
+    found = []
+
+    def copy(layer):
+        found.append(dict(keras_internals.copies_of_clone_model()))
+        return type(layer).from_config(layer.get_config())
+
+    assert keras_internals.copies_of_clone_model() is None
+    clone = keras.models.clone_model(keras.Sequential([keras.Input((3,)), *layers]), clone_function=copy)
+    assert found == [{}, {id(layers[0]): clone.layers[0]}]
+    assert keras_internals.copies_of_clone_model() is None
+
+
 def test_the_weights_in_memory_are_those_of_save_weights(tmp_path):
     model, other = (
         keras.Sequential([keras.Input((3,)), keras.layers.Dense(2), keras.layers.Dense(2)]) for _ in range(2)

@@ -13,11 +13,11 @@ THREE = {"lambda_blocks": ((), (), (2,), (1, 2)), "blocks": (1, 1, 2, 2)}
 
 
 def make(**overrides):
-    """A tiny network whose weights all matter."""
+    """A tiny network whose weights all matter, and whose outputs are logits: probabilities would all be 0 or 1."""
     keras.utils.set_random_seed(0)
-    model = lk.create_model("lambda_resnet_tiny", **overrides)
+    model = lk.create_model("lambda_resnet_tiny", classifier_activation=None, **overrides)
     rng = np.random.default_rng(0)
-    model.set_weights([w + 0.1 * rng.random(w.shape).astype("float32") for w in model.get_weights()])
+    model.set_weights([w + 0.07 * rng.normal(size=w.shape).astype("float32") for w in model.get_weights()])
     return model
 
 
@@ -63,7 +63,9 @@ def test_an_interaction_takes_the_place_of_lambda_layers(kind, tmp_path):
     lk.save_pretrained(model, tmp_path / "shared")
     np.testing.assert_array_equal(lk.from_pretrained(tmp_path / "shared")(images()), model(images()))
     model.save_weights(tmp_path / "model.weights.h5")
-    loaded = lk.create_model("lambda_resnet_tiny", interaction=kind, weights=tmp_path / "model.weights.h5")
+    loaded = lk.create_model(
+        "lambda_resnet_tiny", classifier_activation=None, interaction=kind, weights=tmp_path / "model.weights.h5"
+    )
     np.testing.assert_array_equal(loaded(images()), model(images()))
     np.testing.assert_allclose(lk.fuse(model)(images()), model(images()), atol=1e-5)
     assert lk.create_model("lambda_resnet_tiny", interaction=kind, features_only=True)(images())["c5"].shape[-1] == 192
@@ -77,7 +79,7 @@ def test_each_stage_has_its_scope():
 @pytest.mark.parametrize(
     ("kind", "scope_size"), [("lambda", 5), ("lambda", None), ("global", 5), ("global", None), ("local", 5)]
 )
-def test_layers_of_a_resolution_share_a_table_and_still_do_once_saved(kind, scope_size, tmp_path):
+def test_layers_of_a_resolution_share_a_table_and_still_do_in_every_copy(kind, scope_size, tmp_path):
     model = make(interaction=kind, scope_size=scope_size, share_position_embeddings=True, **THREE)
     alone = lk.create_model("lambda_resnet_tiny", interaction=kind, scope_size=scope_size, **THREE)
     first, second, third = (layer.position_embedding for layer in interactions(model))
@@ -90,18 +92,28 @@ def test_layers_of_a_resolution_share_a_table_and_still_do_once_saved(kind, scop
     model.save_weights(tmp_path / "model.weights.h5")
     rebuilt = make(interaction=kind, scope_size=scope_size, share_position_embeddings=True, **THREE)
     rebuilt.load_weights(tmp_path / "model.weights.h5")
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
     for copy in (
         keras.models.load_model(tmp_path / "model.keras"),
         lk.from_pretrained(tmp_path / "shared"),
         rebuilt,
+        clone,
     ):
+        assert copy.count_params() == model.count_params()
         tables = [layer.position_embedding for layer in interactions(copy)]
         assert tables[0] is tables[1]
         assert tables[1] is not tables[2]
         np.testing.assert_array_equal(copy(x), expected)
     np.testing.assert_allclose(lk.fuse(model)(x), expected, atol=1e-5)
-    with pytest.raises(ValueError, match="would have a table for each"):
-        keras.models.clone_model(model)
+    # The clone computes with another table what the original would, which still has its own.
+    _, shared, _ = (layer.position_embedding for layer in interactions(clone))
+    shared.table.assign(10 * shared.table)
+    changed = clone(x)
+    assert np.abs(changed - expected).max() > 1e-4
+    np.testing.assert_array_equal(model(x), expected)
+    first.table.assign(10 * first.table)
+    np.testing.assert_array_equal(model(x), changed)
 
 
 def test_layers_of_one_resolution_but_other_scopes_have_tables_of_their_own():

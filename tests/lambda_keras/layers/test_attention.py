@@ -109,7 +109,7 @@ def test_a_model_of_unknown_batch_saves_clones_and_learns(kind, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["global", "local"])
-def test_a_shared_table_is_one_before_and_after_saving(kind, tmp_path):
+def test_a_shared_table_is_one_in_a_file_and_in_a_clone(kind, tmp_path):
     shared = RelativePositionEmbedding(key_dim=2, scope_size=5)
     x = inputs = keras.Input((6, 4, 8))
     for number in (1, 2):
@@ -121,8 +121,18 @@ def test_a_shared_table_is_one_before_and_after_saving(kind, tmp_path):
     assert first.position_embedding is second.position_embedding
     images = RNG.normal(size=(2, 6, 4, 8)).astype("float32")
     np.testing.assert_array_equal(loaded(images), model(images))
-    with pytest.raises(ValueError, match="shares its position table"):
-        keras.models.clone_model(model)
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    np.testing.assert_array_equal(clone(images), model(images))
+    assert clone.count_params() == model.count_params()
+    # Both layers of the clone see another table, and the original does not.
+    before, (first, second) = model(images), clone.layers[1:]
+    first.position_embedding.table.assign(RNG.normal(size=(5, 5, 2, 1)))
+    assert second.position_embedding is first.position_embedding
+    between = self_attention(first, images, window=window_of(first, images))
+    expected = self_attention(second, between, window=window_of(second, between))
+    np.testing.assert_allclose(clone(images), expected, atol=1e-5)
+    np.testing.assert_array_equal(model(images), before)
 
 
 def test_fused_models_keep_attention():

@@ -9,7 +9,6 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import lambda_keras as lk
 from lambda_keras.layers import LambdaLayer, RelativePositionEmbedding
 from lambda_keras.layers.contraction_plan import ORDERS
 from tests.lambda_keras.layers import reference
@@ -237,57 +236,6 @@ def test_unknown_height_and_width_where_the_scope_is_local():
     for height, width in ((4, 7), (9, 3)):
         x = random_inputs(2, height, width, 8).astype("float32")
         np.testing.assert_allclose(model.predict(x, verbose=0), reference.lambda_layer(layer, x), atol=1e-4)
-
-
-@pytest.fixture
-def sharing():
-    """A model whose two layers share a position table."""
-    inputs = keras.Input((4, 5, 8))
-    shared = RelativePositionEmbedding(key_dim=4, scope_size=3)
-    x = LambdaLayer(key_dim=4, position_embedding=shared, name="first")(inputs)
-    return keras.Model(inputs, LambdaLayer(key_dim=4, position_embedding=shared, name="second")(x))
-
-
-def through_a_file(model, folder):
-    model.save(folder / "model.keras")
-    return keras.models.load_model(folder / "model.keras")
-
-
-def through_a_shared_folder(model, folder):
-    lk.save_pretrained(model, folder, lk.weights.Preprocessor(4, mean=[0] * 8, std=[1] * 8))
-    return lk.from_pretrained(folder)
-
-
-@pytest.mark.parametrize("copy", [through_a_file, through_a_shared_folder])
-def test_layers_share_position_embeddings_and_still_do_after_reload(sharing, copy, tmp_path):
-    assert len({id(w) for w in sharing.weights if w.path.endswith("table")}) == 1
-    reloaded = copy(sharing, tmp_path)
-    first, second = (reloaded.get_layer(name).position_embedding for name in ("first", "second"))
-    assert first is second
-    x = random_inputs(2, 4, 5, 8).astype("float32")
-    np.testing.assert_array_equal(reloaded.predict(x, verbose=0), sharing.predict(x, verbose=0))
-
-
-@pytest.mark.parametrize(
-    "copy",
-    [
-        keras.models.clone_model,
-        lambda model: keras.Model.from_config(model.get_config()),
-        lambda model: keras.models.model_from_json(model.to_json()),
-        lambda model: LambdaLayer.from_config(model.get_layer("first").get_config()),
-    ],
-    ids=["clone_model", "from_config", "json", "layer"],
-)
-def test_a_copy_that_would_give_each_layer_a_table_is_refused(sharing, copy):
-    with pytest.raises(ValueError, match=r"first shares its position table .* `model\.save"):
-        copy(sharing)
-
-
-def test_a_table_that_one_layer_was_given_is_copied_with_it():
-    layer = LambdaLayer(key_dim=4, position_embedding=RelativePositionEmbedding(key_dim=4, scope_size=3))
-    again = LambdaLayer.from_config(layer.get_config())
-    assert again.position_embedding is not layer.position_embedding
-    assert again.get_config() == layer.get_config()
 
 
 def test_initial_deviations_are_the_papers():

@@ -1,4 +1,4 @@
-"""The re-indexing of R into E, pair by pair, and what a table refuses."""
+"""The re-indexing of R into E, pair by pair; a table that layers share, and its copies; what a table refuses."""
 
 import keras
 import numpy as np
@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_keras.layers import RelativePositionEmbedding
+import lambda_keras as lk
+from lambda_keras.layers import LambdaLayer, RelativePositionEmbedding
 from lambda_keras.layers.grids import Grids
 from lambda_keras.layers.relative_position import (
     check_scope_size,
@@ -16,6 +17,7 @@ from lambda_keras.layers.relative_position import (
     fit_table,
 )
 from tests.lambda_keras.layers.reference import embeddings_of_pairs
+from tests.lambda_keras.layers.small_layers import random_inputs
 
 sides = st.integers(1, 5)
 
@@ -97,3 +99,92 @@ def test_a_table_beyond_all_memory_is_refused(scope, grid):
     embedding = RelativePositionEmbedding(key_dim=16, scope_size=scope)
     with pytest.raises(ValueError, match=r"more than 268,435,456 numbers; give a smaller `scope_size`"):
         embedding.build((None, *grid, 8))
+
+
+@pytest.fixture
+def sharing():
+    """A model whose two layers share a position table."""
+    inputs = keras.Input((4, 5, 8))
+    shared = RelativePositionEmbedding(key_dim=4, scope_size=3)
+    x = LambdaLayer(key_dim=4, position_embedding=shared, name="first")(inputs)
+    return keras.Model(inputs, LambdaLayer(key_dim=4, position_embedding=shared, name="second")(x))
+
+
+def through_a_file(model, folder):
+    model.save(folder / "model.keras")
+    return keras.models.load_model(folder / "model.keras")
+
+
+def through_a_shared_folder(model, folder):
+    lk.save_pretrained(model, folder, lk.weights.Preprocessor(4, mean=[0] * 8, std=[1] * 8))
+    return lk.from_pretrained(folder)
+
+
+def by_clone_model(model, folder):
+    clone = keras.models.clone_model(model)
+    clone.set_weights(model.get_weights())
+    return clone
+
+
+def by_clone_model_of_a_clone(model, folder):
+    return by_clone_model(by_clone_model(model, folder), folder)
+
+
+def inside_a_cloned_model(model, folder):
+    # Whose table its layer shares, too.
+    table = model.get_layer("first").position_embedding
+    outer = keras.Sequential([model, LambdaLayer(key_dim=4, position_embedding=table, name="third")])
+    for recursive in (False, True):
+        clone = keras.models.clone_model(outer, recursive=recursive)
+        clone.set_weights(outer.get_weights())
+        inner, third = clone.layers
+        assert third.position_embedding is inner.get_layer("first").position_embedding
+    return inner
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [through_a_file, through_a_shared_folder, by_clone_model, by_clone_model_of_a_clone, inside_a_cloned_model],
+)
+def test_layers_share_a_table_and_still_do_in_a_copy(sharing, copy, tmp_path):
+    original = sharing.get_layer("first").position_embedding
+    assert len({id(w) for w in sharing.weights if w.path.endswith("table")}) == 1
+    copied = copy(sharing, tmp_path)
+    first, second = (copied.get_layer(name).position_embedding for name in ("first", "second"))
+    assert first is second
+    assert first is not original
+    assert copied.count_params() == sharing.count_params()
+    x = random_inputs(2, 4, 5, 8).astype("float32")
+    np.testing.assert_array_equal(copied.predict(x, verbose=0), sharing.predict(x, verbose=0))
+
+
+def test_each_clone_has_a_table_of_its_own(sharing):
+    # A single layer, copied in vain, leaves nothing behind that the next clone would share.
+    with pytest.raises(ValueError, match="first shares its position table"):
+        LambdaLayer.from_config(sharing.get_layer("first").get_config())
+    clones = [keras.models.clone_model(sharing) for _ in range(2)]
+    one, two = ([model.get_layer(name).position_embedding for name in ("first", "second")] for model in clones)
+    assert one[0] is one[1]
+    assert two[0] is two[1]
+    assert one[0] is not two[0]
+
+
+@pytest.mark.parametrize(
+    "copy",
+    [
+        lambda model: keras.Model.from_config(model.get_config()),
+        lambda model: keras.models.model_from_json(model.to_json()),
+        lambda model: LambdaLayer.from_config(model.get_layer("first").get_config()),
+    ],
+    ids=["from_config", "json", "layer"],
+)
+def test_a_copy_that_would_give_each_layer_a_table_is_refused(sharing, copy):
+    with pytest.raises(ValueError, match=r"first shares its position table .* `keras\.models\.clone_model\(model\)`"):
+        copy(sharing)
+
+
+def test_a_table_that_one_layer_was_given_is_copied_with_it():
+    layer = LambdaLayer(key_dim=4, position_embedding=RelativePositionEmbedding(key_dim=4, scope_size=3))
+    again = LambdaLayer.from_config(layer.get_config())
+    assert again.position_embedding is not layer.position_embedding
+    assert again.get_config() == layer.get_config()
