@@ -1,7 +1,10 @@
 """What inference computes from the table of relative positions follows the table, wherever it is kept meanwhile."""
 
 import concurrent.futures
+import functools
+import operator
 import threading
+import time
 
 import keras
 import numpy as np
@@ -9,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 import lambda_keras as lk
-from lambda_keras.layers import LambdaLayer
+from lambda_keras.layers import LambdaLayer, RelativePositionEmbedding
 from tests.lambda_keras.layers import reference
 from tests.lambda_keras.layers.small_layers import make_layer, output, random_inputs
 
@@ -74,3 +77,44 @@ def test_two_threads_compute_with_tables_of_their_own():
 
     with concurrent.futures.ThreadPoolExecutor(2) as executor:
         assert max(executor.map(work, range(2))) < 1e-9
+
+
+@pytest.mark.parametrize("as_graph", [False, True], ids=["eager", "graph"])
+@pytest.mark.parametrize("layers", [1, 2], ids=["a layer", "two layers that share the table"])
+def test_one_thread_infers_while_another_assigns_tables(layers, as_graph):
+    x = random_inputs(2, 5, 4, 6)
+    embedding = RelativePositionEmbedding(key_dim=4, scope_size=3, dtype="float64")
+    stack = [make_layer(x, position_embedding=embedding) for _ in range(layers)]
+
+    def through_all(call):
+        return functools.reduce(lambda y, layer: call(layer, y), stack, x)
+
+    infer = functools.partial(through_all, operator.call)
+    infer = tf.function(infer) if as_graph else infer
+    infer()
+    tables, expected = random_inputs(2, *embedding.table.shape), []
+    for table in tables:
+        embedding.table.assign(table)
+        expected.append(through_all(reference.lambda_layer))
+    outputs, stop = [], threading.Event()
+
+    def work():
+        while not stop.is_set():
+            outputs.append(infer().numpy())
+
+    with concurrent.futures.ThreadPoolExecutor(1) as executor:
+        thread = executor.submit(work)
+        try:
+            for number in range(10):
+                embedding.table.assign(tables[number % 2])
+                # The next output may be of a call that had begun before; the one after it is not.
+                seen = len(outputs)
+                while len(outputs) < seen + 2:
+                    assert not thread.done(), thread.exception()
+                    time.sleep(0.001)
+                np.testing.assert_allclose(outputs[seen + 1], expected[number % 2], atol=1e-9)
+        finally:
+            stop.set()
+    # Layers that share a table read it one after the other: a call during which it changes may use both.
+    if layers == 1:
+        assert max(min(np.abs(found - one).max() for one in expected) for found in outputs) < 1e-9
