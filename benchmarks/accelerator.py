@@ -51,8 +51,6 @@ def row_of(part, problem, batch, mode, policy, name, seconds, ours):
         "implementation": name,
         "seconds": f"{seconds[name]:.6f}",
         "ratio_to_ours": f"{seconds[name] / seconds[ours]:.2f}" if ours in seconds else "",
-        "backend": backends.BACKEND,
-        "accelerator": backends.device_name(),
     }
     print(*row.values(), sep="\t", flush=True)
     return row
@@ -94,12 +92,13 @@ def plot(rows):
     """Draws the time of everything over ours."""
     from benchmarks.plots import Plot, figure_of
 
-    def dots(row):
-        problem = f"{row['problem']}, batch {row['batch']}, {row['mode']}"
-        implementation = f"{row['implementation']}, {row['policy']}"
-        return [(problem, implementation, row["ratio_to_ours"])] if row["ratio_to_ours"] else []
+    def dots(rows):
+        for row in rows:
+            if row["ratio_to_ours"]:
+                problem = f"{row['problem']}, batch {row['batch']}, {row['mode']}"
+                yield problem, f"{row['implementation']}, {row['policy']}", row["ratio_to_ours"]
 
-    figure = figure_of(Plot(dots, "time of the implementation ÷ that of ours", is_ratio=True), rows)
+    figure = figure_of(Plot(dots, "time of the implementation ÷ that of ours", is_ratio=True), [rows])
     figure.savefig(RESULTS / f"{NAME}.png", dpi=90)
 
 
@@ -123,11 +122,11 @@ def measure(cells, pairs, problems, compiles=False, batch=BATCH):
             rows += rows_of_layer(cell, training, compiles, peers, not_done)
     # What comes next may be killed.
     if rows:
-        write_csv(NAME, rows)
+        write_csv(NAME, rows, device=backends.device())
     for pair, policy, mode in pairs:
         rows += rows_of_pair(pair, policy, mode, batch, not_done)
     if rows:
-        write_csv(NAME, rows)
+        write_csv(NAME, rows, device=backends.device())
         attempt("the plot", lambda: plot(rows), not_done)
     measured = [(problem, training, contraction.measure(problem, training, not_done)) for problem, training in problems]
     costs = attempt("the fit of the plan's costs", lambda: contraction.fitted(measured), not_done) or []

@@ -1,7 +1,7 @@
 """What is timed of a layer or a network, on whichever backend of Keras runs: functions without arguments.
 
-Each returns what it computed, when the device has done all of its work. TensorFlow runs a `tf.function` without XLA, jax
-compiles with XLA, and torch is eager, as Keras has it on each of them.
+Each returns what it computed, when the device has done all of its work. TensorFlow runs a `tf.function` without XLA,
+jax compiles with XLA, and torch is eager, as Keras has it on each of them.
 """
 
 import keras
