@@ -42,6 +42,7 @@ HEAVY = (
     "zoo/training/test_worker_faults.py",
     "zoo/detection/test_run.py",
     "lambda_keras/test_inference.py",
+    "benchmarks/test_accelerator.py",
     "export/detection/test_verification.py",
     "zoo/detection/test_forward.py",
     "test_extras.py",
