@@ -288,21 +288,6 @@ def test_a_config_from_before_initializers_makes_the_same_layer():
     assert LambdaLayer.from_config(config).get_config() == layer.get_config()
 
 
-def test_a_large_global_layer_runs_in_little_memory(run_python):
-    printed = run_python(
-        """
-import numpy as np, tensorflow as tf
-from benchmarks.process_memory import PEAK, memory
-from lambda_keras.layers import LambdaLayer
-layer = LambdaLayer(64, scope_size=None)
-x = np.random.default_rng(0).normal(size=(8, 64, 64, 64)).astype("float32")
-tf.function(layer)(x)
-print(memory(PEAK) / 2**30)
-"""
-    )
-    assert float(printed) < 2.0, "GiB at the peak of the whole process"
-
-
 BAD = {
     "even scope": (lambda: LambdaLayer(scope_size=8), "odd"),
     "scope of zero": (lambda: LambdaLayer(scope_size=0), "odd"),
