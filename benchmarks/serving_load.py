@@ -93,7 +93,7 @@ class Clients:
                 self.predict(request_of("classify_uint8", images=np.zeros((1, 9, 9, 1), "uint8")), timeout=60)
             except grpc.RpcError as error:
                 self.refused += 1
-                words = f"[batch, {self.side}, {self.side}, 1], received a tensor of the shape] [1 9 9 1]"
+                words = f"[batch, {self.side}, {self.side}, 1], got a tensor of the shape] [1 9 9 1]"
                 return error.code() == grpc.StatusCode.INVALID_ARGUMENT and words in error.details()
             return False
         is_damaged = turn % DAMAGED_EVERY == 2
