@@ -159,6 +159,7 @@ bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.training_loop
 	$(BIN)/python -m benchmarks.models
+	$(BIN)/python -m benchmarks.peers_memory --full
 	$(BIN)/python -m benchmarks.detector_memory
 	$(BIN)/python -m benchmarks.input_streams
 	$(BIN)/python -m benchmarks.pseudo_labels

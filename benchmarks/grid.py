@@ -31,8 +31,20 @@ def cells(full, largest_global=LARGEST_GLOBAL):
                     yield (height, width), channels, batch, scope
 
 
-def rows_of_cell(grid, channels, batch, scope, training, seconds, ours):
-    """Rows of a CSV file, which are printed too: one for each implementation of `seconds`, compared with `ours`."""
+def rows_of_cell(grid, channels, batch, scope, training, column, values, ours):
+    """Rows of a CSV file, which are printed too: the value of each implementation, as text in `column`, beside ours.
+
+    Args:
+        grid: As all before `column`, of a cell.
+        channels: Of the map.
+        batch: Images at once.
+        scope: The scope size; `None` for a global one.
+        training: Whether gradients are taken.
+        column: The name of the column, and how a value is written there, such as `("seconds", "{:.6f}")`.
+        values: Numbers by implementation.
+        ours: The implementation that the others are compared with.
+    """
+    name_of_column, form = column
     rows = [
         {
             "grid": "×".join(map(str, grid)),
@@ -41,10 +53,10 @@ def rows_of_cell(grid, channels, batch, scope, training, seconds, ours):
             "scope_size": scope or "global",
             "mode": "training" if training else "inference",
             "implementation": name,
-            "seconds": f"{value:.6f}",
-            "ratio_to_ours": f"{value / seconds[ours]:.2f}",
+            name_of_column: form.format(value),
+            "ratio_to_ours": f"{value / values[ours]:.2f}",
         }
-        for name, value in seconds.items()
+        for name, value in values.items()
     ]
     for row in rows:
         print(*row.values(), sep="\t", flush=True)

@@ -16,13 +16,13 @@ import numpy as np
 import tensorflow as tf
 import torch
 
-from benchmarks import torch_layers
+from benchmarks import peers_here, torch_layers
 from benchmarks.grid import LARGEST_GLOBAL, cells, rows_of_cell
 from benchmarks.paper_layer import PaperLayer
 from benchmarks.timing import interleaved_medians, options, write_csv
 from lambda_keras.layers import FusedLambdaLayer, LambdaLayer
 
-LAYERS = 4
+OURS, LAYERS = "lambda_keras", 4
 
 
 def keras_step(layers, images, training):
@@ -70,22 +70,13 @@ def steps(grid, channels, batch, scope, training, compiled=False):
     def of_keras(make):
         return lambda: keras_step([make() for _ in range(LAYERS)], images, training)
 
-    def of_torch(peer, compiled=False):
-        def make():
-            layers = [torch_layers.make(peer, grid, channels, scope) for _ in range(LAYERS)]
-            return torch_layers.step(layers, images.shape, training, compiled)
-
-        return make
-
-    makers = {"lambda_keras": of_keras(lambda: LambdaLayer(scope_size=scope))}
+    makers = {OURS: of_keras(lambda: LambdaLayer(scope_size=scope))}
     if not training:
         makers["lambda_keras, fused"] = of_keras(lambda: fused(LambdaLayer(scope_size=scope), images.shape))
     if math.prod(grid) <= LARGEST_GLOBAL:
         makers["the paper's einsum, TensorFlow"] = of_keras(lambda: PaperLayer(scope))
-    makers |= {f"{peer}, torch": of_torch(peer) for peer in torch_layers.PACKAGES}
-    if compiled:
-        makers |= {f"{peer}, torch.compile": of_torch(peer, compiled=True) for peer in torch_layers.PACKAGES}
-    return makers
+    peers = torch_layers.PACKAGES
+    return makers | peers_here.step_makers(peers, grid, channels, batch, scope, training, compiled, LAYERS)
 
 
 def measure(*cell, compiled, short):
@@ -107,7 +98,7 @@ def main():
             continue
         for training in (False, True):
             seconds = measure(grid, channels, batch, scope, training, compiled=full, short=short)
-            rows += rows_of_cell(grid, channels, batch, scope, training, seconds, ours="lambda_keras")
+            rows += rows_of_cell(grid, channels, batch, scope, training, ("seconds", "{:.6f}"), seconds, OURS)
             if full:
                 torch.compiler.reset()
     write_csv("peers", rows, short=short)

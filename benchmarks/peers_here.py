@@ -27,8 +27,11 @@ def find(not_done):
     return [peer for peer in packages if peer not in absent]
 
 
-def step_makers(peers, grid, channels, batch, scope, training, compiles):
-    """By name, functions that make what is timed of each peer: eager and, if it `compiles`, by `torch.compile` too."""
+def step_makers(peers, grid, channels, batch, scope, training, compiles, layers=1):
+    """By name, functions that make what is timed of each peer: eager and, if it `compiles`, by `torch.compile` too.
+
+    It is so many layers after one another, each with weights of its own.
+    """
     ways = {"torch": False, "torch.compile": True} if compiles else {"torch": False}
 
     def maker(peer, compiled):
@@ -36,8 +39,8 @@ def step_makers(peers, grid, channels, batch, scope, training, compiles):
             from benchmarks import torch_layers
 
             device = "cpu" if backends.device_kind() == "cpu" else "cuda"
-            layer = torch_layers.make(peer, grid, channels, scope)
-            return torch_layers.step([layer], (batch, *grid, channels), training, compiled, device)
+            made = [torch_layers.make(peer, grid, channels, scope) for _ in range(layers)]
+            return torch_layers.step(made, (batch, *grid, channels), training, compiled, device)
 
         return make
 

@@ -13,11 +13,9 @@ import json
 import subprocess
 import sys
 
-from benchmarks.grid import cells
+from benchmarks.grid import cells, rows_of_cell
 from benchmarks.process_memory import PEAK, RESIDENT, forget_peak, memory
 from benchmarks.timing import write_csv
-
-OURS = "lambda_keras"
 
 
 def run_alone(name, cell):
@@ -48,7 +46,7 @@ def main():
         name, cell = arguments.alone
         run_alone(name, json.loads(cell))
         return
-    from benchmarks.peers import steps
+    from benchmarks.peers import OURS, steps
 
     rows = []
     for grid, channels, batch, scope in cells(arguments.full):
@@ -56,21 +54,8 @@ def main():
             continue
         for training in (False, True):
             cell = (grid, channels, batch, scope, training)
-            bytes_of = {name: measure(name, cell) for name in steps(*cell)}
-            rows += [
-                {
-                    "grid": "×".join(map(str, grid)),
-                    "batch": batch,
-                    "scope_size": scope or "global",
-                    "mode": "training" if training else "inference",
-                    "implementation": name,
-                    "megabytes": f"{size / 1e6:.1f}",
-                    "ratio_to_ours": f"{size / bytes_of[OURS]:.2f}",
-                }
-                for name, size in bytes_of.items()
-            ]
-            for row in rows[-len(bytes_of) :]:
-                print(*row.values(), sep="\t", flush=True)
+            megabytes = {name: measure(name, cell) / 1e6 for name in steps(*cell)}
+            rows += rows_of_cell(*cell, ("megabytes", "{:.1f}"), megabytes, OURS)
     write_csv("peers_memory", rows)
 
 

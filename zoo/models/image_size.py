@@ -4,6 +4,7 @@ import warnings
 
 import keras
 
+from lambda_keras.keras_internals import shared_once
 from lambda_keras.weights.assignment import assign, variables_by_name
 from lambda_keras.weights.errors import WeightsWarning
 from lambda_keras.weights.transfer import adapt
@@ -30,7 +31,8 @@ def with_image_size(model: keras.Model, image_size: int, name: str) -> keras.Mod
     if {height, width} <= {None, image_size}:
         return model
     try:
-        resized = keras.models.clone_model(model, input_tensors=keras.Input((image_size, image_size, channels)))
+        with shared_once():
+            resized = keras.models.clone_model(model, input_tensors=keras.Input((image_size, image_size, channels)))
         tensors = {path: keras.ops.convert_to_numpy(variable) for path, variable in variables_by_name(model).items()}
         # Values that are not finite are found, and said of the model, where it classifies.
         report = assign(resized, source=name, allow_non_finite=True, **vars(adapt(resized, tensors)))
