@@ -11,6 +11,7 @@ same moving variances, which need no gradient.
 import pathlib
 import sys
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -30,10 +31,22 @@ SPREAD = (
 )
 
 
+class Double(keras.DTypePolicy):
+    """Layers compute in float64, so that the sums of one device and of two round alike; variables stay float32.
+
+    In float32 one proposal more or less is kept on some machines, where its overlap is as good as the threshold.
+    """
+
+    def _parse_name(self, name):
+        return "float64", "float32"
+
+
 def start(strategy, folder):
     """A trainer with its stream, on a strategy."""
     # BatchNorm of few numbers squares what rounding leaves of a difference, and the coarsest map has four of a picture.
     settings = recipe("training.learning_rate=0.00001", "training.warmup_steps=0", "training.batch_size=4")
+    training = settings.training.model_copy(update={"precision": Double("float32")})
+    settings = settings.model_copy(update={"training": training})
     task = task_of(settings, load_parts(pathlib.Path(folder)))
     trainer = assemble.build_trainer(task, strategy, tf.Variable(0.0))
     for part, name, factor in SPREAD:
