@@ -10,7 +10,8 @@ import lambda_keras as lk
 from lambda_keras.layers import BatchNormalization, FusedLambdaLayer, LambdaLayer
 from tests.lambda_keras.small_models import arguments_of_each_kind
 
-# Arguments of the tiny network, and whether its lambda layers hold embeddings: not where convolution is the best order.
+# Arguments of the tiny network, and whether its lambda layers hold embeddings: not where convolution is the best order,
+# which for the other networks is another one on another CPU (`None`).
 TINY = {
     "dropout": ({"dropout_rate": 0.2, "stochastic_depth_rate": 0.2}, True),
     "global": ({"scope_size": None}, True),
@@ -22,7 +23,7 @@ TINY = {
 # Beside those one network of each kind that is registered.
 MODELS = [
     *(pytest.param("lambda_resnet_tiny", *case, id=f"tiny, {option}") for option, case in TINY.items()),
-    *(pytest.param(name, arguments, True, id=name) for name, arguments in arguments_of_each_kind().items()),
+    *(pytest.param(name, arguments, None, id=name) for name, arguments in arguments_of_each_kind().items()),
 ]
 
 
@@ -76,7 +77,8 @@ def test_same_numbers_after_fusing_and_after_reloading(name, arguments, embeddin
     assert counts[keras.layers.Dropout] == counts[LambdaLayer] == 0
     assert counts[FusedLambdaLayer] == types(model)[LambdaLayer]
     lambdas = [layer for layer in fused.layers if type(layer) is FusedLambdaLayer]
-    assert all((layer.embeddings_plan is not None) == embeddings for layer in lambdas)
+    if embeddings is not None:
+        assert all((layer.embeddings_plan is not None) == embeddings for layer in lambdas)
 
     fused.save(tmp_path / "fused.keras")
     reloaded = keras.models.load_model(tmp_path / "fused.keras")
