@@ -143,7 +143,7 @@ class Shipped:
 
 @pytest.fixture(scope="module")
 def shipped():
-    """Of Fashion-MNIST, where it is installed, else of the digits. All images count: half a point of 5,000 is chance."""
+    """Of Fashion-MNIST, where it is installed, else of the digits. All its images: half a point of 5,000 is chance."""
     name, data_dir = ("fashion_mnist", FASHION_MNIST) if FASHION_MNIST.is_dir() else ("digits", None)
     model, record = load(find("lambda_resnet_tiny", name))
     dataset = catalog.load(record.data(), data_dir)

@@ -125,9 +125,9 @@ def test_the_memory_of_a_gradient_grows_no_faster_than_the_pixels(run_python):
 
 
 @pytest.mark.memory
-@pytest.mark.parametrize(("work", "most"), [("inference", 2.5e9), ("gradient, freed memory returned", 6e9)])
+@pytest.mark.parametrize(("work", "most"), [("inference", 2.5e9), ("gradient, blocks computed again", 6e9)])
 def test_the_memory_of_an_image_of_1024_pixels(work, most):
-    """LambdaResNet-50 and all sizes of its detector, in processes of their own."""
+    """LambdaResNet-50 and all sizes of its detector, as its recipe has them, in processes of their own."""
     (before, small), (before_large, large) = (detector_memory.measure(work, size) for size in (512, 1024))
     assert large < most
     # Four times the pixels.
