@@ -6,10 +6,13 @@ import tensorflow as tf
 from tensorflow.lite.python.util import get_grappler_config, run_graph_optimizations
 from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
 
+from lambda_keras.export.tflite.average_pools import pools_as_convolutions
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
 
 
-def save_folded(function: tf.types.experimental.PolymorphicFunction, folder: Path) -> None:
+def save_folded(
+    function: tf.types.experimental.PolymorphicFunction, folder: Path, convolves_pools: bool = False
+) -> None:
     """Writes the SavedModel of a function with constants in place of what does not depend on the images.
 
     A lambda layer expands its table of relative positions by products of two constants. TFLite's converter quantises
@@ -19,6 +22,7 @@ def save_folded(function: tf.types.experimental.PolymorphicFunction, folder: Pat
     Args:
         function: Function of `images` to a dict of `probabilities`, with one signature.
         folder: The folder to write.
+        convolves_pools: Whether average pools become convolutions, see `pools_as_convolutions`.
     """
     frozen = convert_variables_to_constants_v2(function.get_concrete_function())
     (images,), (probabilities,) = frozen.inputs, frozen.outputs
@@ -29,6 +33,8 @@ def save_folded(function: tf.types.experimental.PolymorphicFunction, folder: Pat
         config=get_grappler_config(["constfold"]),
         graph=frozen.graph,
     )
+    if convolves_pools:
+        graph = pools_as_convolutions(graph, frozen.graph)
 
     @tf.function(input_signature=[tf.TensorSpec(images.shape, images.dtype, name="images")])
     def folded(pixels):

@@ -94,7 +94,7 @@ def export_tflite(
             tf.saved_model.save(served, str(scratch / "saved_model"), signatures=signatures)
         else:
             with standard_error_to(scratch / "folding.log"):
-                save_folded(served.probabilities, scratch / "saved_model")
+                save_folded(served.probabilities, scratch / "saved_model", convolves_pools=quantization in CALIBRATED)
         converter = _converter(scratch / "saved_model", quantization, calibration, batch_size)
         function = _convert_by_operation if quantization == INT8_FLOAT_LAMBDAS else _CONVERT
         content = convert(converter, scratch / "converter.log", function)
