@@ -6,7 +6,7 @@ from benchmarks.markdown import counts, markdown
 
 
 def peers_table(rows):
-    """Time of other implementations over ours, the best of them last."""
+    """Time or memory of other implementations over ours, the best of them last."""
     columns = ("grid", "batch", "scope_size", "mode")
     problems = {}
     for row in rows:
@@ -123,12 +123,12 @@ def interactions_table(rows):
 
 
 def roofline_table(rows):
-    """A column for each network: what it reaches of the peak, and the shares of its operations."""
+    """A column for each network and mode: what it reaches of the peak, and the shares of its operations."""
     lines = [["multiply-adds a second (G)", *(row["gigamultiply_adds_per_second"] for row in rows)]]
     for column in rows[0]:
         if column.startswith("share"):
             lines.append([column.replace("_", " "), *(f"{float(row[column]):.1%}" for row in rows)])
-    return markdown(["of a training step", *(row["network"] for row in rows)], "l" + "r" * len(rows), lines)
+    return markdown(["", *(f"{row['network']}, {row['mode']}" for row in rows)], "l" + "r" * len(rows), lines)
 
 
 def contraction_table(rows):

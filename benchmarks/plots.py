@@ -69,7 +69,7 @@ def of_roofline(rows):
     for row in rows:
         for name, value in row.items():
             if name.startswith("share"):
-                yield name.replace("_", " "), row["network"], 100 * float(value)
+                yield name.replace("_", " "), f"{row['network']}, {row['mode']}", 100 * float(value)
 
 
 def each(dot):
@@ -79,6 +79,7 @@ def each(dot):
 
 PLOTS = {
     "peers": Plot(of_peers, "time of the implementation ÷ that of lambda_keras", is_ratio=True),
+    "peers_memory": Plot(of_peers, "memory of the implementation ÷ that of lambda_keras", is_ratio=True),
     "pairs": Plot(
         of_pairs,
         "EfficientNet's time ÷ LambdaResNet's",
@@ -99,7 +100,7 @@ PLOTS = {
         "images a second of the trainer ÷ those of a bare step",
     ),
     "startup": Plot(each(lambda row: (row["what"], "measured", row["seconds"])), "seconds"),
-    "roofline": Plot(of_roofline, "% of the peak, and of the time of a training step"),
+    "roofline": Plot(of_roofline, "% of the peak, and of the time of a step"),
     "detector_memory": Plot(
         each(lambda row: (row["work"], f"{row['image_size']} pixels", row["peak_gigabytes"])), "peak of a process, GB"
     ),

@@ -1,10 +1,11 @@
-"""How near a training step comes to what the machine's matrix products reach, and where the rest of its time goes.
+"""How near a network comes to what the machine's matrix products reach, and where the rest of its time goes.
 
     python -m benchmarks.roofline
 
-writes results/roofline.csv. The peak is that of products of two square matrices in float32. A training step does three
-times the multiply-adds of an inference: the output and the gradients of both factors of each product. The shares of
-time are those of the operations in TensorFlow's profile of some steps, of which two may run at once.
+writes results/roofline.csv: for a training step, and for an inference of what `lk.fuse` makes of the network. The peak
+is that of products of two square matrices in float32. A training step does three times the multiply-adds of an
+inference: the output and the gradients of both factors of each product. The shares of time are those of the operations
+in TensorFlow's profile of some steps, of which two may run at once.
 """
 
 import collections
@@ -15,13 +16,18 @@ from pathlib import Path
 import tensorflow as tf
 
 import lambda_keras as lk
-from benchmarks.networks import build, training_step
+from benchmarks.networks import build, inference, training_step
 from benchmarks.timing import interleaved_medians, options, write_csv
 
 NETWORKS = (("lambda_resnet50", 160), ("EfficientNetB1", 240))
 BATCH = 8
 SIDE = 4096
 STEPS = 3
+# By name what makes a step of a network, and the multiply-adds of the step in those of an inference.
+MODES = {
+    "training": (training_step, 3),
+    "inference, fused": (lambda model, batch: inference(lk.fuse(model), batch), 1),
+}
 # The first that fits: what an operation is for, by its name and its kind.
 GROUPS = {
     "optimizer": r"^sgd(_\d+)?/",
@@ -71,25 +77,27 @@ def main():
     rows = []
     for name, image_size in NETWORKS:
         model = build(name, image_size)
-        step = training_step(model, BATCH)
-        seconds = interleaved_medians({name: step}, short=short)[name]
-        reached = 3 * BATCH * lk.count_multiply_adds(model) / seconds
-        groups = collections.Counter()
-        for operation, milliseconds in milliseconds_of_operations(step).items():
-            groups[next(group for group, pattern in GROUPS.items() if re.search(pattern, operation))] += milliseconds
-        rows.append(
-            {
-                "network": name,
-                "image_size": image_size,
-                "batch": BATCH,
-                "seconds": f"{seconds:.3f}",
-                "gigamultiply_adds_per_second": f"{reached / 1e9:.1f}",
-                "peak_gigamultiply_adds_per_second": f"{product / 1e9:.1f}",
-                "share_of_peak": f"{reached / product:.3f}",
-                **{f"share of {group}": f"{groups[group] / groups.total():.3f}" for group in GROUPS},
-            }
-        )
-        print(*rows[-1].items(), sep="\n", flush=True)
+        for mode, (make, inferences) in MODES.items():
+            step = make(model, BATCH)
+            seconds = interleaved_medians({name: step}, short=short)[name]
+            reached = inferences * BATCH * lk.count_multiply_adds(model) / seconds
+            groups = collections.Counter()
+            for operation, milliseconds in milliseconds_of_operations(step).items():
+                groups[next(group for group, pattern in GROUPS.items() if re.search(pattern, operation))] += milliseconds
+            rows.append(
+                {
+                    "network": name,
+                    "mode": mode,
+                    "image_size": image_size,
+                    "batch": BATCH,
+                    "seconds": f"{seconds:.3f}",
+                    "gigamultiply_adds_per_second": f"{reached / 1e9:.1f}",
+                    "peak_gigamultiply_adds_per_second": f"{product / 1e9:.1f}",
+                    "share_of_peak": f"{reached / product:.3f}",
+                    **{f"share of {group}": f"{groups[group] / groups.total():.3f}" for group in GROUPS},
+                }
+            )
+            print(*rows[-1].items(), sep="\n", flush=True)
     write_csv("roofline", rows, short=short)
 
 

@@ -205,6 +205,7 @@ TABLES = {
     "models": Table(models_table, RESULTS / "models.csv", is_measured=False),
     "chosen models": Table(lambda rows: models_table(rows, CHOSEN), RESULTS / "models.csv", is_measured=False),
     "peers": Table(performance_tables.peers_table, RESULTS / "peers.csv"),
+    "peers memory": Table(performance_tables.peers_table, RESULTS / "peers_memory.csv"),
     "export": Table(performance_tables.export_table, RESULTS / "export.csv"),
     "pairs": Table(performance_tables.pairs_table, RESULTS / "pairs.csv"),
     "growth": Table(performance_tables.growth_table, RESULTS / "growth.csv"),
