@@ -62,6 +62,22 @@ def find(model: str, tag: str | None) -> WeightsRecord:
     )
 
 
+def of_repository(repository: str) -> WeightsRecord | None:
+    """The row of the weights that are in a repository of the Hugging Face Hub.
+
+    Args:
+        repository: `owner/name`.
+
+    Returns:
+        A `WeightsRecord`; `None` where the catalog has none of it.
+
+    Example:
+        >>> of_repository("timm/lambda_resnet50ts.a1h_in1k").name
+        'lambda_resnet50ts.a1h_in1k'
+    """
+    return next((record for record in records() if record.repository == repository), None)
+
+
 def warm_starts(source: str | None) -> tuple[WeightsRecord, ...]:
     """The rows whose weights fill the part of a model that is not lambda layers.
 

@@ -101,6 +101,10 @@ class WeightsRecord:
         """Whether the file came with this package, so that there is nothing to download."""
         return self.repository is None and not self.urls
 
+    def is_of_revision(self, revision: str | None) -> bool:
+        """Whether the hash is of this revision of the repository; `None` leaves the revision to the catalog."""
+        return revision in (None, self.revision)
+
     @property
     def preprocessor(self) -> Preprocessor:
         """The `lambda_keras.weights.preprocessor.Preprocessor` of the evaluation.

@@ -32,8 +32,8 @@ def fetch_published(model: str, weights: str | None, warm_start: str | None) -> 
         if weights != NONE and isinstance(found, Tag) and catalog.tags(found.model):
             fetch.fetch(catalog.find(found.model, found.tag))
         elif isinstance(found, Hub):
-            rows = [row for row in catalog.records() if row.repository == found.repository]
-            if rows and found.revision in (None, rows[0].revision):
-                fetch.fetch(rows[0])
+            row = catalog.of_repository(found.repository)
+            if row and row.is_of_revision(found.revision):
+                fetch.fetch(row)
             else:
-                fetch.fetch_from_hub(found.repository, rows[0].file if rows else CONFIG, found.revision)
+                fetch.fetch_from_hub(found.repository, row.file if row else CONFIG, found.revision)

@@ -307,11 +307,10 @@ def _at(found: Hub | Folder | File | Checkpoint) -> ModelSource:
 
 
 def _of_hub(found: Hub) -> ModelSource:
-    row = next((row for row in catalog.records() if row.repository == found.repository), None)
+    row = catalog.of_repository(found.repository)
     if row is None:
         return SharedModel(found)
-    # The catalog's hash is that of its own revision.
-    weights = Tag(row.model, row.tag) if found.revision in (None, row.revision) else found
+    weights = Tag(row.model, row.tag) if row.is_of_revision(found.revision) else found
     return RegisteredModel(row.model, weights, row, str(found))
 
 

@@ -40,6 +40,15 @@ def test_rows_of_timm():
     assert {record.preprocessor.image_size for record in records} == {256}
 
 
+def test_the_row_of_a_repository_and_whether_its_hash_is_of_a_revision():
+    record = catalog.of_repository("timm/lambda_resnet26t.c1_in1k")
+    assert record == catalog.find("lambda_resnet26t", "c1_in1k")
+    assert record.is_of_revision(None)
+    assert record.is_of_revision(record.revision)
+    assert not record.is_of_revision("v2")
+    assert catalog.of_repository("some/repository") is None
+
+
 @pytest.mark.backends
 @pytest.mark.parametrize("depth", [50, 101, 152, 200, 270, 350, 420])
 def test_rows_of_resnet_rs_are_those_of_keras_2(depth):
