@@ -37,11 +37,12 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
 def _run(arguments):
     from lambda_keras.zoo.fine_tuning.published import fetch_published
-
-    # Before what follows loads TensorFlow, and then reads the pictures.
-    fetch_published(arguments.model, arguments.weights, arguments.warm_start)
-    from lambda_keras.zoo.fine_tuning.run import fine_tune
     from lambda_keras.zoo.fine_tuning.settings import Settings
 
     values = {field.name: getattr(arguments, field.name) for field in dataclasses.fields(Settings)}
-    fine_tune(Settings(**{**values, "overrides": tuple(arguments.overrides)}))
+    settings = Settings(**{**values, "overrides": tuple(arguments.overrides)})
+    # Before what follows loads TensorFlow, and then reads the pictures.
+    fetch_published(settings.start_reference)
+    from lambda_keras.zoo.fine_tuning.run import fine_tune
+
+    fine_tune(settings)

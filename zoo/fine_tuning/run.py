@@ -44,7 +44,7 @@ def fine_tune(settings: Settings) -> EvaluationReport:
     """
     begin = time.monotonic()
     out = Path(settings.out)
-    start = find_start(settings.model, settings.weights, settings.warm_start, settings.colour)
+    start = find_start(settings)
     source = _find_source(settings, start)
     with locked(out):
         return _fine_tune(settings, out, start, source, begin)

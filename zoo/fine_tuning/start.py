@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import lambda_keras as lk
-from lambda_keras.weights import Preprocessor, catalog, reference
+from lambda_keras.weights import Preprocessor, catalog
 from lambda_keras.weights.reference import File, Tag
-from lambda_keras.zoo.errors import UserError, errors_of_weights
-from lambda_keras.zoo.fine_tuning.published import NONE, weights_of
+from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning.settings import NONE, Settings
 from lambda_keras.zoo.models import model_source
 
 FRESH = ", but for the classifier, which is random: theirs is of other or unknown classes"
@@ -66,16 +66,12 @@ class Start:
         return "random weights"
 
 
-def find_start(model: str, weights: str | None, warm_start: str | None, colour: bool = False) -> Start:
+def find_start(settings: Settings) -> Start:
     """Finds the start; nothing is loaded.
 
     Args:
-        model: The model's name.
-        weights: A tag, such as `imagenet`, a path, `hf://owner/repository[@revision]` or `none`; `None` for
-            `imagenet`, unless there is a warm start.
-        warm_start: `resnet_rs` or `None`.
-        colour: Whether images are read in colour where the weights are for grey ones; all three channels are normalised
-            alike then, as `lambda_keras.weights.transfer.adapt` wants it.
+        settings: A `lambda_keras.zoo.fine_tuning.settings.Settings`. With its `colour`, all three channels are
+            normalised as the one of weights for grey images, as `lambda_keras.weights.transfer.adapt` wants it.
 
     Returns:
         A `Start`.
@@ -83,16 +79,14 @@ def find_start(model: str, weights: str | None, warm_start: str | None, colour: 
     Raises:
         UserError: There is no such model, or no such weights of it.
     """
+    model, weights = settings.model, settings.start_weights
     try:
         lk.applications.get_config(model)
     except ValueError as error:
         raise UserError(f"--model {model}: {error}") from error
-    weights = weights_of(weights, warm_start)
-    if weights == NONE:
-        return Start(None, warm_start, lk.applications.preprocessor_of(model))
-    if warm_start:
-        raise UserError(f"--weights and --warm-start exclude each other, got {weights} and {warm_start}")
-    source = _find_source(model, weights)
+    if weights is None:
+        return Start(None, settings.warm_start, lk.applications.preprocessor_of(model))
+    source = _find_source(settings)
     if source is None:
         return Start(weights, None, lk.applications.preprocessor_of(model))
     if isinstance(source, model_source.KerasFile):
@@ -100,20 +94,21 @@ def find_start(model: str, weights: str | None, warm_start: str | None, colour: 
         weights = source.name
     published = source.published
     preprocessor = published.preprocessor if published else source.preprocessing()[0]
-    if colour and preprocessor.channels == 1:
+    if settings.colour and preprocessor.channels == 1:
         preprocessor = dataclasses.replace(preprocessor, mean=preprocessor.mean * 3, std=preprocessor.std * 3)
     return Start(weights, None, preprocessor, source)
 
 
-def _find_source(model, weights):
+def _find_source(settings):
     """The `ModelSource` of weights; `None` for a lone file, which says nothing of its images."""
-    with errors_of_weights():
-        found = reference.parse(weights, model)
+    model, found = settings.model, settings.start_reference
     if isinstance(found, Tag) and not catalog.tags(model):
         raise UserError(
             f"no weights of {model} are published; start from your own (--weights PATH or hf://owner/repository) "
             f"or at random (--weights {NONE}), or take one of {', '.join(lk.list_models(pretrained=True))}"
         )
     if isinstance(found, File) and not found.path.is_file():
-        raise UserError(f"no such file: {weights}; --weights takes a tag, a path, hf://owner/repository or {NONE}")
+        raise UserError(
+            f"no such file: {settings.start_weights}; --weights takes a tag, a path, hf://owner/repository or {NONE}"
+        )
     return model_source.origin(found)

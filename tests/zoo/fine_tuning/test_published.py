@@ -3,9 +3,15 @@ from huggingface_hub import constants
 
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.fine_tuning.published import fetch_published
+from lambda_keras.zoo.fine_tuning import published
+from lambda_keras.zoo.fine_tuning.settings import Settings
 
 NOT_HERE = "There is no verified model.safetensors of timm/lambda_resnet50ts.a1h_in1k"
+
+
+def fetch_published(model, weights=None, warm_start=None):
+    settings = Settings("pictures", model, "out", weights=weights, warm_start=warm_start)
+    published.fetch_published(settings.start_reference)
 
 
 @pytest.fixture
@@ -22,7 +28,7 @@ def test_without_a_network_it_ends_before_the_data_are_looked_at(capsys):
         assert main(arguments) == 2
         assert capsys.readouterr().err.startswith(f"lambda-zoo: {NOT_HERE}")
     with pytest.raises(UserError, match=r"There is no verified config.json of some/repository"):
-        fetch_published("lambda_resnet_tiny", "hf://some/repository", None)
+        fetch_published("lambda_resnet_tiny", "hf://some/repository")
 
 
 @pytest.mark.usefixtures("_no_network")
@@ -43,12 +49,12 @@ def test_what_is_not_on_a_server_is_left_alone(model, weights, warm_start):
 @pytest.mark.usefixtures("hub")
 def test_what_is_here_is_not_fetched():
     for weights in (None, "c1_in1k", "hf://timm/lambda_resnet26t.c1_in1k"):
-        fetch_published("lambda_resnet26t", weights, None)
+        fetch_published("lambda_resnet26t", weights)
 
 
 def test_unknown_weights_are_refused():
     with pytest.raises(UserError, match=r"lambda_resnet26t has no weights 'c2_in1k'. There are: imagenet, c1_in1k"):
-        fetch_published("lambda_resnet26t", "c2_in1k", None)
+        fetch_published("lambda_resnet26t", "c2_in1k")
 
 
 SCRIPT = """

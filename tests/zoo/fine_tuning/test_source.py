@@ -3,6 +3,7 @@ import pytest
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.data import image_table
 from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.fine_tuning.settings import Settings
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
 from lambda_keras.zoo.fine_tuning.start import find_start
 from lambda_keras.zoo.recipe import Data
@@ -30,7 +31,8 @@ def test_a_messy_folder_becomes_a_dataset(messy_folder, tmp_path):
 @pytest.mark.parametrize(("weights", "mean"), [("none", (0.485, 0.456, 0.406)), ("digits", (0.305,) * 3)])
 def test_colour_is_kept(messy_folder, tmp_path, weights, mean):
     """What the remark about grey images advises, and where there are no weights."""
-    preprocessor = find_start("lambda_resnet_tiny", weights, None, colour=True).preprocessor
+    settings = Settings(str(messy_folder), "lambda_resnet_tiny", str(tmp_path), weights=weights, colour=True)
+    preprocessor = find_start(settings).preprocessor
     assert preprocessor.mean == mean
     source = Files(messy_folder, preprocessor, seed=0)
     source.prepare(tmp_path, overwrite=False)
