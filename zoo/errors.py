@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 
+from lambda_keras.text import first_line
 from lambda_keras.weights.errors import WeightsError
 
 # Of a value in a message.
@@ -82,6 +83,23 @@ def writing_to(folder: str | Path) -> AbstractContextManager[None]:
 def writing_run(folder: str | Path) -> AbstractContextManager[None]:
     """The same of the folder of a training, which continues where it was once there is room."""
     return writing(f"to {folder}", "; make room there and run the same command again")
+
+
+@contextlib.contextmanager
+def writing_by_tensorflow(path: str | Path, remedy: str = "") -> Iterator[None]:
+    """Makes a `UserError` of what TensorFlow says where it cannot write a file; its errors are not the system's.
+
+    Args:
+        path: As for `writing`.
+        remedy: As for `writing`.
+    """
+    # Not above: commands that need no TensorFlow have errors too.
+    import tensorflow as tf
+
+    try:
+        yield
+    except tf.errors.OpError as error:
+        raise UserError(f"cannot write {path}: {first_line(error)}{remedy}") from error
 
 
 @contextlib.contextmanager

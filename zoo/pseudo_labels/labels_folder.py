@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, PositiveInt, ValidationError
 
 from lambda_keras.atomic import partials, replacing
 from lambda_keras.text import first_line
-from lambda_keras.zoo.errors import UserError, shown
+from lambda_keras.zoo.errors import UserError, shown, writing_by_tensorflow
 from lambda_keras.zoo.models.record import explain_problem
 from lambda_keras.zoo.pseudo_labels import soft_labels
 
@@ -142,12 +142,13 @@ def write_shard(path: Path, records: list[tf.train.Example]) -> None:
     Raises:
         UserError: It cannot be written.
     """
-    try:
-        with replacing(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
-            for record in records:
-                writer.write(record.SerializeToString(deterministic=True))
-    except tf.errors.OpError as error:
-        raise UserError(f"cannot write {path}: {first_line(error)}; the same command resumes there") from error
+    with (
+        writing_by_tensorflow(path, "; the same command resumes there"),
+        replacing(path) as partial,
+        tf.io.TFRecordWriter(str(partial)) as writer,
+    ):
+        for record in records:
+            writer.write(record.SerializeToString(deterministic=True))
 
 
 def finish(folder: Path, description: Description) -> Description | None:

@@ -7,7 +7,7 @@ Each record is a `tf.train.Example` with `image`, the bytes of an image file, an
 import contextlib
 import json
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +15,7 @@ import numpy as np
 import tensorflow as tf
 
 from lambda_keras.atomic import partials, replacing
-from lambda_keras.text import first_line
-from lambda_keras.zoo.errors import UserError
+from lambda_keras.zoo.errors import UserError, writing_by_tensorflow
 
 DESCRIPTION = "pseudo.json"
 FORMAT = 1
@@ -68,7 +67,7 @@ def write(
     shutil.rmtree(unsorted, ignore_errors=True)
     unsorted.mkdir()
     try:
-        with _errors_of_writing(folder):
+        with writing_by_tensorflow(f"to {folder}", "; give another folder with --out"):
             with contextlib.ExitStack() as stack:
                 writers = [stack.enter_context(tf.io.TFRecordWriter(str(unsorted / name))) for name in names]
                 written = 0
@@ -121,11 +120,3 @@ def _shuffle(source, target, generator):
         for place in generator.permutation(len(records)):
             writer.write(records[place])
     source.unlink()
-
-
-@contextlib.contextmanager
-def _errors_of_writing(folder: Path) -> Iterator[None]:
-    try:
-        yield
-    except tf.errors.OpError as error:
-        raise UserError(f"cannot write to {folder}: {first_line(error)}; give another folder with --out") from error

@@ -13,13 +13,12 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.atomic import replacing
-from lambda_keras.text import first_line
 from lambda_keras.zoo.data.class_names import check_name
 from lambda_keras.zoo.data.requirement import require
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.detection.data.json_file import field, is_kind, read_json
 from lambda_keras.zoo.detection.data.parts import BOXES_ALONE, Annotations, Category, Part, Report
-from lambda_keras.zoo.errors import UserError, writing_to
+from lambda_keras.zoo.errors import UserError, writing_by_tensorflow, writing_to
 
 INDEX = "index.json"
 MOST_SHARDS = 100_000
@@ -116,13 +115,10 @@ def load(folder: str | os.PathLike, with_masks: bool) -> Part:
 
 
 def _write_shard(path, pictures):
-    try:
-        with replacing(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
-            for encoded, annotations in pictures:
-                writer.write(_example(encoded, annotations).SerializeToString())
-    # TensorFlow reads the pictures and writes the file; what the system says comes as an error of its own.
-    except tf.errors.OpError as error:
-        raise UserError(f"cannot write {path}: {first_line(error)}") from error
+    # TensorFlow reads the pictures here too; its message names the one that fails.
+    with writing_by_tensorflow(path), replacing(path) as partial, tf.io.TFRecordWriter(str(partial)) as writer:
+        for encoded, annotations in pictures:
+            writer.write(_example(encoded, annotations).SerializeToString())
 
 
 def _category(entry, where):
