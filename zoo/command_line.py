@@ -73,12 +73,14 @@ def _complete_files(parser, files):
             action.complete = files
 
 
-def add_common_options(parser: argparse.ArgumentParser) -> None:
-    """Adds `-q` and `-v`, whose values `set_verbosity` takes.
+def add_common_options(parser: argparse.ArgumentParser, takes_a_while: bool = True) -> None:
+    """Adds what every command takes: `-q` and `-v`, whose values `set_verbosity` takes.
 
     Args:
-        parser: The parser of a command that takes a while.
+        parser: The parser of a command.
+        takes_a_while: Whether the command starts TensorFlow.
     """
+    parser.set_defaults(takes_a_while=takes_a_while)
     group = parser.add_mutually_exclusive_group()
     group.add_argument("-q", "--quiet", action="store_true", help="print the result alone, no progress")
     group.add_argument(
@@ -117,15 +119,15 @@ def set_verbosity(arguments: argparse.Namespace) -> None:
     What takes a while says so at once.
 
     Args:
-        arguments: What a parser returned; commands without these options are as if none was given.
+        arguments: What a parser with these options returned.
 
     Raises:
         UserError: The environment asks for a backend of Keras that is not installed.
     """
     global _quiet
-    _quiet = getattr(arguments, "quiet", False)
+    _quiet = arguments.quiet
     # As a progress bar: for who waits before a terminal.
-    if hasattr(arguments, "quiet") and not _quiet and sys.stderr.isatty() and "tensorflow" not in sys.modules:
+    if arguments.takes_a_while and not _quiet and sys.stderr.isatty() and "tensorflow" not in sys.modules:
         say("starting; TensorFlow takes a few seconds", file=sys.stderr)
     backend = os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     # Where TensorFlow is missing, the command names the extra that brings it.
@@ -134,7 +136,7 @@ def set_verbosity(arguments: argparse.Namespace) -> None:
             f"KERAS_BACKEND={backend} is no backend of Keras, or it is not installed; set KERAS_BACKEND=tensorflow, or "
             "leave it out"
         )
-    if getattr(arguments, "verbose", False):
+    if arguments.verbose:
         os.environ["TF_CPP_MIN_LOG_LEVEL"] = "0"
         # Datasets and downloads log the files that they take.
         logging.basicConfig(level=logging.INFO, format="%(name)s: %(message)s", stream=sys.stderr)

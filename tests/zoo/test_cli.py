@@ -56,6 +56,9 @@ def test_user_errors_are_one_line_and_status_2(arguments, expected, capsys, tmp_
 @pytest.mark.process
 def test_who_waits_before_a_terminal_is_told_at_once():
     terminal, end = pty.openpty()
+    quick = [sys.executable, "-m", "lambda_keras.zoo", "models"]
+    # It writes nothing, or that would be read first.
+    assert subprocess.run(quick, stdout=subprocess.DEVNULL, stderr=end).returncode == 0
     for options, starts in (([], b"starting; TensorFlow takes a few seconds\r\n"), (["-q"], b"")):
         command = [sys.executable, "-m", "lambda_keras.zoo", "predict", "model", "no.png", *options]
         assert subprocess.run(command, stdout=subprocess.DEVNULL, stderr=end).returncode == 2
@@ -69,6 +72,15 @@ def test_a_bug_keeps_its_traceback(monkeypatch):
     monkeypatch.setattr("lambda_keras.zoo.recipe_file.packaged", broken)
     with pytest.raises(KeyError, match="a bug"):
         main(["recipes"])
+
+
+@pytest.mark.parametrize("command", [["models"], ["recipes"], ["weights", "show", "lambda_resnet_tiny.digits"]])
+def test_lists_are_results_that_quiet_leaves_alone(command, capsys):
+    printed = []
+    for options in (["-q"], []):
+        assert main([*command, *options]) == 0
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1] != ""
 
 
 def test_recipes_lists_the_packaged_ones(capsys):

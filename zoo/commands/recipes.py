@@ -2,12 +2,13 @@
 
 import argparse
 
-from lambda_keras.zoo.command_line import print_table
+from lambda_keras.zoo.command_line import add_common_options, print_table
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:
     """Adds the command to what `add_subparsers` of the program's parser returned."""
     parser = commands.add_parser("recipes", help="list the recipes")
+    add_common_options(parser, takes_a_while=False)
     parser.set_defaults(run=_run)
 
 

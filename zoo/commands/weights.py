@@ -23,6 +23,7 @@ def add_parser(commands: argparse._SubParsersAction) -> None:
 
     show = actions.add_parser("show", help="print what is known of published weights, or what is in a file")
     show.add_argument("source", metavar="SOURCE", help="catalog name, folder of save_pretrained or file")
+    add_common_options(show)
     show.set_defaults(run=_show)
 
     convert = actions.add_parser("convert", help="write the weights of a model in another format")
