@@ -8,7 +8,7 @@ import lambda_keras as lk
 from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
-from lambda_keras.zoo.models.model_source import ModelSource
+from lambda_keras.zoo.models.model_kinds import ModelSource
 from lambda_keras.zoo.models.record import Record
 
 

@@ -20,7 +20,7 @@ from lambda_keras.export.files import temporary_folder
 from lambda_keras.export.model import load
 from lambda_keras.export.tflite.signatures import ServedClassifier
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models.model_source import ModelSource
+from lambda_keras.zoo.models.model_kinds import ModelSource
 from lambda_keras.zoo.models.record import Record
 
 PROGRAM = Path(__file__).with_name("run_artifact.py")

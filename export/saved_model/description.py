@@ -11,7 +11,7 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.errors import UserError
-from lambda_keras.zoo.models.model_source import ModelSource
+from lambda_keras.zoo.models.model_kinds import ModelSource
 from lambda_keras.zoo.models.record import Record
 
 MODEL_DESCRIPTION = "model.json"

@@ -13,7 +13,7 @@ from lambda_keras.export.saved_model.signatures import ServerModel
 from lambda_keras.export.saved_model.warmup import check_count, write_warmup
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.errors import UserError, reason
-from lambda_keras.zoo.models.model_source import ModelSource
+from lambda_keras.zoo.models.model_kinds import ModelSource
 from lambda_keras.zoo.models.record import Record
 
 # What the system says where a folder with something in it has the name.

@@ -10,6 +10,7 @@ from lambda_keras.weights.reference import File, Tag
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning.settings import NONE, Settings
 from lambda_keras.zoo.models import model_source
+from lambda_keras.zoo.models.model_kinds import KerasFile, ModelSource
 
 FRESH = ", but for the classifier, which is random: theirs is of other or unknown classes"
 
@@ -22,14 +23,14 @@ class Start:
         weights: What `lambda_keras.load_weights` takes, or `None`.
         warm_start: `resnet_rs` or `None`.
         preprocessor: How the weights want their images; without such, how the model does.
-        source: The `lambda_keras.zoo.models.model_source.ModelSource` of the weights; `None` for a lone file and
+        source: The `lambda_keras.zoo.models.model_kinds.ModelSource` of the weights; `None` for a lone file and
             without weights.
     """
 
     weights: str | None
     warm_start: str | None
     preprocessor: Preprocessor
-    source: model_source.ModelSource | None = None
+    source: ModelSource | None = None
 
     @property
     def is_pretrained(self) -> bool:
@@ -89,7 +90,7 @@ def find_start(settings: Settings) -> Start:
     source = _find_source(settings)
     if source is None:
         return Start(weights, None, lk.applications.preprocessor_of(model))
-    if isinstance(source, model_source.KerasFile):
+    if isinstance(source, KerasFile):
         # Of a run folder the file in it.
         weights = source.name
     published = source.published
