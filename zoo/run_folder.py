@@ -32,6 +32,16 @@ IN_FOLDERS = {
 }
 
 
+def model_file(source: str | Path) -> Path:
+    """The file of a model, which need not be there.
+
+    Args:
+        source: The file, or the run folder that has it.
+    """
+    path = Path(source)
+    return path / MODEL if path.is_dir() else path
+
+
 def has_begun(path: str | Path) -> bool:
     """Whether something was trained in a folder; a run that ended before that has left its recipe at most.
 

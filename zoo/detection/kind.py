@@ -9,23 +9,13 @@ from lambda_keras.zoo import run_folder
 LARGEST_RECORD = 10**7
 
 
-def model_file(source: str | Path) -> Path:
-    """The file of a model, which need not be there.
-
-    Args:
-        source: The file, or the run folder that has it.
-    """
-    path = Path(source)
-    return path / run_folder.MODEL if path.is_dir() else path
-
-
 def is_detector(source: str | Path) -> bool:
     """Whether a folder or a file is that of a detector, by the record beside the model, whole or damaged.
 
     Args:
-        source: As for `model_file`; it may be anything else that names a model.
+        source: As for `lambda_keras.zoo.run_folder.model_file`; it may be anything else that names a model.
     """
-    file = model_file(source)
+    file = run_folder.model_file(source)
     record = file.with_name(run_folder.RECORD)
     try:
         if not file.exists() or record.stat().st_size > LARGEST_RECORD:

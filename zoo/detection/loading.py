@@ -11,7 +11,6 @@ from lambda_keras.zoo.detection import detections, retinanet
 from lambda_keras.zoo.detection.data.pictures import CHANNELS, content_sizes
 from lambda_keras.zoo.detection.detections import Detections
 from lambda_keras.zoo.detection.heads import BOX_CROP, MASK_CROP, MASK_SIZE
-from lambda_keras.zoo.detection.kind import model_file
 from lambda_keras.zoo.detection.model import MaskRCNN
 from lambda_keras.zoo.detection.record import DetectorRecord, Network
 from lambda_keras.zoo.errors import UserError
@@ -73,7 +72,7 @@ def load(source: str | Path) -> Detector:
     Raises:
         UserError: The model or its record is missing or damaged, or they are not of each other.
     """
-    file = model_file(source)
+    file = run_folder.model_file(source)
     if not file.exists():
         raise UserError(
             f"no such file: {file}; a detector is the folder of a `lambda-zoo detect train`, or a .keras file with "

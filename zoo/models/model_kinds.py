@@ -76,7 +76,7 @@ class KerasFile(ModelSource):
     """A `.keras` file, or a run folder with one; the record is the `record.json` beside it."""
 
     def __init__(self, path: Path):
-        self._file = path / run_folder.MODEL if path.is_dir() else path
+        self._file = run_folder.model_file(path)
         self.name, self.folder = str(self._file), self._file.parent
         if not self._file.exists():
             raise UserError(f"no such file: {self._file}; {EXPECTED}")
