@@ -70,6 +70,11 @@ def milliseconds_of_operations(step):
     return spent
 
 
+def group_of(operation):
+    """What an operation is for."""
+    return next(group for group, pattern in GROUPS.items() if re.search(pattern, operation))
+
+
 def main():
     """Measures, prints, writes."""
     short = options(__doc__).parse_args().short
@@ -83,7 +88,7 @@ def main():
             reached = inferences * BATCH * lk.count_multiply_adds(model) / seconds
             groups = collections.Counter()
             for operation, milliseconds in milliseconds_of_operations(step).items():
-                groups[next(group for group, pattern in GROUPS.items() if re.search(pattern, operation))] += milliseconds
+                groups[group_of(operation)] += milliseconds
             rows.append(
                 {
                     "network": name,
