@@ -22,8 +22,8 @@ from pycocotools.cocoeval import COCOeval
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.detection.data import masks as encodings
 from lambda_keras.zoo.detection.data.json_file import field, is_kind, read_json
+from lambda_keras.zoo.detection.data.masks import encode, paste
 from lambda_keras.zoo.detection.data.parts import Category, Part
 from lambda_keras.zoo.errors import UserError, shown, writing
 
@@ -131,7 +131,7 @@ def mask_results(
     results = _results(image_id, classes, scores, categories)
     height, width = map(int, size)
     for result, box, mask in zip(results, boxes, masks, strict=True):
-        result["segmentation"] = _run_lengths(encodings.paste(mask, box, height, width), height, width)
+        result["segmentation"] = _run_lengths(paste(mask, box, height, width), height, width)
     return results
 
 
@@ -250,7 +250,7 @@ def _check_mask(segmentation, where):
     if size[0] * size[1] > MOST_PIXELS:
         raise UserError(f"{where}: a mask has at most {MOST_PIXELS:,} pixels, got {shown(size)}")
     try:
-        encodings.encode(segmentation, *size)
+        encode(segmentation, *size)
     except ValueError as error:
         raise UserError(f"{where}: no mask of this size ({error})") from error
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lambda_keras.zoo.pseudo_labels.hashes import Hashes
-from lambda_keras.zoo.pseudo_labels.near_pairs import near_pairs
+from lambda_keras.zoo.pseudo_labels.near_pairs import pairs_within
 
 # Bits of a perceptual hash. Evaluation images are few, and better one image too many is left out than one too few.
 EVALUATION_DISTANCE = 10
@@ -28,7 +28,7 @@ def of_evaluation(hashes: Hashes, evaluation: Hashes) -> np.ndarray:
     for orientation in (evaluation.upright, evaluation.mirrored):
         distinct, places = np.unique(orientation[targets], return_index=True)
         original_of_value = np.full(len(values), NONE)
-        for value, target in near_pairs(values, distinct, EVALUATION_DISTANCE):
+        for value, target in pairs_within(values, distinct, EVALUATION_DISTANCE):
             original_of_value[value] = targets[places[target]]
         found = original_of_value[firsts] if len(values) else np.empty(0, "int64")
         is_new = (originals[queries] == NONE) & (found != NONE)
@@ -54,7 +54,7 @@ def of_each_other(hashes: Hashes, confidence: np.ndarray) -> np.ndarray:
     # All are different from here on. A place in this array is a rank.
     ranked = perceptual[originals[perceptual] == NONE]
     upright, mirrored = hashes.upright[ranked], hashes.mirrored[ranked]
-    pairs = np.concatenate([near_pairs(some, upright, DUPLICATE_DISTANCE) for some in (upright, mirrored)])
+    pairs = np.concatenate([pairs_within(some, upright, DUPLICATE_DISTANCE) for some in (upright, mirrored)])
     better, worse = pairs.min(axis=1), pairs.max(axis=1)
     # In the order of the worse one, so that it is known whether the better one stays.
     for place in np.lexsort((better, worse)):

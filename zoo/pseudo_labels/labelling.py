@@ -20,8 +20,7 @@ from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.pseudo_labels import labels_folder, soft_labels, source
 from lambda_keras.zoo.pseudo_labels.images import Images
 from lambda_keras.zoo.pseudo_labels.labels_folder import DataEntry, Description, TeacherEntry
-from lambda_keras.zoo.pseudo_labels.teacher import Teacher
-from lambda_keras.zoo.pseudo_labels.teacher import find as find_teacher
+from lambda_keras.zoo.pseudo_labels.teacher import Teacher, find_teacher
 
 TOP = 10
 
@@ -31,11 +30,11 @@ class Settings:
     """What to label, with which teacher and how: all that a job, or a machine of a pipeline, must know.
 
     Attributes:
-        teacher: As `lambda_keras.zoo.pseudo_labels.teacher.find` takes it.
+        teacher: As `lambda_keras.zoo.pseudo_labels.teacher.find_teacher` takes it.
         place: Where the images are, a `lambda_keras.zoo.pseudo_labels.source.Place`.
         out: The folder to write, see `lambda_keras.zoo.pseudo_labels.labels_folder`. Jobs that share the work have the
             same one.
-        weights: As for `lambda_keras.zoo.pseudo_labels.teacher.find`.
+        weights: As for `lambda_keras.zoo.pseudo_labels.teacher.find_teacher`.
         top: How many classes a label has.
         images_per_shard: As for `lambda_keras.zoo.pseudo_labels.source.find`.
         batch_size: Images that are classified at a time.

@@ -12,7 +12,7 @@ _BITS = 64
 PAIRS_AT_ONCE = 2**22
 
 
-def near_pairs(queries: np.ndarray, targets: np.ndarray, distance: int) -> np.ndarray:
+def pairs_within(queries: np.ndarray, targets: np.ndarray, distance: int) -> np.ndarray:
     """Finds all pairs that differ in at most so many bits.
 
     Args:
@@ -24,7 +24,7 @@ def near_pairs(queries: np.ndarray, targets: np.ndarray, distance: int) -> np.nd
         int64 `[pairs, 2]`, an array of places among the queries and the targets, sorted.
 
     Example:
-        >>> near_pairs(np.array([0b0000, 0b1111], "uint64"), np.array([0b0001], "uint64"), 1)
+        >>> pairs_within(np.array([0b0000, 0b1111], "uint64"), np.array([0b0001], "uint64"), 1)
         array([[0, 0]])
     """
     # Each pair as one number, which is sorted faster than two.

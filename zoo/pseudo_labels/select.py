@@ -8,12 +8,17 @@ import numpy as np
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, print_table, say
 from lambda_keras.zoo.errors import UserError, writing_to
-from lambda_keras.zoo.pseudo_labels import labelled as labelled_images
-from lambda_keras.zoo.pseudo_labels import left_out as copies
-from lambda_keras.zoo.pseudo_labels import pseudo_folder, selection, selection_report, source
+from lambda_keras.zoo.pseudo_labels import (
+    copied_images,
+    labelled_images,
+    pseudo_folder,
+    selection,
+    selection_report,
+    source,
+)
+from lambda_keras.zoo.pseudo_labels.copied_images import LeftOut
 from lambda_keras.zoo.pseudo_labels.images import Images
-from lambda_keras.zoo.pseudo_labels.labelled import Labelled
-from lambda_keras.zoo.pseudo_labels.left_out import LeftOut
+from lambda_keras.zoo.pseudo_labels.labelled_images import Labelled
 from lambda_keras.zoo.pseudo_labels.pictures import pictures
 from lambda_keras.zoo.pseudo_labels.selection import Settings
 
@@ -57,7 +62,7 @@ def select(
     evaluation_images = source.find(evaluation) if evaluation else None
     labelled = labelled_images.read(Path(labels), data, data_dir)
     candidates = labelled.is_labelled & (labelled.confidence >= settings.threshold)
-    left_out = copies.find(labelled, candidates, evaluation_images)
+    left_out = copied_images.find(labelled, candidates, evaluation_images)
     allowed = candidates.copy()
     for pairs in (left_out.of_evaluation, left_out.of_each_other):
         allowed[pairs.images] = False

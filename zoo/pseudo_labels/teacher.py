@@ -18,7 +18,7 @@ from lambda_keras.weights import Preprocessor, WeightsError
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models.classifier import Classifier
 from lambda_keras.zoo.models.loading import check_backend
-from lambda_keras.zoo.models.model_source import find as find_model
+from lambda_keras.zoo.models.model_source import find
 
 KERAS_APPLICATIONS = "keras.applications:"
 # What `lambda-export saved-model` writes.
@@ -61,7 +61,7 @@ class Teacher:
         return probabilities
 
 
-def find(source: str, weights: str | None = None) -> Teacher:
+def find_teacher(source: str, weights: str | None = None) -> Teacher:
     """Loads a teacher.
 
     Args:
@@ -88,7 +88,7 @@ def find(source: str, weights: str | None = None) -> Teacher:
 
 
 def _of_zoo(source, weights):
-    classifier = Classifier(find_model(source, weights))
+    classifier = Classifier(find(source, weights))
     record = classifier.record
     return Teacher(
         classifier.name,

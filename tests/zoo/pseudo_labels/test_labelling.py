@@ -10,7 +10,7 @@ import pytest
 from lambda_keras.zoo.cli import main
 from lambda_keras.zoo.data import digits
 from lambda_keras.zoo.pseudo_labels import labels_folder
-from lambda_keras.zoo.pseudo_labels.teacher import find as find_teacher
+from lambda_keras.zoo.pseudo_labels.teacher import find_teacher
 from tests.conftest import ROOT
 from tests.little_room import little_room
 from tests.zoo.pseudo_labels.conftest import FILES, LABEL, contents

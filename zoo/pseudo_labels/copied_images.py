@@ -9,7 +9,7 @@ from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.pseudo_labels import copies
 from lambda_keras.zoo.pseudo_labels.hashes import Hashed, hash_all
 from lambda_keras.zoo.pseudo_labels.images import Images, stream, where
-from lambda_keras.zoo.pseudo_labels.labelled import Labelled
+from lambda_keras.zoo.pseudo_labels.labelled_images import Labelled
 
 
 class Pairs(NamedTuple):
@@ -42,7 +42,7 @@ def find(labelled: Labelled, candidates: np.ndarray, evaluation: Images | None) 
     """Compares labelled images with evaluation images and with each other.
 
     Args:
-        labelled: The `lambda_keras.zoo.pseudo_labels.labelled.Labelled`.
+        labelled: The `lambda_keras.zoo.pseudo_labels.labelled_images.Labelled`.
         candidates: bool `[images]`, which of them to compare.
         evaluation: The evaluation images; `None` if there are none.
 
