@@ -130,6 +130,7 @@ tables: .venv/.bench
 bench: .venv/.bench
 	$(BIN)/python -m benchmarks.contraction --short
 	$(BIN)/python -m benchmarks.peers --short
+	$(BIN)/python -m benchmarks.peers_memory --short
 	$(BIN)/python -m benchmarks.pairs --short
 	$(BIN)/python -m benchmarks.growth --short
 	$(BIN)/python -m benchmarks.fuse --short
@@ -148,6 +149,7 @@ bench: .venv/.bench
 bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.contraction
 	$(BIN)/python -m benchmarks.peers --full
+	$(BIN)/python -m benchmarks.peers_memory --full
 	$(BIN)/python -m benchmarks.pairs
 	$(BIN)/python -m benchmarks.growth
 	$(BIN)/python -m benchmarks.fuse
@@ -159,7 +161,6 @@ bench-full: .venv/.bench
 	$(BIN)/python -m benchmarks.export
 	$(BIN)/python -m benchmarks.training_loop
 	$(BIN)/python -m benchmarks.models
-	$(BIN)/python -m benchmarks.peers_memory --full
 	$(BIN)/python -m benchmarks.detector_memory
 	$(BIN)/python -m benchmarks.input_streams
 	$(BIN)/python -m benchmarks.pseudo_labels

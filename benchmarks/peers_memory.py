@@ -1,21 +1,23 @@
 """The memory that a lambda layer takes beside those of two peers in torch and the paper's listing in TensorFlow.
 
-    python -m benchmarks.peers_memory           the maps of a ResNet at 224 pixels, batch 8
-    python -m benchmarks.peers_memory --full    every map, batch 8 and 32
+    python -m benchmarks.peers_memory            the maps of a ResNet at 224 pixels, batch 8
+    python -m benchmarks.peers_memory --short    of these, 14×14 under scope 23
+    python -m benchmarks.peers_memory --full     every map, batch 8 and 32
 
 needs the `backends` extra and writes results/peers_memory.csv: by how much the peak of a process of its own rises when
 it runs a step of `benchmarks.peers`, whose graph and weights it has already. What `torch.compile` compiles is left out:
 the compiler takes more than the step. So is batch 1, which takes next to nothing.
 """
 
-import argparse
 import json
 import subprocess
 import sys
 
 from benchmarks.grid import cells, rows_of_cell
 from benchmarks.process_memory import PEAK, RESIDENT, forget_peak, memory
-from benchmarks.timing import write_csv
+from benchmarks.timing import options, write_csv
+
+SHORT_CELL = ((14, 14), 23)
 
 
 def run_alone(name, cell):
@@ -38,7 +40,7 @@ def measure(name, cell):
 
 def main():
     """Measures each in a process, prints, writes."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = options(__doc__)
     parser.add_argument("--full", action="store_true", help="every map, batch 8 and 32")
     parser.add_argument("--alone", nargs=2, metavar=("NAME", "CELL"), help="measure one in this process")
     arguments = parser.parse_args()
@@ -50,13 +52,13 @@ def main():
 
     rows = []
     for grid, channels, batch, scope in cells(arguments.full):
-        if batch == 1:
+        if batch == 1 or (arguments.short and (grid, scope) != SHORT_CELL):
             continue
         for training in (False, True):
             cell = (grid, channels, batch, scope, training)
             megabytes = {name: measure(name, cell) / 1e6 for name in steps(*cell)}
             rows += rows_of_cell(*cell, ("megabytes", "{:.1f}"), megabytes, OURS)
-    write_csv("peers_memory", rows)
+    write_csv("peers_memory", rows, short=arguments.short)
 
 
 if __name__ == "__main__":

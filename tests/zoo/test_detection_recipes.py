@@ -50,7 +50,9 @@ def test_only_what_differs_from_the_defaults_is_written(name):
 def test_the_settings_are_the_papers(row):
     backbone, box, mask = PAPER.get(row, (row, None, None))
     recipe = recipe_file.load_as(DetectorRecipe, f"mask_rcnn_{row}")
-    assert (recipe.model.backbone, recipe.model.overrides, recipe.model.weights) == (backbone, {}, None)
+    # Without it an eighth of the batch would not fit into 80 GB.
+    overrides = {"remat": "blocks"}
+    assert (recipe.model.backbone, recipe.model.overrides, recipe.model.weights) == (backbone, overrides, None)
     assert recipe.model.masks
     assert (recipe.data.image_size, recipe.data.scales) == (1024, (0.1, 2.0))
     training = recipe.training

@@ -54,11 +54,3 @@ def test_dump_is_read_back_as_the_same_recipe(tmp_path):
 def test_the_anchors_to_draw_from_are_those_of_the_model():
     anchors = MaskRCNN("lambda_resnet_tiny", classes=1, image_size=64, overrides={"stem": "vanilla"}).anchors
     assert (tuple(LEVELS), ANCHORS_PER_LOCATION) == (anchors.levels, anchors.per_location)
-
-
-def test_the_papers_recipes_compute_blocks_again():
-    """32 images, an eighth of their batch, would not fit into 80 GB otherwise."""
-    names = [name for name in recipe_file.packaged(DetectorRecipe) if name.startswith("mask_rcnn")]
-    assert len(names) == 7
-    for name in names:
-        assert recipe_file.load_as(DetectorRecipe, name).model.overrides == {"remat": "blocks"}
