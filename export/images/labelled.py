@@ -12,7 +12,7 @@ import lambda_keras as lk
 from lambda_keras.export.images.normalisation import check_normalisation
 from lambda_keras.text import first_line
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.data import listing
+from lambda_keras.zoo.data import listing, reading
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models import labelled_data
 from lambda_keras.zoo.models.record import Record
@@ -99,24 +99,19 @@ def _read_test_part(source, record, data_dir):
     size = record.preprocessor.image_size
     shape = (count, size, size, record.preprocessor.channels)
     try:
-        images, labels = np.empty(shape, "uint8"), np.empty(count, "int64")
+        room = np.empty(shape, "uint8")
     except MemoryError as error:
         raise UserError(
             f"the {count} images of {found.name} do not fit into memory; give fewer, or some in an .npz file"
         ) from error
-    read, positions = 0, []
-    for batch in found.batches(BATCH_SIZE):
-        stop = read + len(batch.labels)
-        images[read:stop], labels[read:stop] = batch.images[batch.valid], batch.labels
-        read = stop
-        positions.append(batch.positions)
-    unread = found.unread(np.concatenate(positions))
+    images, labels, positions = reading.collect(found.batches(BATCH_SIZE), reading.Batch.readable, room)
+    unread = found.unread(positions)
     # Only files have names.
-    if read < count and not unread:
-        say(f"images of {found.name} that could not be read: {count - read} of {count}", file=sys.stderr)
+    if len(images) < count and not unread:
+        say(f"images of {found.name} that could not be read: {count - len(images)} of {count}", file=sys.stderr)
     for line in listing.described([*found.left_out, *unread]):
         say(line, file=sys.stderr)
-    return images[:read], labels[:read]
+    return images, labels
 
 
 def load_labelled_images(path: Path, model: keras.Model) -> LabelledImages:

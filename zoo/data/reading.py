@@ -1,7 +1,7 @@
 """Reading a split in order, image by image as the model of a recipe takes them, into arrays."""
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +29,24 @@ class Batch(NamedTuple):
     labels: np.ndarray
     positions: np.ndarray
 
+    def readable(self) -> np.ndarray:
+        """The images that could be read, uint8 `[valid, image_size, image_size, channels]`."""
+        return self.images[self.valid]
+
+
+class Collected(NamedTuple):
+    """What is known of the images of a split that could be read.
+
+    Attributes:
+        rows: `[read, …]`: what was computed of each.
+        labels: int64 `[read]`.
+        positions: int64 `[read]`: which images of the split these are.
+    """
+
+    rows: np.ndarray
+    labels: np.ndarray
+    positions: np.ndarray
+
 
 def batches(split: Split, dataset: Dataset, data: Data, *, batch_size: int, every: int = 1) -> Iterator[Batch]:
     """Yields all images of a split that can be read, or some at even distances, each once and in order.
@@ -53,6 +71,26 @@ def batches(split: Split, dataset: Dataset, data: Data, *, batch_size: int, ever
             positions = every * (number * batch_size + np.flatnonzero(valid))
             labels = input_pipeline.labels(batch["target"][valid]).numpy().astype("int64")
             yield Batch(batch["image"], valid, labels, positions)
+
+
+def collect(batches: Iterable[Batch], compute: Callable[[Batch], np.ndarray], room: np.ndarray) -> Collected:
+    """Puts what is computed of all images of a split together, with their labels.
+
+    Args:
+        batches: As the function `batches` yields them.
+        compute: A function of a `Batch` to `[valid, …]`, such as `Batch.readable`.
+        room: An array `[images, …]` for the rows of as many images as there are at most. It is filled: rows that were
+            joined in the end would take the memory twice.
+
+    Returns:
+        A `Collected`, whose rows are those of `room` that are needed.
+    """
+    labels, positions, read = np.empty(len(room), "int64"), np.empty(len(room), "int64"), 0
+    for batch in batches:
+        taken = slice(read, read + len(batch.labels))
+        room[taken], labels[taken], positions[taken] = compute(batch), batch.labels, batch.positions
+        read = taken.stop
+    return Collected(room[:read], labels[:read], positions[:read])
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import numpy as np
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
-from lambda_keras.zoo.data import catalog, csv_cells, listing
+from lambda_keras.zoo.data import catalog, csv_cells, listing, reading
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport, evaluate_probabilities
@@ -82,14 +82,17 @@ def evaluate(
     changes = {name: value for name, value in asked.items() if value is not None}
     asked_record = record.with_preprocessing(**changes)
     images = load("--data", data, asked_record, split, data_dir, most_pixels)
-    count, reading = images.split.count, images.data
+    count, preparation = images.split.count, images.data
     out = _make_folder(out or classifier.folder / run_folder.EVALUATION)
 
     narrate(f"{classifier.name} ({record.model}) on {images.name}, {images.part}: {count} images")
     for name, value in changes.items():
         narrate(f"{name} {value} instead of the record's {getattr(record.preprocessor, name)}")
     batches = progress_bar(images.batches(batch_size), total=math.ceil(count / batch_size), unit="batch")
-    probabilities, labels, positions = _classify(classifier, batches)
+    room = np.empty((count, len(record.class_names)), "float32")
+    probabilities, labels, positions = reading.collect(
+        batches, lambda batch: classifier.probabilities(batch.images, batch.valid), room
+    )
     unread = images.unread(positions)
     # With --quiet too: without them an accuracy looks complete that is not.
     for line in listing.described([*images.left_out, *unread]):
@@ -101,10 +104,10 @@ def evaluate(
         "model": record.model,
         "dataset": images.name,
         "split": images.part,
-        "split_expression": None if images.part == ALL else getattr(reading, images.part),
-        "image_size": reading.image_size,
-        "evaluation_crop": reading.evaluation_crop,
-        "interpolation": reading.interpolation,
+        "split_expression": None if images.part == ALL else getattr(preparation, images.part),
+        "image_size": preparation.image_size,
+        "evaluation_crop": preparation.evaluation_crop,
+        "interpolation": preparation.interpolation,
     }
     figures = {
         "images": result.images,
@@ -115,22 +118,12 @@ def evaluate(
         "loss": result.loss,
         "calibration_error": result.calibration_error,
     }
-    _print_figures(figures, reading)
+    _print_figures(figures, preparation)
     _print_classes(result.classes)
     files = {"unreadable_files": _as_json(unread), "left_out_files": _as_json(images.left_out)}
     _write(out, {**evaluated, **figures, **files}, result, record.class_names)
     narrate(f"Wrote {out}")
     return result
-
-
-def _classify(classifier, batches):
-    """Returns probabilities [n, classes], labels [n] and positions [n] of the images that could be read."""
-    probabilities, labels, positions = [], [], []
-    for batch in batches:
-        probabilities.append(classifier.probabilities(batch.images, batch.valid))
-        labels.append(batch.labels)
-        positions.append(batch.positions)
-    return np.concatenate(probabilities), np.concatenate(labels), np.concatenate(positions)
 
 
 def _as_json(files):

@@ -58,38 +58,54 @@ def predict(
     Returns:
         A `Predictions`.
     """
-    data = classifier.record.data()
-    kept_names: list[str] = []
-    labels: list[int] = []
-    probabilities: list[np.ndarray] = []
-    pictures: dict[int, np.ndarray] = {}
-    worst: list[tuple[float, int]] = []
-    recognised: dict[int, int] = {}
-    for batch in reading.batches(split, dataset, data, batch_size=batch_size):
-        images = batch.images[batch.valid]
-        batch_probabilities = classifier.probabilities(batch.images, batch.valid)
-        columns = zip(images, batch.labels.tolist(), batch.positions, batch_probabilities, strict=True)
-        for image, label, position, shares in columns:
-            index = len(labels)
-            kept_names.append(names[position])
-            labels.append(label)
-            probabilities.append(shares)
-            if shares.argmax() != label:
-                heapq.heappush(worst, (float(shares.max()), index))
-                pictures[index] = image.copy()
-                if len(worst) > WORST:
-                    del pictures[heapq.heappop(worst)[1]]
-            elif label not in recognised and len(recognised) < RECOGNISED:
-                recognised[label] = index
-                pictures[index] = image.copy()
+    album = _Album()
+
+    def classify(batch):
+        probabilities = classifier.probabilities(batch.images, batch.valid)
+        for image, label, shares in zip(batch.readable(), batch.labels.tolist(), probabilities, strict=True):
+            album.look_at(image, label, shares)
+        return probabilities
+
+    batches = reading.batches(split, dataset, classifier.record.data(), batch_size=batch_size)
+    room = np.empty((split.count, len(dataset.class_names)), "float32")
+    probabilities, labels, positions = reading.collect(batches, classify, room)
     return Predictions(
-        kept_names,
-        np.array(labels),
-        np.array(probabilities),
-        [index for _, index in sorted(worst, reverse=True)],
-        list(recognised.values()),
-        pictures,
+        [names[position] for position in positions],
+        labels,
+        probabilities,
+        [index for _, index in sorted(album.worst, reverse=True)],
+        list(album.recognised.values()),
+        album.pictures,
     )
+
+
+class _Album:
+    """The pictures to keep of images that pass one after the other, too many to keep them all.
+
+    Attributes:
+        worst: The probability and the index of the mistakes that the model was surest of, a heap.
+        recognised: `{class: index}` of the first recognised images.
+        pictures: As in `Predictions`.
+    """
+
+    def __init__(self):
+        self.worst: list[tuple[float, int]] = []
+        self.recognised: dict[int, int] = {}
+        self.pictures: dict[int, np.ndarray] = {}
+        self._seen = 0
+
+    def look_at(self, image, label, shares):
+        """Keeps the next image, or lets it pass; `shares` are the probabilities of its classes."""
+        index = self._seen
+        self._seen += 1
+        if shares.argmax() != label:
+            heapq.heappush(self.worst, (float(shares.max()), index))
+            self.pictures[index] = image.copy()
+            if len(self.worst) > WORST:
+                del self.pictures[heapq.heappop(self.worst)[1]]
+        elif label not in self.recognised and len(self.recognised) < RECOGNISED:
+            self.recognised[label] = index
+            self.pictures[index] = image.copy()
 
 
 def write(predictions: Predictions, class_names: Sequence[str], path: Path) -> None:

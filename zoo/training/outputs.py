@@ -91,6 +91,7 @@ def _sample(dataset, recipe):
     split, size = dataset.test, recipe.data.image_size
     limit = max(SAMPLE_BYTES // (size * size * dataset.channels), 1)
     every = -(-split.count // limit)
-    batches = list(reading.batches(split, dataset, recipe.data, batch_size=min(limit, 256), every=every))
-    images = np.concatenate([batch.images[batch.valid] for batch in batches])
-    return images, np.concatenate([batch.labels for batch in batches])
+    batches = reading.batches(split, dataset, recipe.data, batch_size=min(limit, 256), every=every)
+    room = np.empty((-(-split.count // every), size, size, dataset.channels), "uint8")
+    sample = reading.collect(batches, reading.Batch.readable, room)
+    return sample.rows, sample.labels
