@@ -172,6 +172,28 @@ def data_of_values(values: dict[str, Any], overrides: Iterable[str], name: str) 
     return _validate(Recipe, Data, ("data",), sections["data"], name, {}, from_command_line)
 
 
+def data_of_name(name: str, option: str, **expressions: str) -> Data:
+    """Makes the section `data` alone of a dataset's name, for images that are taken as they are, for no model.
+
+    Args:
+        name: The dataset's name.
+        option: The option that names it, for messages.
+        **expressions: Split expressions of `train`, `validation` and `test`, where they are not the default ones.
+
+    Returns:
+        A `lambda_keras.zoo.recipe.Data`, with which the dataset is loaded.
+
+    Raises:
+        UserError: As for `load`.
+
+    Example:
+        >>> data_of_name("digits", "--dataset").name
+        'digits'
+    """
+    # Images have the size of their files until a pipeline resizes them; a recipe is never without one.
+    return data_of_values({"name": name, "image_size": 32, **expressions}, (), option)
+
+
 def value_of_override(key: str, overrides: Iterable[str], default: Any) -> Any:
     """Returns the value that the last override of a key has; `default` where there is none.
 

@@ -29,8 +29,7 @@ def write_images(name: str, out: str | Path, data_dir: str | Path | None = None)
         >>> write_images("digits", "digits")  # doctest: +SKIP
         Wrote 1,797 images of 10 classes to digits
     """
-    data = recipe_file.data_of_values({"name": name, "image_size": 32}, (), "--dataset")
-    dataset = catalog.load(data, data_dir)
+    dataset = catalog.load(recipe_file.data_of_name(name, "--dataset"), data_dir)
     out = Path(out)
     folders = [out / folder_name(class_name) for class_name in dataset.class_names]
     with writing_to(out):

@@ -10,7 +10,7 @@ from lambda_keras.zoo.errors import UserError, writing_run, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed
 from lambda_keras.zoo.fine_tuning.settings import Settings
-from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files
+from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files, values_of_files
 from lambda_keras.zoo.fine_tuning.start import find_start
 from lambda_keras.zoo.folder_lock import locked
 from lambda_keras.zoo.models.labelled_data import is_files
@@ -88,16 +88,15 @@ def _find_source(settings, start):
             raise UserError(f"--data-dir is for a dataset by name, got the files {path}")
         if path.is_dir() and Path(settings.out).resolve().is_relative_to(path.resolve()):
             raise UserError(f"--out must not lie in --data, whose folders are classes, got {settings.out} in {path}")
-        # Of the data this alone counts before they are read; it is checked as it is in a recipe.
-        asked = [override for override in settings.overrides if override.startswith("data.most_pixels=")]
-        limit = recipe_file.data_of_values({"name": "image_table", "image_size": 32}, asked, "fine-tune").most_pixels
-        return Files(path, start.preprocessor, settings.seed, limit)
+        data = schedule.data_without_number(settings, values_of_files(start.preprocessor))
+        return Files(path, start.preprocessor, settings.seed, data.most_pixels)
     if len(path.parts) > 1 or path.is_file():
         what = "no folder" if path.is_file() else "no such folder"
         raise UserError(f"{what}: {path}; give a folder of class folders, a .csv file or a dataset's name")
     if settings.colour:
         raise UserError(f"--colour is for files; the images of the dataset {path} have channels of their own")
-    data = schedule.data_without_number(settings, start.preprocessor)
+    values = {"name": settings.data, "image_size": start.preprocessor.image_size}
+    data = schedule.data_without_number(settings, values)
     try:
         return CatalogDataset(data, settings.data_dir, start.preprocessor, start.is_pretrained)
     except UserError as error:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning.settings import Settings
@@ -76,20 +75,19 @@ class Plan:
         return lines
 
 
-def data_without_number(settings: Settings, preprocessor: Preprocessor) -> Data:
-    """The images of a dataset by name, as far as their number decides on nothing.
+def data_without_number(settings: Settings, values: dict[str, Any]) -> Data:
+    """The section `data` of the recipes, as far as the number of images decides on nothing.
 
     Args:
         settings: A `lambda_keras.zoo.fine_tuning.run.Settings`.
-        preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
+        values: Values of `lambda_keras.zoo.recipe.Data` that are known before the images are looked at.
 
     Returns:
-        A `lambda_keras.zoo.recipe.Data`, with which the dataset is loaded.
+        A `lambda_keras.zoo.recipe.Data`, with which the images are read first.
 
     Raises:
         UserError: An override is wrong, or a value does not fit.
     """
-    values = {"name": settings.data, "image_size": preprocessor.image_size}
     return recipe_file.data_of_values({**values, **_crop(settings, values)}, settings.overrides, "fine-tune")
 
 

@@ -64,6 +64,21 @@ class Source(abc.ABC):
         """What to call each of so many test images, in order."""
 
 
+def values_of_files(preprocessor: Preprocessor) -> dict[str, Any]:
+    """What `Source.data` of files is, before one is looked at.
+
+    Args:
+        preprocessor: The `lambda_keras.weights.Preprocessor` of the start.
+    """
+    return {
+        "name": "image_table",
+        **_preprocessing(preprocessor),
+        "channels": len(preprocessor.mean),
+        "mean": preprocessor.mean,
+        "std": preprocessor.std,
+    }
+
+
 class Files(Source):
     """Class folders or a CSV file, checked and split.
 
@@ -82,13 +97,7 @@ class Files(Source):
         listed = listing.of_folder(path) if path.is_dir() else listing.of_table(path)
         self._check = file_check.check(listed, most_pixels)
         self._rows = [image.row for image in splitting.split(self._check.images, seed)]
-        self.data = {
-            "name": "image_table",
-            **_preprocessing(preprocessor),
-            "channels": len(preprocessor.mean),
-            "mean": preprocessor.mean,
-            "std": preprocessor.std,
-        }
+        self.data = values_of_files(preprocessor)
         counts = Counter(row.split for row in self._rows)
         if missing := [part for part in PARTS if not counts[part]]:
             raise UserError(f"{path} has too few images for {missing[0]}: some class must have at least 3")

@@ -95,13 +95,13 @@ def _by_name(place, images_per_shard):
     source = catalog.source_of(name)
     if not (source.load and source.is_in(data_dir)):
         return _of_tensorflow_datasets(name, data_dir, split)
-    values: dict[str, str | int] = {"name": name, "image_size": 32}
+    expressions = {}
     if split not in PARTS:
         if not source.takes_splits:
             raise UserError(f"the splits of {name} are {', '.join(PARTS)}, got {split!r}")
-        values |= {"train": split, "validation": _NOTHING, "test": _NOTHING}
+        expressions = {"train": split, "validation": _NOTHING, "test": _NOTHING}
         split = "train"
-    images = getattr(source.load(recipe_file.data_of_values(values, (), "--data"), data_dir), split)
+    images = getattr(source.load(recipe_file.data_of_name(name, "--data", **expressions), data_dir), split)
     if images.count == 0:
         raise UserError(f"{name} has no images in {place.split}")
     if isinstance(images, ArraySplit):

@@ -406,6 +406,9 @@ def test_a_signal_during_the_report_is_not_lost(run, pictures, shared, monkeypat
         (["--data", "picturs"], "--data picturs: no such folder, and as a dataset: "),
         (["--weights", "imagenet"], "lambda_resnet_tiny has no weights 'imagenet'. There are: fashion_mnist, digits"),
         (["training.rate=3"], "command line: unknown key training.rate"),
+        # Before the files are looked at: there is none here.
+        (["--data", ".", "--out", "../run", "data.crop=x"], "command line: data.crop must be 'inception', 'pad' or"),
+        (["--data", ".", "--out", "../run", "data.most_pixels=0"], "command line: data.most_pixels must be greater"),
         (["data.pseudo={folder: x, share: 0.5}"], "data.pseudo is for recipes: train one with `lambda-zoo train`"),
         (["data.pseudo.folder=x"], "data.pseudo is for recipes"),
     ],

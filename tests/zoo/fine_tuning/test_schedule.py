@@ -53,7 +53,7 @@ def test_what_a_dataset_by_name_is_loaded_with():
         "data.validation=x",
     )
     settings = Settings("cats_vs_dogs", "lambda_resnet50ts", "out", overrides=overrides)
-    data = schedule.data_without_number(settings, Preprocessor(224))
+    data = schedule.data_without_number(settings, {"name": "cats_vs_dogs", "image_size": 224})
     assert (data.name, data.image_size, data.crop, data.crop_padding) == ("cats_vs_dogs", 64, "pad", 4)
     assert (data.train, data.validation, data.randaugment_layers) == ("train[10:]", "x", 0)
     with pytest.raises(UserError, match=r"command line: data.image_size must be .*integer.*, got 'large'"):
