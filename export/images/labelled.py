@@ -65,7 +65,7 @@ def load_test_images(
         (450, 32, 32, 1)
     """
     path = Path(source)
-    if not labelled_data.is_files(source) and (path.is_file() or path.suffix == ".npz"):
+    if is_arrays(source):
         labelled_data.refuse_data_dir("--data", source, data_dir)
         data = load_labelled_images(path, model)
         check_normalisation(path, data.mean, data.std, record, "give the test.npz of this model")
@@ -77,6 +77,17 @@ def load_test_images(
     data = LabelledImages(images, labels, mean, std)
     _check(data, path, model)
     return data
+
+
+def is_arrays(source: str | Path) -> bool:
+    """Whether an option names an .npz file, rather than what `lambda_keras.zoo.models.labelled_data.load` takes.
+
+    Any file counts that is no table of images: `load_labelled_images` says what is wrong with it.
+
+    Raises:
+        UserError: It is an archive.
+    """
+    return not labelled_data.is_files(source) and (Path(source).is_file() or Path(source).suffix == ".npz")
 
 
 def need_record(option: str, source: str | Path, record: Record | None) -> Record:

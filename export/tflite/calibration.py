@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 import lambda_keras as lk
-from lambda_keras.export.images.labelled import load_labelled_images, need_record
+from lambda_keras.export.images.labelled import is_arrays, load_labelled_images, need_record
 from lambda_keras.export.images.normalisation import check_normalisation
 from lambda_keras.zoo.command_line import say
 from lambda_keras.zoo.data import listing
@@ -89,23 +89,21 @@ def load_calibration(
     if count < FEWEST_IMAGES:
         raise UserError(f"--calibration-images must be at least {FEWEST_IMAGES}, got {count}")
     path = Path(source)
-    is_files = labelled_data.is_files(source)
-    is_dataset = not (is_files or path.exists() or path.suffix == ".npz")
-    if not is_dataset:
+    if is_arrays(source):
         labelled_data.refuse_data_dir("--calibration", source, data_dir)
-    if is_dataset or is_files:
-        record = need_record("--calibration", source, record)
-        if is_dataset:
-            images = _read_dataset(source, count, record, data_dir, most_pixels)
-        else:
-            images = _read_files(path, count, record, most_pixels)
-        preprocessor = record.preprocessor
-        mean, std = np.array(preprocessor.mean, "float32"), np.array(preprocessor.std, "float32")
-    else:
         data = load_labelled_images(path, model)
         images, mean, std = data.images[_taken(len(data.images), count)], data.mean, data.std
         remedy = "give images that are normalised alike, or a folder of image files"
         check_normalisation(path, mean, std, record, remedy)
+    else:
+        record = need_record("--calibration", source, record)
+        if labelled_data.is_files(source):
+            labelled_data.refuse_data_dir("--calibration", source, data_dir)
+            images = _read_files(path, count, record, most_pixels)
+        else:
+            images = _read_dataset(source, count, record, data_dir, most_pixels)
+        preprocessor = record.preprocessor
+        mean, std = np.array(preprocessor.mean, "float32"), np.array(preprocessor.std, "float32")
     is_check = np.arange(len(images)) % CHECK_EVERY == CHECK_EVERY - 1
     _check_variety(images[~is_check], source)
     return Calibration(images[~is_check], images[is_check], mean, std)

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from lambda_keras.export.images.labelled import load_labelled_images, load_test_images
+from lambda_keras.export.images.labelled import is_arrays, load_labelled_images, load_test_images
 from lambda_keras.zoo.data import catalog, digits
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.image_file import prepare_image
@@ -136,6 +136,12 @@ def test_files_give_their_test_part_or_all(digits_model, digits_record, tmp_path
         "table": f"left out: 1 (not there, or not a file): {tmp_path}/3/missing.png\n",
     }
     assert capsys.readouterr().err == told[form]
+
+
+def test_what_an_option_names(tmp_path):
+    (tmp_path / "photo.jpg").touch()
+    assert [is_arrays(tmp_path / name) for name in ("nowhere.npz", "photo.jpg")] == [True, True]
+    assert [is_arrays(source) for source in ("digits", tmp_path, tmp_path / "nowhere.csv")] == [False, False, False]
 
 
 def test_a_dataset_needs_a_record(digits_model):
