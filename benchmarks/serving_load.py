@@ -25,7 +25,7 @@ from benchmarks.process_memory import RESIDENT, memory
 from benchmarks.timing import write_csv
 from lambda_keras.export.model import load
 from lambda_keras.export.saved_model.writer import export_saved_model
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.models.model_source import find
 
 SERVER = pathlib.Path(__file__).parent.parent / "tests" / "export" / "serving" / "server.py"

@@ -29,7 +29,7 @@ from sklearn.model_selection import StratifiedKFold, train_test_split
 from benchmarks.timing import RESULTS, write_csv
 from lambda_keras.applications import preprocessor_of
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo.data.image_table import Row, write
+from lambda_keras.zoo.data.sources.image_table import Row, write
 from lambda_keras.zoo.fine_tuning.run import fine_tune
 from lambda_keras.zoo.fine_tuning.settings import Settings
 

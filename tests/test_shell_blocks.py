@@ -13,7 +13,7 @@ import lambda_keras as lk
 from lambda_keras.export import cli as export_cli
 from lambda_keras.export.checks import benchmark
 from lambda_keras.zoo import cli as zoo_cli
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.evaluation.run import evaluate
 
 ROOT = pathlib.Path(__file__).parent.parent

@@ -243,7 +243,7 @@ def _of_tensorflow(error):
         return first_line(error)
     if isinstance(error, tensorflow.errors.DataLossError):
         return f"a file of records is damaged: {first_line(error)}; write it anew, or fetch it again"
-    from lambda_keras.zoo.data import requirement
+    from lambda_keras.zoo.data.images import requirement
 
     return requirement.reason(error)
 

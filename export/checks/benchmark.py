@@ -14,7 +14,7 @@ from lambda_keras.export.checks.artifact import Artifact
 from lambda_keras.export.checks.runner import ModelRunner, Runner, check_images, seconds_by_turns, start
 from lambda_keras.export.files import put_files, scratch_folder, temporary_folder, write_array
 from lambda_keras.zoo.command_line import print_table
-from lambda_keras.zoo.data import csv_cells
+from lambda_keras.zoo.data.files import csv_cells
 from lambda_keras.zoo.errors import UserError
 
 CSV = "benchmark.csv"

@@ -4,9 +4,9 @@ import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
-from lambda_keras.zoo.data import image_bytes
-from lambda_keras.zoo.data.image_bytes import ImageFileError
-from lambda_keras.zoo.data.image_files import is_image
+from lambda_keras.zoo.data.files.image_files import is_image
+from lambda_keras.zoo.data.images import image_bytes
+from lambda_keras.zoo.data.images.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.detection.data import catalog
 
@@ -19,8 +19,8 @@ def read_files(source: str, most: int, data_dir: Path | None = None) -> Iterator
 
     Args:
         source: A folder with files of pictures in it, the endings of which are
-            `lambda_keras.zoo.data.image_files.ENDINGS`; or data for `lambda_keras.zoo.detection.data.catalog.load`, of
-            which the part to evaluate with is taken.
+            `lambda_keras.zoo.data.files.image_files.ENDINGS`; or data for
+            `lambda_keras.zoo.detection.data.catalog.load`, of which the part to evaluate with is taken.
         most: How many are read.
         data_dir: As for `lambda_keras.zoo.detection.data.catalog.load`.
 

@@ -10,8 +10,8 @@ from lambda_keras.export.saved_model.entry import check_shape
 from lambda_keras.export.saved_model.image_bytes import LARGE_PIXELS, PARALLEL
 from lambda_keras.export.saved_model.signatures import DETECT_BYTES
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
+from lambda_keras.zoo.data.images.valid_images import results_of_valid, to_places
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
-from lambda_keras.zoo.data.valid_images import results_of_valid, to_places
 from lambda_keras.zoo.detection.data import pictures
 from lambda_keras.zoo.detection.loading import Detector
 

@@ -16,7 +16,7 @@ from lambda_keras.export.checks.runner import DetectorRunner, median_seconds, st
 from lambda_keras.export.checks.verification import Cost
 from lambda_keras.export.files import temporary_folder
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.data.image_bytes import ImageFileError
+from lambda_keras.zoo.data.images.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
 from lambda_keras.zoo.detection.data import pictures
 from lambda_keras.zoo.detection.loading import Detector, load

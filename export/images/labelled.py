@@ -12,7 +12,8 @@ import lambda_keras as lk
 from lambda_keras.export.images.normalisation import check_normalisation
 from lambda_keras.text import first_line
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.data import listing, reading
+from lambda_keras.zoo.data import reading
+from lambda_keras.zoo.data.sources import listing
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models import labelled_data
 from lambda_keras.zoo.models.record import Record

@@ -3,9 +3,9 @@
 import tensorflow as tf
 
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.images import preprocessing
+from lambda_keras.zoo.data.images.valid_images import read_valid
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
-from lambda_keras.zoo.data.valid_images import read_valid
 
 # So many files of a request are decoded at the same time, those with more pixels than these one by one, also those of
 # other requests: a request keeps below 1 GB.
@@ -25,7 +25,7 @@ def decode_valid(
         most_pixels: How many pixels a file may say that it has; one that says more is not valid, and is not decoded.
 
     Returns:
-        As for `lambda_keras.zoo.data.valid_images.read_valid`.
+        As for `lambda_keras.zoo.data.images.valid_images.read_valid`.
     """
     channels = preprocessor.channels
 

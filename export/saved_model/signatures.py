@@ -16,8 +16,8 @@ from lambda_keras.export.saved_model.image_bytes import decode_valid
 from lambda_keras.export.saved_model.joined_vectors import join_vectors
 from lambda_keras.export.standard_error import standard_error_to
 from lambda_keras.export.tflite.signatures import SERVING_DEFAULT
+from lambda_keras.zoo.data.images.valid_images import to_places
 from lambda_keras.zoo.data.limits import MOST_SERVED_PIXELS
-from lambda_keras.zoo.data.valid_images import to_places
 from lambda_keras.zoo.models.logits import LOGITS
 from lambda_keras.zoo.models.record import Record
 

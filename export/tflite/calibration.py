@@ -12,11 +12,11 @@ import lambda_keras as lk
 from lambda_keras.export.images.labelled import is_arrays, load_labelled_images, need_record
 from lambda_keras.export.images.normalisation import check_normalisation
 from lambda_keras.zoo.command_line import say
-from lambda_keras.zoo.data import listing
-from lambda_keras.zoo.data.image_bytes import ImageFileError
+from lambda_keras.zoo.data.images.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.data.listing import LeftOut
 from lambda_keras.zoo.data.reading import reading_images
+from lambda_keras.zoo.data.sources import listing
+from lambda_keras.zoo.data.sources.listing import LeftOut
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models import labelled_data
 from lambda_keras.zoo.models.image_file import prepare_image, read_image

@@ -24,7 +24,7 @@ from lambda_keras.export.tflite.calibration import Calibration
 from lambda_keras.export.tflite.quantization import CALIBRATED, KINDS
 from lambda_keras.export.tflite.writer import export_tflite
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.models.record import Record, TrainedOn
 
 

@@ -12,7 +12,7 @@ from PIL import Image
 import lambda_keras as lk
 from lambda_keras.weights import Preprocessor
 from lambda_keras.weights.fetch import sha256_of
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.models.record import Record, TrainedOn
 
 

@@ -4,8 +4,8 @@ import json
 
 import tensorflow as tf
 
-from lambda_keras.zoo.data import digits
-from lambda_keras.zoo.data.pseudo_labels import INDEX
+from lambda_keras.zoo.data.sources import digits
+from lambda_keras.zoo.data.sources.pseudo_labels import INDEX
 
 CLASSES = [str(label) for label in range(10)]
 REST = 0.1

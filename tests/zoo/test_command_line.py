@@ -22,7 +22,7 @@ from lambda_keras.zoo.command_line import (
     say_json,
     set_verbosity,
 )
-from lambda_keras.zoo.data.requirement import require
+from lambda_keras.zoo.data.images.requirement import require
 from lambda_keras.zoo.errors import NonFiniteLossError, StoppedError, UserError, WorkerLostError
 
 

@@ -5,7 +5,7 @@ import argparse
 from lambda_keras.zoo.command_line import add_common_options, add_most_pixels
 from lambda_keras.zoo.commands.images_argument import add_images
 from lambda_keras.zoo.commands.model_option import add_model
-from lambda_keras.zoo.data import image_files
+from lambda_keras.zoo.data.files import image_files
 
 
 def add_parser(commands: argparse._SubParsersAction) -> None:

@@ -4,7 +4,7 @@ import argparse
 
 
 def add_images(parser: argparse.ArgumentParser) -> None:
-    """Adds the images, at least one word, which `lambda_keras.zoo.data.image_files.find` takes."""
+    """Adds the images, at least one word, which `lambda_keras.zoo.data.files.image_files.find` takes."""
     parser.add_argument(
         "images",
         nargs="+",

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
-from lambda_keras.zoo.data import digits, idx_files, image_folder, image_table, rand_augment, tfds
-from lambda_keras.zoo.data.class_names import check_name
-from lambda_keras.zoo.data.known_sizes import add_known_splits
+from lambda_keras.zoo.data.augmentation import rand_augment
+from lambda_keras.zoo.data.files.class_names import check_name
+from lambda_keras.zoo.data.sources import digits, idx_files, image_folder, image_table, tfds
+from lambda_keras.zoo.data.sources.known_sizes import add_known_splits
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError
 

@@ -8,9 +8,9 @@ from lambda_keras.atomic import replacing
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.command_line import narrate, progress_bar
 from lambda_keras.zoo.data import catalog
-from lambda_keras.zoo.data.class_names import folder_name
-from lambda_keras.zoo.data.decoding import decode
-from lambda_keras.zoo.data.parts import PARTS
+from lambda_keras.zoo.data.files.class_names import folder_name
+from lambda_keras.zoo.data.files.parts import PARTS
+from lambda_keras.zoo.data.images.decoding import decode
 from lambda_keras.zoo.errors import UserError, writing_to
 
 

@@ -11,9 +11,10 @@ Images stay uint8 up to the device, which moves a quarter of the bytes. A batch 
 import numpy as np
 import tensorflow as tf
 
-from lambda_keras.zoo.data import augmentation, preprocessing
+from lambda_keras.zoo.data.augmentation import variation
+from lambda_keras.zoo.data.images import preprocessing
+from lambda_keras.zoo.data.images.valid_images import read_stream
 from lambda_keras.zoo.data.splits import Dataset, Split
-from lambda_keras.zoo.data.valid_images import read_stream
 from lambda_keras.zoo.recipe import Data
 
 
@@ -52,14 +53,14 @@ def training_batches(
     """
 
     def with_seeds(position, image, label):
-        return (image, augmentation.seeds(seed, position)), label
+        return (image, variation.seeds(seed, position)), label
 
     def read(image, seeds):
-        return augmentation.read(image, seeds, dataset.channels, data)
+        return variation.read(image, seeds, dataset.channels, data)
 
     def vary(inputs, label, valid):
         image, seeds = inputs
-        return augmentation.vary(image, seeds, dataset, data), label, valid
+        return variation.vary(image, seeds, dataset, data), label, valid
 
     stream = split.shuffled(seed, start, shard, num_shards).map(with_seeds, tf.data.AUTOTUNE)
     stream = read_stream(stream, read, _shape(dataset, data)).map(vary, tf.data.AUTOTUNE)

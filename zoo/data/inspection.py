@@ -7,7 +7,9 @@ import numpy as np
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots
 from lambda_keras.zoo.command_line import narrate, say
-from lambda_keras.zoo.data import catalog, class_names, input_pipeline, pseudo_labels
+from lambda_keras.zoo.data import catalog, input_pipeline
+from lambda_keras.zoo.data.files import class_names
+from lambda_keras.zoo.data.sources import pseudo_labels
 from lambda_keras.zoo.errors import UserError, writing
 from lambda_keras.zoo.recipe import Recipe
 from lambda_keras.zoo.training import co_training, randomness

@@ -7,7 +7,7 @@ from pycocotools import mask as coco_masks
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, say
-from lambda_keras.zoo.data.class_names import alike
+from lambda_keras.zoo.data.files.class_names import alike
 from lambda_keras.zoo.detection import drawing
 from lambda_keras.zoo.detection.data import catalog
 from lambda_keras.zoo.detection.data.input_pipeline import training_batches

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
-from lambda_keras.zoo.data import image_bytes
-from lambda_keras.zoo.data.decoding import decode
-from lambda_keras.zoo.data.image_bytes import ImageFileError
+from lambda_keras.zoo.data.images import image_bytes
+from lambda_keras.zoo.data.images.decoding import decode
+from lambda_keras.zoo.data.images.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.detection import drawing
 from lambda_keras.zoo.detection.data import pictures
@@ -50,7 +50,7 @@ class Predictor:
             What was `Found`, in pixels of the upright picture.
 
         Raises:
-            lambda_keras.zoo.data.image_bytes.ImageFileError: It cannot be decoded.
+            lambda_keras.zoo.data.images.image_bytes.ImageFileError: It cannot be decoded.
         """
         try:
             image, size = self._read(tf.constant(encoded), self._detector.image_size, most_pixels)
@@ -75,8 +75,8 @@ def predict(
 
     Args:
         source: A run folder or a file, as `lambda_keras.zoo.detection.loading.load` takes it.
-        files: Paths of JPEG, PNG, BMP, GIF or WebP files, such as `lambda_keras.zoo.data.image_files.find` returns; of
-            an animation, the first frame counts.
+        files: Paths of JPEG, PNG, BMP, GIF or WebP files, such as `lambda_keras.zoo.data.files.image_files.find`
+            returns; of an animation, the first frame counts.
         out: The folder to write.
         lowest_score: Objects of a lower score are neither printed nor drawn, 0 to 1.
         most_pixels: How many pixels an image file may have.

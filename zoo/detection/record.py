@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, PositiveFloat, ValidationError, field_validator
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo.data.class_names import check_name
+from lambda_keras.zoo.data.files.class_names import check_name
 from lambda_keras.zoo.detection.anchors import Anchors
 from lambda_keras.zoo.detection.data.parts import Category
 from lambda_keras.zoo.detection.kind import LARGEST_RECORD

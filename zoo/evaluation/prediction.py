@@ -16,7 +16,7 @@ import numpy as np
 from lambda_keras.applications import imagenet
 from lambda_keras.weights import WeightsError
 from lambda_keras.zoo.command_line import is_quiet, print_table, progress_bar, say
-from lambda_keras.zoo.data import csv_cells
+from lambda_keras.zoo.data.files import csv_cells
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.classifier import Classifier
@@ -39,8 +39,8 @@ def predict(
     Args:
         source: A run folder, a file, a shared folder or a name, as `lambda_keras.zoo.models.model_source.find` takes
             it.
-        images: Paths of JPEG, PNG, BMP, GIF or WebP files, such as `lambda_keras.zoo.data.image_files.find` returns; of
-            an animation, the first frame counts.
+        images: Paths of JPEG, PNG, BMP, GIF or WebP files, such as `lambda_keras.zoo.data.files.image_files.find`
+            returns; of an animation, the first frame counts.
         top: How many classes to name for each, at most as many as there are.
         weights: For a registered model, the weights, as for `lambda_keras.zoo.models.model_source.find`.
         most_pixels: How many pixels an image file may have.

@@ -10,8 +10,10 @@ import numpy as np
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo import plots, run_folder
 from lambda_keras.zoo.command_line import narrate, print_table, progress_bar, say
-from lambda_keras.zoo.data import catalog, csv_cells, listing, reading
+from lambda_keras.zoo.data import catalog, reading
+from lambda_keras.zoo.data.files import csv_cells
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
+from lambda_keras.zoo.data.sources import listing
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport, evaluate_probabilities
 from lambda_keras.zoo.models.classifier import Classifier

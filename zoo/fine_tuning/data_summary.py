@@ -6,8 +6,9 @@ from pathlib import Path
 
 from lambda_keras.atomic import replacing
 from lambda_keras.zoo.command_line import print_table
-from lambda_keras.zoo.data import class_names, csv_cells, listing
-from lambda_keras.zoo.data.parts import PARTS
+from lambda_keras.zoo.data.files import class_names, csv_cells
+from lambda_keras.zoo.data.files.parts import PARTS
+from lambda_keras.zoo.data.sources import listing
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.fine_tuning.file_check import FileCheck
 

@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import tensorflow as tf
 
 from lambda_keras.zoo.command_line import progress_bar
-from lambda_keras.zoo.data import image_bytes
-from lambda_keras.zoo.data.decoding import image_size, why
-from lambda_keras.zoo.data.image_bytes import ImageFileError
-from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.data.images import image_bytes
+from lambda_keras.zoo.data.images.decoding import image_size, why
+from lambda_keras.zoo.data.images.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.data.listing import LeftOut, Listing
+from lambda_keras.zoo.data.sources.image_table import Row
+from lambda_keras.zoo.data.sources.listing import LeftOut, Listing
 from lambda_keras.zoo.errors import UserError
 
 # A file that is in several parts is kept in the first of these: a test on what was seen in training says nothing.
@@ -27,7 +27,7 @@ class Image:
     """An image that can be read.
 
     Attributes:
-        row: Its `lambda_keras.zoo.data.image_table.Row`.
+        row: Its `lambda_keras.zoo.data.sources.image_table.Row`.
         digest: SHA-256 of the file.
         height: Its height in pixels.
         width: Its width.
@@ -62,7 +62,7 @@ def check(listing: Listing, most_pixels: int = MOST_PIXELS) -> FileCheck:
     copies stay. Of classes without training images nothing stays.
 
     Args:
-        listing: A `lambda_keras.zoo.data.listing.Listing`.
+        listing: A `lambda_keras.zoo.data.sources.listing.Listing`.
         most_pixels: How many pixels an image may have.
 
     Returns:

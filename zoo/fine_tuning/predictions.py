@@ -9,7 +9,8 @@ from pathlib import Path
 import numpy as np
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo.data import csv_cells, reading
+from lambda_keras.zoo.data import reading
+from lambda_keras.zoo.data.files import csv_cells
 from lambda_keras.zoo.data.splits import Dataset, Split
 from lambda_keras.zoo.models.classifier import Classifier
 

@@ -8,7 +8,7 @@ from html import escape
 import tensorflow as tf
 
 from lambda_keras.zoo import plots, report_page
-from lambda_keras.zoo.data.parts import PARTS
+from lambda_keras.zoo.data.files.parts import PARTS
 from lambda_keras.zoo.evaluation.report import EvaluationReport, wilson_interval
 from lambda_keras.zoo.fine_tuning.predictions import Predictions
 

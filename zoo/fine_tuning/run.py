@@ -5,7 +5,7 @@ from pathlib import Path
 
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.command_line import is_quiet, narrate
-from lambda_keras.zoo.data import image_table
+from lambda_keras.zoo.data.sources import image_table
 from lambda_keras.zoo.errors import UserError, writing_run, writing_to
 from lambda_keras.zoo.evaluation.report import EvaluationReport
 from lambda_keras.zoo.fine_tuning import data_summary, results, schedule, speed

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import catalog, image_table, listing
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.files.parts import PARTS
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.data.parts import PARTS
+from lambda_keras.zoo.data.sources import image_table, listing
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import data_summary, file_check, splitting

@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import image_bytes, preprocessing
+from lambda_keras.zoo.data.images import image_bytes, preprocessing
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 
 
@@ -32,13 +32,13 @@ def read_image(path: str | Path, preprocessor: Preprocessor, most_pixels: int = 
     Args:
         path: A JPEG, PNG, BMP, GIF or WebP file; of an animation, the first frame counts.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
-        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
+        most_pixels: As for `lambda_keras.zoo.data.images.decoding.decode`.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
 
     Raises:
-        lambda_keras.zoo.data.image_bytes.ImageFileError: It cannot be read or decoded.
+        lambda_keras.zoo.data.images.image_bytes.ImageFileError: It cannot be read or decoded.
     """
     return prepare_image(image_bytes.read(path, most_pixels), preprocessor, path, most_pixels)
 
@@ -53,13 +53,13 @@ def prepare_image(
             `[height, width, channels]` with the model's channels.
         preprocessor: The model's `lambda_keras.weights.Preprocessor`.
         name: What to call it in the message.
-        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
+        most_pixels: As for `lambda_keras.zoo.data.images.decoding.decode`.
 
     Returns:
         uint8 `[image_size, image_size, channels]`, an array.
 
     Raises:
-        lambda_keras.zoo.data.image_bytes.ImageFileError: It cannot be decoded.
+        lambda_keras.zoo.data.images.image_bytes.ImageFileError: It cannot be decoded.
     """
     try:
         image = tf.convert_to_tensor(encoded)

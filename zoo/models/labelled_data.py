@@ -9,14 +9,16 @@ from pathlib import Path
 import numpy as np
 import tensorflow as tf
 
-from lambda_keras.zoo.data import catalog, decoding, image_bytes, listing, reading
-from lambda_keras.zoo.data.class_names import folder_name
-from lambda_keras.zoo.data.image_bytes import ImageFileError
-from lambda_keras.zoo.data.image_files import ENDINGS, below, check_unpacked
-from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.data import catalog, reading
+from lambda_keras.zoo.data.files.class_names import folder_name
+from lambda_keras.zoo.data.files.image_files import ENDINGS, below, check_unpacked
+from lambda_keras.zoo.data.files.parts import PARTS, part_folders
+from lambda_keras.zoo.data.images import decoding, image_bytes
+from lambda_keras.zoo.data.images.image_bytes import ImageFileError
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.data.listing import LeftOut, Listing
-from lambda_keras.zoo.data.parts import PARTS, part_folders
+from lambda_keras.zoo.data.sources import listing
+from lambda_keras.zoo.data.sources.image_table import Row
+from lambda_keras.zoo.data.sources.listing import LeftOut, Listing
 from lambda_keras.zoo.data.splits import Dataset, FileSplit, Split
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.record import Record
@@ -38,8 +40,8 @@ class LabelledData:
         split: The images, a `lambda_keras.zoo.data.splits.Split`.
         dataset: The `lambda_keras.zoo.data.splits.Dataset` that they are of; that of files has no other part.
         data: How they are read, a `lambda_keras.zoo.recipe.Data`.
-        left_out: A `lambda_keras.zoo.data.listing.LeftOut` for each file of the part that is no image by its name, or
-            is not there.
+        left_out: A `lambda_keras.zoo.data.sources.listing.LeftOut` for each file of the part that is no image by its
+            name, or is not there.
     """
 
     name: str
@@ -60,7 +62,7 @@ class LabelledData:
             positions: Those that `batches` gave.
 
         Returns:
-            A `lambda_keras.zoo.data.listing.LeftOut` for each other file; none of images in arrays and records.
+            A `lambda_keras.zoo.data.sources.listing.LeftOut` for each other file; none of images in arrays and records.
 
         Raises:
             UserError: No image could be read.
@@ -87,9 +89,9 @@ def load(
     Args:
         option: The option that names them, for messages.
         source: A folder with a folder of images for each class, of which there may be fewer than the model has; the
-            same in folders of parts, as `lambda_keras.zoo.data.parts` knows them; a CSV file, as for
-            `lambda_keras.zoo.data.image_table.read`; or a dataset for `lambda_keras.zoo.data.catalog.load`. By default
-            the dataset that the model was trained on.
+            same in folders of parts, as `lambda_keras.zoo.data.files.parts` knows them; a CSV file, as for
+            `lambda_keras.zoo.data.sources.image_table.read`; or a dataset for `lambda_keras.zoo.data.catalog.load`. By
+            default the dataset that the model was trained on.
         record: The model's `lambda_keras.zoo.models.record.Record`.
         part: Which part; of a folder or a table without parts all images are taken.
         data_dir: Of a dataset: as for `lambda_keras.zoo.data.catalog.load`.
@@ -145,8 +147,8 @@ def training_files(source: str | Path) -> tuple[list[Path], tuple[LeftOut, ...]]
         source: As for `load`, or a folder with images at any depth.
 
     Returns:
-        The paths, in the order of the folder or table; and of a table, a `lambda_keras.zoo.data.listing.LeftOut` for
-        each file that is no image by its name, or is not there.
+        The paths, in the order of the folder or table; and of a table, a
+        `lambda_keras.zoo.data.sources.listing.LeftOut` for each file that is no image by its name, or is not there.
 
     Raises:
         UserError: There is no such source, or it has no images.

@@ -6,7 +6,7 @@ from pathlib import Path
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.command_line import narrate
-from lambda_keras.zoo.data.class_names import check_name, numbered
+from lambda_keras.zoo.data.files.class_names import check_name, numbered
 from lambda_keras.zoo.errors import UserError, errors_of_weights, writing
 from lambda_keras.zoo.models.classifier import check_record
 from lambda_keras.zoo.models.loading import load_classifier

@@ -17,7 +17,7 @@ from lambda_keras.weights.reference import Checkpoint, File, Folder, Hub, Tag
 from lambda_keras.weights.row import WeightsRecord
 from lambda_keras.zoo import run_folder
 from lambda_keras.zoo.data.catalog import of_published
-from lambda_keras.zoo.data.class_names import numbered
+from lambda_keras.zoo.data.files.class_names import numbered
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.models.image_size import with_image_size
 from lambda_keras.zoo.models.loading import check_backend, check_classifier, load_classifier

@@ -16,8 +16,8 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image, ImageOps
 
-from lambda_keras.zoo.data.colours import with_channels
-from lambda_keras.zoo.data.decoding import decode
+from lambda_keras.zoo.data.images.colours import with_channels
+from lambda_keras.zoo.data.images.decoding import decode
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.pseudo_labels.images import Found
 
@@ -84,13 +84,13 @@ def pixels_of(image: bytes | np.ndarray, most_pixels: int = MOST_PIXELS) -> np.n
 
     Args:
         image: The bytes of its file, or uint8 `[height, width, channels]`.
-        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
+        most_pixels: As for `lambda_keras.zoo.data.images.decoding.decode`.
 
     Returns:
         uint8 `[height, width, 3]`, an array.
 
     Raises:
-        tf.errors.InvalidArgumentError: As for `lambda_keras.zoo.data.decoding.decode`.
+        tf.errors.InvalidArgumentError: As for `lambda_keras.zoo.data.images.decoding.decode`.
     """
     pixels = decode(image, 3, most_pixels)
     if pixels.shape[-1] == 1:
@@ -104,7 +104,7 @@ def hash_all(found: Iterable[Found], most_pixels: int = MOST_PIXELS) -> Hashed:
 
     Args:
         found: The images.
-        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
+        most_pixels: As for `lambda_keras.zoo.data.images.decoding.decode`.
 
     Returns:
         The `Hashed` of those that can be decoded, in the order of the images.

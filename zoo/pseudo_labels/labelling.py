@@ -12,10 +12,10 @@ import tensorflow as tf
 
 from lambda_keras.weights import Preprocessor
 from lambda_keras.zoo.command_line import narrate, progress_bar, say
-from lambda_keras.zoo.data import preprocessing
+from lambda_keras.zoo.data.images import preprocessing
+from lambda_keras.zoo.data.images.valid_images import read_stream
 from lambda_keras.zoo.data.limits import LARGEST_BATCH, MOST_PIXELS
 from lambda_keras.zoo.data.reading import reading_images
-from lambda_keras.zoo.data.valid_images import read_stream
 from lambda_keras.zoo.errors import UserError, writing_to
 from lambda_keras.zoo.pseudo_labels import labels_folder, soft_labels, source
 from lambda_keras.zoo.pseudo_labels.images import Images

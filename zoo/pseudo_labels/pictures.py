@@ -21,7 +21,7 @@ def pictures(
     Args:
         images: The `lambda_keras.zoo.pseudo_labels.images.Images`.
         positions: The shard and the place in it of each image; all can be decoded.
-        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
+        most_pixels: As for `lambda_keras.zoo.data.images.decoding.decode`.
 
     Returns:
         The id of each and a PNG file of at most `SIDE` pixels, by its position.

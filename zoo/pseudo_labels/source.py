@@ -9,9 +9,10 @@ from google.protobuf.message import DecodeError
 
 from lambda_keras.text import first_line
 from lambda_keras.zoo import recipe_file
-from lambda_keras.zoo.data import catalog, tfds
-from lambda_keras.zoo.data.image_files import ENDINGS, below
-from lambda_keras.zoo.data.parts import PARTS
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.files.image_files import ENDINGS, below
+from lambda_keras.zoo.data.files.parts import PARTS
+from lambda_keras.zoo.data.sources import tfds
 from lambda_keras.zoo.data.splits import ArraySplit
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.pseudo_labels.images import ImageArray, ImageFiles, ImageRecords, Images

@@ -8,7 +8,9 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.command_line import narrate
-from lambda_keras.zoo.data import class_names, input_pipeline, mixing
+from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data.augmentation import mixing
+from lambda_keras.zoo.data.files import class_names
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.errors import UserError, errors_of_weights
 from lambda_keras.zoo.recipe import Data, Recipe, Training

@@ -10,8 +10,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from lambda_keras.zoo.data import input_pipeline, pseudo_labels
-from lambda_keras.zoo.data.pseudo_labels import PseudoLabels
+from lambda_keras.zoo.data import input_pipeline
+from lambda_keras.zoo.data.sources import pseudo_labels
+from lambda_keras.zoo.data.sources.pseudo_labels import PseudoLabels
 from lambda_keras.zoo.data.splits import Dataset
 from lambda_keras.zoo.recipe import Pseudo, Recipe
 from lambda_keras.zoo.training import randomness
@@ -56,8 +57,8 @@ class CoTraining(Classification):
     Args:
         recipe: A `lambda_keras.zoo.recipe.Recipe` with `data.pseudo`.
         dataset: The labelled images, a `lambda_keras.zoo.data.splits.Dataset`.
-        pseudo: The others, a `lambda_keras.zoo.data.pseudo_labels.PseudoLabels`; `None` for a task that reads none, as
-            in a dry run.
+        pseudo: The others, a `lambda_keras.zoo.data.sources.pseudo_labels.PseudoLabels`; `None` for a task that reads
+            none, as in a dry run.
 
     Raises:
         UserError: A batch has more labelled images than the training part, or its shares are no whole numbers.

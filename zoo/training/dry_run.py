@@ -8,7 +8,8 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo import recipe_file
-from lambda_keras.zoo.data import catalog, pseudo_labels
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.sources import pseudo_labels
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.loading import check_backend

@@ -1,7 +1,7 @@
 import pytest
 
 from lambda_keras.export.detection.picture_files import read_files
-from lambda_keras.zoo.data.image_bytes import ImageFileError
+from lambda_keras.zoo.data.images.image_bytes import ImageFileError
 from lambda_keras.zoo.errors import UserError
 from tests.export.detection.conftest import png
 from tests.zoo.detection.training import write_pictures

@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 
 from lambda_keras.export.images.labelled import is_arrays, load_labelled_images, load_test_images
-from lambda_keras.zoo.data import catalog, digits
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.models.image_file import prepare_image
 

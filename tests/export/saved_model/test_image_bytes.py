@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from lambda_keras.export.saved_model.image_bytes import decode_valid
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import preprocessing
-from lambda_keras.zoo.data.valid_images import to_places
+from lambda_keras.zoo.data.images import preprocessing
+from lambda_keras.zoo.data.images.valid_images import to_places
 
 ORIENTATION = 0x0112
 # As a signature runs it.

@@ -4,8 +4,9 @@ import pytest
 
 from lambda_keras.applications.imagenet import IMAGENET_MEAN, IMAGENET_STD
 from lambda_keras.weights.catalog import records
-from lambda_keras.zoo.data import catalog, image_table
-from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.sources import image_table
+from lambda_keras.zoo.data.sources.image_table import Row
 from lambda_keras.zoo.errors import UserError
 
 

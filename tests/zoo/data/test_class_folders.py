@@ -2,8 +2,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lambda_keras.zoo.data import catalog, digits
+from lambda_keras.zoo.data import catalog
 from lambda_keras.zoo.data.class_folders import write_images
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.errors import UserError
 

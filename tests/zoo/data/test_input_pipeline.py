@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_keras.zoo.data import catalog, input_pipeline, resizing
+from lambda_keras.zoo.data import catalog, input_pipeline
+from lambda_keras.zoo.data.images import resizing
 from lambda_keras.zoo.data.splits import ArraySplit, FileSplit
 from lambda_keras.zoo.recipe import Data
 from tests.zoo.data.conftest import DAMAGED
@@ -110,7 +111,7 @@ def test_randaugment_gets_bytes_of_the_models_size(training, monkeypatch):
         seen.append((image.dtype, image.shape, layers, magnitude))
         return image
 
-    monkeypatch.setattr("lambda_keras.zoo.data.augmentation.rand_augment", spy)
+    monkeypatch.setattr("lambda_keras.zoo.data.augmentation.variation.rand_augment", spy)
     take(training(image_size=12, randaugment_layers=2, randaugment_magnitude=7), 1)
     assert seen == [(tf.uint8, (12, 12, 1), 2, 7)]
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lambda_keras.zoo.data import reading
-from lambda_keras.zoo.data.image_files import ENDINGS
+from lambda_keras.zoo.data.files.image_files import ENDINGS
 from lambda_keras.zoo.data.splits import Dataset, FileSplit
 from lambda_keras.zoo.errors import UserError
 

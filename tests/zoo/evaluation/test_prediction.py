@@ -11,7 +11,7 @@ import tensorflow as tf
 from PIL import Image
 
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.evaluation.prediction import BATCH_SIZE, predict
 

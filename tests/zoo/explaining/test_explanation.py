@@ -6,7 +6,7 @@ import tensorflow as tf
 
 import lambda_keras as lk
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.explaining.explanation import _find_label, explain, explain_image
 from lambda_keras.zoo.explaining.grad_cam import grad_cam

@@ -3,8 +3,8 @@ import os
 
 import numpy as np
 
-from lambda_keras.zoo.data import listing
-from lambda_keras.zoo.data.listing import LeftOut
+from lambda_keras.zoo.data.sources import listing
+from lambda_keras.zoo.data.sources.listing import LeftOut
 from lambda_keras.zoo.data.splits import ArraySplit, Dataset
 from lambda_keras.zoo.fine_tuning import data_summary, file_check
 

@@ -3,7 +3,7 @@ from collections import Counter
 import pytest
 from PIL import Image
 
-from lambda_keras.zoo.data import listing
+from lambda_keras.zoo.data.sources import listing
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning import file_check
 

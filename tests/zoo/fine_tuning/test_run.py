@@ -18,7 +18,8 @@ import yaml
 import lambda_keras as lk
 from lambda_keras.zoo import recipe_file, run_folder
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.data import catalog, digits, image_table
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.sources import digits, image_table
 from lambda_keras.zoo.errors import StoppedError, UserError
 from lambda_keras.zoo.evaluation.run import evaluate
 from lambda_keras.zoo.fine_tuning import results

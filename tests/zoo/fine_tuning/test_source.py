@@ -1,7 +1,7 @@
 import pytest
 
 from lambda_keras.weights import Preprocessor
-from lambda_keras.zoo.data import image_table
+from lambda_keras.zoo.data.sources import image_table
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.fine_tuning.settings import Settings
 from lambda_keras.zoo.fine_tuning.source import CatalogDataset, Files

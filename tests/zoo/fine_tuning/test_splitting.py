@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.data.sources.image_table import Row
 from lambda_keras.zoo.fine_tuning.file_check import Image
 from lambda_keras.zoo.fine_tuning.splitting import split
 

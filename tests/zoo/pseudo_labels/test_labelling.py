@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.pseudo_labels import labels_folder
 from lambda_keras.zoo.pseudo_labels.teacher import find_teacher
 from tests.conftest import ROOT

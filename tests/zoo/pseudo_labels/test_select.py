@@ -84,7 +84,7 @@ def test_images_of_an_array_become_png_files(teacher_run, tmp_path, read_example
     assert main(["pseudo-label", "--teacher", str(teacher_run), *data, "--out", str(labels), "-q"]) == 0
     evaluation = ["--evaluation", "digits", "--evaluation-split", "validation"]
     assert main(["pseudo-label", "select", str(labels), "--out", str(out), *evaluation, "--shards", "2"]) == 0
-    from lambda_keras.zoo.data import digits
+    from lambda_keras.zoo.data.sources import digits
 
     images = digits.load(0.1).test.images.numpy()
     records = read_examples(*sorted(out.glob("*.tfrecord")))

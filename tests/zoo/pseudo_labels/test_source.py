@@ -3,7 +3,7 @@ import pytest
 import tensorflow as tf
 import tensorflow_datasets as tfds
 
-from lambda_keras.zoo.data import digits
+from lambda_keras.zoo.data.sources import digits
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.pseudo_labels.images import stream
 from lambda_keras.zoo.pseudo_labels.source import Place, find

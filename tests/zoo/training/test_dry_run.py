@@ -2,8 +2,9 @@ import pytest
 
 from lambda_keras.zoo import recipe_file
 from lambda_keras.zoo.cli import main
-from lambda_keras.zoo.data import catalog, image_table
-from lambda_keras.zoo.data.image_table import Row
+from lambda_keras.zoo.data import catalog
+from lambda_keras.zoo.data.sources import image_table
+from lambda_keras.zoo.data.sources.image_table import Row
 from lambda_keras.zoo.errors import UserError
 from lambda_keras.zoo.training import memory
 from lambda_keras.zoo.training.dry_run import dry_run

@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 import numpy as np
 import tensorflow as tf
 
-from lambda_keras.zoo.data.class_names import check_name
+from lambda_keras.zoo.data.files.class_names import check_name
 from lambda_keras.zoo.data.limits import MOST_PIXELS
 from lambda_keras.zoo.data.splits import RandomAccessSplit
 from lambda_keras.zoo.detection.data import masks

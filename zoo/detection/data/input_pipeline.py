@@ -26,12 +26,12 @@ they made of the upright one, and it is turned. A file of yet another size than 
 
 import tensorflow as tf
 
-from lambda_keras.zoo.data.decoding import decode_and_resize
+from lambda_keras.zoo.data.images.decoding import decode_and_resize
+from lambda_keras.zoo.data.images.requirement import require
+from lambda_keras.zoo.data.images.resizing import padded
+from lambda_keras.zoo.data.images.valid_images import read_stream
 from lambda_keras.zoo.data.input_pipeline import full_batches
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.data.requirement import require
-from lambda_keras.zoo.data.resizing import padded
-from lambda_keras.zoo.data.valid_images import read_stream
 from lambda_keras.zoo.detection.data import jitter, masks
 from lambda_keras.zoo.detection.data.parts import Part
 

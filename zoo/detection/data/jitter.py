@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from lambda_keras.zoo.data.resizing import Resizing
+from lambda_keras.zoo.data.images.resizing import Resizing
 
 
 class Placement(NamedTuple):

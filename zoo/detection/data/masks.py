@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 from pycocotools import mask as coco_masks
 
-from lambda_keras.zoo.data.requirement import require
+from lambda_keras.zoo.data.images.requirement import require
 from lambda_keras.zoo.detection.data.json_file import is_kind
 
 # Rows and columns of a crop, as in tf-models-official (`mask_crop_size`).

@@ -4,10 +4,10 @@ from typing import NamedTuple
 
 import tensorflow as tf
 
-from lambda_keras.zoo.data.decoding import LARGE_PIXELS, decode_and_resize
-from lambda_keras.zoo.data.image_header import read_header
+from lambda_keras.zoo.data.images.decoding import LARGE_PIXELS, decode_and_resize
+from lambda_keras.zoo.data.images.image_header import read_header
+from lambda_keras.zoo.data.images.resizing import padded, resize
 from lambda_keras.zoo.data.limits import MOST_PIXELS
-from lambda_keras.zoo.data.resizing import padded, resize
 
 CHANNELS = 3
 
@@ -37,14 +37,14 @@ def read(encoded: tf.Tensor, image_size: int, most_pixels: int = MOST_PIXELS, la
         encoded: Scalar string, the bytes of a JPEG, PNG, BMP, GIF or WebP file; of an animation, the first frame
             counts.
         image_size: Side of the image in pixels.
-        most_pixels: As for `lambda_keras.zoo.data.decoding.decode`.
-        large: As for `lambda_keras.zoo.data.decoding.decode_and_resize`.
+        most_pixels: As for `lambda_keras.zoo.data.images.decoding.decode`.
+        large: As for `lambda_keras.zoo.data.images.decoding.decode_and_resize`.
 
     Returns:
         A `Picture`.
 
     Raises:
-        tf.errors.InvalidArgumentError: As for `lambda_keras.zoo.data.decoding.decode`.
+        tf.errors.InvalidArgumentError: As for `lambda_keras.zoo.data.images.decoding.decode`.
     """
     image = decode_and_resize(
         encoded, CHANNELS, most_pixels, lambda shape: padded(shape[:2], image_size, "bilinear"), large=large

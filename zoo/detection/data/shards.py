@@ -13,8 +13,8 @@ from pathlib import Path
 import tensorflow as tf
 
 from lambda_keras.atomic import replacing
-from lambda_keras.zoo.data.class_names import check_name
-from lambda_keras.zoo.data.requirement import require
+from lambda_keras.zoo.data.files.class_names import check_name
+from lambda_keras.zoo.data.images.requirement import require
 from lambda_keras.zoo.data.splits import RecordSplit
 from lambda_keras.zoo.detection.data.json_file import field, is_kind, read_json
 from lambda_keras.zoo.detection.data.parts import BOXES_ALONE, Annotations, Category, Part, Report

@@ -2,9 +2,9 @@
 
 import tensorflow as tf
 
-from lambda_keras.zoo.data.image_header import read_header
+from lambda_keras.zoo.data.images.image_header import read_header
+from lambda_keras.zoo.data.sources.tfds import builder_of, files_of
 from lambda_keras.zoo.data.splits import RecordSplit
-from lambda_keras.zoo.data.tfds import builder_of, files_of
 from lambda_keras.zoo.detection.data.parts import BOXES_ALONE, Annotations, Category, Part
 from lambda_keras.zoo.errors import UserError
 

@@ -4,7 +4,7 @@ import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lambda_keras.zoo.data.resizing import resize
+from lambda_keras.zoo.data.images.resizing import resize
 from lambda_keras.zoo.detection.data import jitter
 
 SIZE = 32

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from lambda_keras.zoo.data import requirement
+from lambda_keras.zoo.data.images import requirement
 from lambda_keras.zoo.detection import evaluator
 from lambda_keras.zoo.detection.data import shards
 from lambda_keras.zoo.errors import UserError

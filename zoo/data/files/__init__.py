@@ -1,0 +1,1 @@
+"""What names of files, folders, parts and classes say; no image is opened."""
